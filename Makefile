@@ -1,0 +1,43 @@
+# make env      the environment alone, from the hash-pinned lock
+# make testnet  the main job: seven members, two chains, the rsETH case
+# make test     every check on a clean clone, at most ten minutes on two cores
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+.PHONY: env testnet test check unit integration contracts lock clean
+
+env: $(STAMP)
+
+$(STAMP): dev.lock pyproject.toml
+	@sh deploy/check-system.sh $(PYTHON)
+	@echo "tocsin: making $(VENV) (once; about two minutes)"
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r dev.lock
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+testnet: $(STAMP)
+	@$(VENV)/bin/tocsin testnet
+
+test: check unit integration
+
+check: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+unit: $(STAMP)
+	$(PY) -m pytest tests/unit tests/property tests/tidy
+
+integration: $(STAMP)
+	$(PY) -m pytest tests/integration
+
+lock:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o dev.lock
+
+clean:
+	rm -rf $(VENV) build dist
