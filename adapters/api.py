@@ -1,0 +1,154 @@
+"""The contracts between a node and the world: sensors, verifiers, exposure readers, levers, sinks. Types only."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from protocol.evidence import ClaimBlob, Judgement
+from protocol.ids import ActionKey, SourceId
+from protocol.messages import Basis, Claim, Level
+from protocol.subjects import Subject
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Something looks wrong. `sources` are those that the sensor itself checked and found in agreement."""
+
+    subject: Subject
+    threat: int
+    level: Level
+    basis: Basis
+    claims: tuple[ClaimBlob, ...]
+    sources: tuple[SourceId, ...]
+    detector: str
+    incident: str
+    detail: str
+
+
+class Sensor(Protocol):
+    name: str
+
+    async def run(self, report: Callable[[Observation], Awaitable[None]]) -> None:
+        """Until cancelled. A chain that is down is told through `health`, not by raising."""
+
+    def health(self) -> str:
+        """ "" where well, else one sentence: what, since when."""
+
+
+class Verifier(Protocol):
+    claim_types: frozenset[str]
+
+    async def verify(self, claim: Claim, blob: bytes) -> Judgement:
+        """Re-runs the claim through own providers. Never raises for bad input or a chain that is down: UNDECIDED."""
+
+
+@dataclass(frozen=True)
+class ExposureReading:
+    """What we hold at risk, read and never typed. `usd` None: unknown, which is never 0."""
+
+    name: str
+    usd: float | None
+    unit_usd: float | None
+    """USD of one whole unit (1e18 base units) of the exposure's asset, to weigh a claim's amount."""
+    utilisation: float | None
+    """0..1 where the exposure is to a pool's liquidity."""
+    at_ms: int
+    detail: str = ""
+
+
+class ExposureReader(Protocol):
+    async def read(self, name: str, now_ms: int) -> ExposureReading: ...
+
+
+class ExpiresBy(enum.Enum):
+    """Who must be awake for a restriction to end."""
+
+    TARGET = "target"
+    GUARD = "guard"
+    NODE = "node"
+    HUMAN = "human"
+
+
+@dataclass(frozen=True)
+class LeverDeclaration:
+    """What an action of a lever does to its target: declared by the adapter, proved by its tests."""
+
+    call: str
+    """Its name in policies, e.g. `lending.ltv_zero`."""
+    rung: Level
+    closes: frozenset[str]
+    blocks_exit: bool
+    reversible: bool
+    expires_by: ExpiresBy
+    max_ms: int
+    cooldown_ms: int
+    says: str
+    """One sentence for people: what is restricted and what stays open."""
+
+
+@dataclass(frozen=True)
+class LeverOrder:
+    """One restriction of one lever. The same key again with a later `until_ms` is a renewal."""
+
+    action_key: ActionKey
+    lever: str
+    subject: Subject
+    rung: Level
+    until_ms: int
+    by_human: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be sent, in words and as an opaque payload; `already` where the target stands so until then."""
+
+    order: LeverOrder
+    says: str
+    already: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of any step. `reference` is the target's own name for it (a transaction hash)."""
+
+    ok: bool
+    says: str
+    reference: str = ""
+    until_ms: int = 0
+    """Read back from the target; 0 where nothing is restricted."""
+    retryable: bool = False
+
+
+class Lever(Protocol):
+    """Idempotent by action key: applying one twice has one effect on the target."""
+
+    declared: LeverDeclaration
+
+    async def plan(self, order: LeverOrder) -> Plan: ...
+
+    async def simulate(self, plan: Plan) -> Outcome: ...
+
+    async def apply(self, plan: Plan) -> Outcome: ...
+
+    async def read_back(self, order: LeverOrder) -> Outcome:
+        """ok where the target itself says that the restriction stands at least until `order.until_ms`."""
+
+    async def undo(self, order: LeverOrder) -> Outcome: ...
+
+
+class Sink(Protocol):
+    async def tell(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Instances:
+    """What the configuration named, built by the catalog."""
+
+    sensors: tuple[Sensor, ...] = ()
+    verifiers: tuple[Verifier, ...] = ()
+    readers: dict[str, ExposureReader] = field(default_factory=dict)
+    levers: dict[str, Lever] = field(default_factory=dict)
+    sinks: tuple[Sink, ...] = ()

@@ -1,0 +1,216 @@
+"""The one door from bytes to trust.
+
+`parse_entry` checks size, canonical form and shape. `verify_entry` checks the seal and is the only place that
+builds `Verified`: whoever holds one holds the proof. Sealed as untagged COSE_Sign1 (RFC 9052) with Ed25519; the
+external AAD binds the kind's domain tag and the network, so no signature is valid for two purposes or networks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from protocol import crypto
+from protocol.codec import decode, encode
+from protocol.errors import Code, ProtocolError
+from protocol.ids import EntryHash, MemberName, NetworkId, PublicKey
+from protocol.limits import ENTRY_BYTES_MAX, KEYSETS_PER_MEMBER_MAX
+from protocol.messages import BODIES, HASH, KEYSET, KIND_OF, NAME, Body, EntryKind, KeySet, Unknown
+from protocol.schema import Codec, Field, Schema, unsigned
+
+PROTECTED = encode({1: -8})
+"""alg: EdDSA, and nothing else, ever: a literal, so there is nothing to negotiate."""
+_CONTEXT = "Signature1"
+
+B = TypeVar("B", bound=Body)
+
+
+def domain_tag(kind: int) -> str:
+    """One per kind; kinds of a later version get a tag of their number."""
+    try:
+        return f"tocsin/1/{EntryKind(kind).name.lower().replace('_', '-')}"
+    except ValueError:
+        return f"tocsin/1/kind-{kind}"
+
+
+KEYSET_TAG = "tocsin/1/keyset"
+CHARTER_TAG = "tocsin/1/charter"
+MARK_TAG = "tocsin/1/mark"
+
+
+@dataclass(frozen=True)
+class Entry(Generic[B]):
+    """One link of a feed = (author, attestation key). `key_version` names the author's KeySet that seals it."""
+
+    author: MemberName
+    key_version: int
+    seq: int
+    prev: EntryHash
+    issued_ms: int
+    kind: int
+    body: B
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Well-formed and unproven: good for finding the key, for nothing else."""
+
+    raw: bytes
+    entry: Entry[Any]
+    hash: EntryHash
+    to_be_signed: bytes
+    signature: bytes
+
+
+_DOOR = object()
+
+
+class Verified(Generic[B]):
+    """An entry whose seal was checked against its author's delegated key. Only `verify_entry` makes one."""
+
+    __slots__ = ("entry", "hash", "raw")
+
+    def __init__(self, door: object, raw: bytes, entry: Entry[B], hash_: EntryHash) -> None:
+        if door is not _DOOR:
+            raise TypeError("Verified is made by protocol.envelope alone")
+        self.raw = raw
+        self.entry = entry
+        self.hash = hash_
+
+    @property
+    def body(self) -> B:
+        return self.entry.body
+
+    def __repr__(self) -> str:
+        e = self.entry
+        return f"Verified({e.author}/{e.key_version}#{e.seq} {domain_tag(e.kind)[9:]} {self.hash.hex()[:8]})"
+
+
+def _body_codec() -> Codec[Any]:
+    return Codec(lambda body: body, lambda raw, where: raw)
+
+
+_ENTRY = Schema(
+    Entry,
+    Field(1, "author", NAME),
+    Field(2, "key_version", unsigned(KEYSETS_PER_MEMBER_MAX * 1_000_000)),
+    Field(3, "seq", unsigned()),
+    Field(4, "prev", HASH),
+    Field(5, "issued_ms", unsigned()),
+    Field(6, "kind", unsigned(255)),
+    Field(7, "body", _body_codec()),
+)
+
+
+def _to_be_signed(tag: str, network: NetworkId, payload: bytes) -> bytes:
+    return encode([_CONTEXT, PROTECTED, encode([tag, network]), payload])
+
+
+def _seal(tag: str, network: NetworkId, payload: bytes, signer: crypto.Signer) -> bytes:
+    signature = signer.sign(_to_be_signed(tag, network, payload))
+    return encode([PROTECTED, {}, payload, signature])
+
+
+def _unseal(raw: bytes) -> tuple[bytes, bytes]:
+    """(payload, signature) of an untagged COSE_Sign1 in our one form."""
+    parts = decode(raw, bytes_max=ENTRY_BYTES_MAX)
+    if type(parts) is not list or len(parts) != 4:
+        raise ProtocolError(Code.BAD_ENVELOPE, "not a COSE_Sign1 array of four")
+    protected, unprotected, payload, signature = parts
+    if protected != PROTECTED:
+        raise ProtocolError(Code.BAD_ENVELOPE, "protected header is not the literal {alg: EdDSA}")
+    if unprotected != {}:
+        raise ProtocolError(Code.BAD_ENVELOPE, "unprotected header is not empty")
+    if type(payload) is not bytes or type(signature) is not bytes or len(signature) != crypto.SIGNATURE_BYTES:
+        raise ProtocolError(Code.BAD_ENVELOPE, "payload or signature is not a byte string of its size")
+    return payload, signature
+
+
+def seal_entry(
+    network: NetworkId,
+    signer: crypto.Signer,
+    *,
+    author: MemberName,
+    key_version: int,
+    seq: int,
+    prev: EntryHash,
+    issued_ms: int,
+    body: B,
+) -> Verified[B]:
+    """Our own word. The caller makes it durable before a byte of it leaves (sign-once)."""
+    kind = body.kind if isinstance(body, Unknown) else KIND_OF[type(body)]
+    packed = dict(body.fields) if isinstance(body, Unknown) else BODIES[kind].pack(body)
+    entry = Entry(author, key_version, seq, prev, issued_ms, int(kind), body)
+    payload = encode(_ENTRY.pack(entry) | {7: packed})
+    to_be_signed = _to_be_signed(domain_tag(kind), network, payload)
+    raw = encode([PROTECTED, {}, payload, signer.sign(to_be_signed)])
+    if len(raw) > ENTRY_BYTES_MAX:
+        raise ProtocolError(Code.OVERSIZED, f"entry of {len(raw)} bytes, at most {ENTRY_BYTES_MAX}")
+    return Verified(_DOOR, raw, entry, EntryHash(crypto.sha256(to_be_signed)))
+
+
+def parse_entry(raw: bytes, network: NetworkId) -> Parsed:
+    """Size, canonical bytes and shape; ProtocolError names what is wrong."""
+    payload, signature = _unseal(raw)
+    fields = decode(payload, bytes_max=ENTRY_BYTES_MAX)
+    entry = _ENTRY.unpack(fields, "entry")
+    if type(entry.body) is not dict:
+        raise ProtocolError(Code.BAD_SHAPE, "entry.body: a map")
+    schema = BODIES.get(entry.kind)
+    body = schema.unpack(entry.body) if schema else Unknown(entry.kind, entry.body)
+    typed = Entry(entry.author, entry.key_version, entry.seq, entry.prev, entry.issued_ms, entry.kind, body)
+    to_be_signed = _to_be_signed(domain_tag(entry.kind), network, payload)
+    return Parsed(raw, typed, EntryHash(crypto.sha256(to_be_signed)), to_be_signed, signature)
+
+
+def verify_entry(parsed: Parsed, key: PublicKey) -> Verified[Any]:
+    """Checks the seal under the attestation key of the author's KeySet `key_version`."""
+    if not crypto.verify(key, parsed.to_be_signed, parsed.signature):
+        who = f"{parsed.entry.author}#{parsed.entry.seq}"
+        raise ProtocolError(Code.BAD_SIGNATURE, f"{who} is not sealed by the key it names")
+    return Verified(_DOOR, parsed.raw, parsed.entry, parsed.hash)
+
+
+@dataclass(frozen=True)
+class SealedKeySet:
+    """A delegation whose seal was checked; `hash` decides between two of one version (the lower holds)."""
+
+    raw: bytes
+    keyset: KeySet
+    hash: bytes
+
+
+def seal_keyset(network: NetworkId, governance: crypto.Signer, keyset: KeySet) -> SealedKeySet:
+    payload = encode(KEYSET.pack(keyset))
+    raw = _seal(KEYSET_TAG, network, payload, governance)
+    return SealedKeySet(raw, keyset, crypto.sha256(_to_be_signed(KEYSET_TAG, network, payload)))
+
+
+def keyset_owner(raw: bytes) -> MemberName:
+    """Whose it says it is, unproven: to find the governance key to check it with."""
+    return _parse_keyset(raw)[0].member
+
+
+def _parse_keyset(raw: bytes) -> tuple[KeySet, bytes, bytes]:
+    payload, signature = _unseal(raw)
+    return KEYSET.unpack(decode(payload, bytes_max=ENTRY_BYTES_MAX)), payload, signature
+
+
+def open_keyset(raw: bytes, network: NetworkId, governance: PublicKey) -> SealedKeySet:
+    """Checks seal and keys. The attestation key must be a point of the prime-order group."""
+    keyset, payload, signature = _parse_keyset(raw)
+    to_be_signed = _to_be_signed(KEYSET_TAG, network, payload)
+    if not crypto.verify(governance, to_be_signed, signature):
+        raise ProtocolError(Code.BAD_SIGNATURE, f"KeySet of {keyset.member} is not sealed by its governance key")
+    if not crypto.is_sound_key(keyset.attestation):
+        raise ProtocolError(Code.BAD_KEY, f"KeySet of {keyset.member} delegates a key of small or mixed order")
+    return SealedKeySet(raw, keyset, crypto.sha256(to_be_signed))
+
+
+def sign_charter(network: NetworkId, governance: crypto.Signer) -> bytes:
+    """A founder's consent to be bound by the charter of this id: a detached signature of 64 bytes."""
+    return governance.sign(_to_be_signed(CHARTER_TAG, network, bytes(network)))
+
+
+def check_charter_signature(network: NetworkId, governance: PublicKey, signature: bytes) -> bool:
+    return crypto.verify(governance, _to_be_signed(CHARTER_TAG, network, bytes(network)), signature)

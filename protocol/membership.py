@@ -1,0 +1,181 @@
+"""The member set of one epoch: who counts, how many are enough, which sources and contracts are known to all.
+
+n control groups, f = ⌊(n−1)/3⌋ may lie, Q = n − f: for every n two quorums then meet in an honest group.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from protocol.errors import Code, ProtocolError
+from protocol.ids import EpochHash, GroupName, MemberName, NetworkId, PublicKey, SourceId
+from protocol.limits import (
+    LEASE_GUARD_MS_MAX,
+    LEASE_HALT_MS_MAX,
+    LEASE_ISOLATE_MS_MAX,
+    LEASE_WATCH_MS_MAX,
+    MEMBERS_MAX,
+)
+from protocol.messages import Level
+from protocol.subjects import Subject
+
+COUNTED = (Level.GUARD, Level.ISOLATE, Level.HALT)
+LEASE_MS_MOST = {
+    Level.NONE: LEASE_WATCH_MS_MAX,
+    Level.WATCH: LEASE_WATCH_MS_MAX,
+    Level.GUARD: LEASE_GUARD_MS_MAX,
+    Level.ISOLATE: LEASE_ISOLATE_MS_MAX,
+    Level.HALT: LEASE_HALT_MS_MAX,
+}
+"""No charter may allow a longer lease of an opinion."""
+DEFAULT_FORMULAS = {Level.GUARD: "max(2, f + 1)", Level.ISOLATE: "Q", Level.HALT: "Q"}
+
+_OPERATORS: dict[type, Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+}
+_FUNCTIONS: dict[str, Callable[..., int]] = {"max": max, "min": min}
+
+
+def evaluate(formula: str, n: int) -> int:
+    """A threshold formula over n, f, Q, integers, + − *, max and min; ProtocolError(bad-charter) for anything else."""
+    f = (n - 1) // 3
+    names = {"n": n, "f": f, "Q": n - f}
+
+    def walk(node: ast.expr) -> int:
+        if isinstance(node, ast.Constant) and type(node.value) is int and 0 <= node.value <= MEMBERS_MAX:
+            return node.value
+        if isinstance(node, ast.Name) and node.id in names:
+            return names[node.id]
+        if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
+            return _OPERATORS[type(node.op)](walk(node.left), walk(node.right))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+            if node.func.id in _FUNCTIONS and node.args:
+                return _FUNCTIONS[node.func.id](*[walk(one) for one in node.args])
+        raise ProtocolError(Code.BAD_CHARTER, f"threshold {formula!r}: only n, f, Q, integers, + - *, max, min")
+
+    if len(formula) > 64:
+        raise ProtocolError(Code.BAD_CHARTER, "a threshold formula has at most 64 characters")
+    try:
+        return walk(ast.parse(formula, mode="eval").body)
+    except (SyntaxError, RecursionError, ValueError):
+        raise ProtocolError(Code.BAD_CHARTER, f"threshold {formula!r} is not a formula") from None
+
+
+@dataclass(frozen=True)
+class Member:
+    name: MemberName
+    group: GroupName
+    governance_key: PublicKey
+    suspended: bool = False
+
+
+@dataclass(frozen=True)
+class Source:
+    """One operator's view of one chain (CAIP-2) or service."""
+
+    id: SourceId
+    operator: str
+    scope: str
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """Registered by the members, so that nobody can forge a loss with a bridge of their own making:
+    an attacker's contract could hold borrowed tokens, "release" them to itself and prove a missing burn."""
+
+    asset: Subject
+    home: str
+    escrow: bytes
+    far: str
+    twin: bytes
+
+
+@dataclass(frozen=True)
+class OracleFeed:
+    """A price feed that members rely on and the references it is to agree with, on one chain."""
+
+    subject: Subject
+    chain: str
+    feed: bytes
+    references: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Everything that counting needs. Immutable; a change makes another epoch."""
+
+    network: NetworkId
+    number: int
+    hash: EpochHash
+    activates_ms: int
+    members: tuple[Member, ...]
+    formulas: Mapping[Level, str] = field(default_factory=lambda: dict(DEFAULT_FORMULAS))
+    lease_ms: Mapping[Level, int] = field(default_factory=lambda: dict(LEASE_MS_MOST))
+    sources: tuple[Source, ...] = ()
+    bridges: tuple[Bridge, ...] = ()
+    oracles: tuple[OracleFeed, ...] = ()
+
+    @cached_property
+    def by_name(self) -> dict[MemberName, Member]:
+        return {member.name: member for member in self.members}
+
+    @cached_property
+    def groups(self) -> tuple[GroupName, ...]:
+        return tuple(sorted({member.group for member in self.members}))
+
+    @cached_property
+    def n(self) -> int:
+        return len(self.groups)
+
+    @cached_property
+    def f(self) -> int:
+        return (self.n - 1) // 3
+
+    @cached_property
+    def q(self) -> int:
+        return self.n - self.f
+
+    @cached_property
+    def thresholds(self) -> dict[Level, int]:
+        """Level → groups needed. Suspension changes none of them (S14)."""
+        return {level: evaluate(self.formulas[level], self.n) for level in COUNTED}
+
+    @cached_property
+    def source_by_id(self) -> dict[SourceId, Source]:
+        return {source.id: source for source in self.sources}
+
+    @property
+    def only_informs(self) -> bool:
+        """Below four groups f is 0 and one stolen key could move everybody: policies Hold."""
+        return self.n < 4
+
+    def lease_bound_ms(self, level: Level) -> int:
+        return min(self.lease_ms.get(level, LEASE_MS_MOST[level]), LEASE_MS_MOST[level])
+
+    def may_count(self, author: MemberName) -> bool:
+        member = self.by_name.get(author)
+        return member is not None and not member.suspended
+
+    def group_of(self, author: MemberName) -> GroupName:
+        return self.by_name[author].group
+
+
+def formula_faults(formulas: Mapping[Level, str], n: int) -> list[str]:
+    """Why these thresholds are no valid charter for n groups: GUARD ≥ max(2, f+1), ISOLATE ≥ Q, HALT ≥ ISOLATE."""
+    got = {level: evaluate(formulas[level], n) for level in COUNTED}
+    f = (n - 1) // 3
+    faults = []
+    if got[Level.GUARD] < max(2, f + 1):
+        faults.append(f"GUARD needs {got[Level.GUARD]} of {n} groups; at least max(2, f + 1) = {max(2, f + 1)}")
+    if got[Level.ISOLATE] < n - f:
+        faults.append(f"ISOLATE needs {got[Level.ISOLATE]} of {n} groups; at least Q = {n - f}")
+    if got[Level.HALT] < got[Level.ISOLATE]:
+        faults.append(f"HALT needs {got[Level.HALT]} groups, fewer than ISOLATE ({got[Level.ISOLATE]})")
+    faults.extend(f"{level.name} needs {got[level]} of {n} groups: never" for level in COUNTED if got[level] > n)
+    return faults
