@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: env testnet test check unit integration contracts lock clean
+.PHONY: env testnet test check unit integration contracts check-contracts lock clean
 
 env: $(STAMP)
 
@@ -23,7 +23,7 @@ testnet: $(STAMP)
 
 test: check unit integration
 
-check: $(STAMP)
+check: $(STAMP) check-contracts
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
@@ -38,6 +38,28 @@ integration: $(STAMP)
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header contracts.in -o contracts.lock
+
+CONTRACTS_VENV := .venv-contracts
+CONTRACTS_PY := $(CONTRACTS_VENV)/bin/python
+CONTRACTS_STAMP := $(CONTRACTS_VENV)/.installed
+CONTRACTS_SOURCES := $(wildcard adapters/evm/contracts/*.vy adapters/evm/contracts/*.json) tests/tidy/contracts.py
+
+$(CONTRACTS_STAMP): contracts.lock
+	@echo "tocsin: making $(CONTRACTS_VENV), the compiler's own environment (once; some seconds)"
+	@rm -rf $(CONTRACTS_VENV)
+	@$(PYTHON) -m venv $(CONTRACTS_VENV)
+	@$(CONTRACTS_PY) -m pip install -qq --disable-pip-version-check --require-hashes -r contracts.lock
+	@touch $@
+
+$(CONTRACTS_VENV)/.checked: $(CONTRACTS_STAMP) $(CONTRACTS_SOURCES)
+	@$(CONTRACTS_PY) tests/tidy/contracts.py check
+	@touch $@
+
+contracts: $(CONTRACTS_STAMP)
+	@$(CONTRACTS_PY) tests/tidy/contracts.py write
+
+check-contracts: $(CONTRACTS_VENV)/.checked
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(CONTRACTS_VENV) build dist
