@@ -1,0 +1,70 @@
+"""Every bound of the wire layer, with its reason. Times in seconds, sizes in bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from node.transport.api import Channel
+
+KIB = 1024
+
+FRAME_MAX: dict[Channel, int] = {
+    # An entry is at most a few KiB; a batch of attestations in a certificate of 50 members fits four times.
+    Channel.ENTRIES: 64 * KIB,
+    # One page of reconciliation; equal to the receive window, so one frame can never need two windows.
+    Channel.SYNC: 256 * KIB,
+    # Relayed to everyone by everyone: the price of a byte here is the number of peers.
+    Channel.GOSSIP: 64 * KIB,
+}
+
+# Per stream and peer. 512 frames of 400 bytes are two seconds of a node at its highest measured rate.
+OUTBOX_FRAMES = 512
+OUTBOX_BYTES = 4 * KIB * KIB
+# One write to the multiplexer: large enough to amortise encryption, small enough that a ping gets between.
+WRITE_BATCH_BYTES = 128 * KIB
+# Events waiting for the node. Small on purpose: what does not fit waits in the senders' windows instead.
+EVENT_QUEUE = 256
+# Yamux's window: what a peer may have in flight on one stream before we must have read some of it.
+RECEIVE_WINDOW = 256 * KIB
+# All unread bytes of one connection. Yamux 0.8.1 only warns when a peer ignores its window, so we look.
+UNREAD_MAX = 2 * KIB * KIB
+
+INBOUND_STREAMS_PER_CONNECTION = 16
+PENDING_HANDSHAKES = 64
+CONNECTIONS_MAX = 256
+
+# Control frames carry a kind and a nonce, nothing more.
+CONTROL_MAX = 16
+
+GOSSIP_OUT_QUEUE = 1024
+GOSSIP_IN_QUEUE = 1024
+GOSSIP_RPC_QUEUE = 1024
+GOSSIP_RPC_MAX = 1024 * KIB
+# A gossip message costs 5 to 11 ms of CPU. The burst lets a full round of a large network through at once.
+GOSSIP_RATE_PER_S = 50.0
+GOSSIP_BURST = 1000.0
+# Beyond the bucket, this many refusals end the connection: the forwarder is not merely busy.
+GOSSIP_REFUSALS_MAX = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How patient the transport is. Defaults are for real networks; tests shorten them."""
+
+    ping_every_s: float = 2.0
+    ping_misses: int = 3
+    dial_first_s: float = 0.2
+    dial_max_s: float = 5.0
+    dial_timeout_s: float = 5.0
+    # The higher peer id lets the lower one dial first, for this long.
+    follower_wait_s: float = 3.0
+    open_timeout_s: float = 5.0
+    # A second connection from a peer that is up: the first one has this long to show that it lives.
+    probe_s: float = 1.0
+    ban_first_s: float = 1.0
+    ban_max_s: float = 30.0
+    # More than three consecutive writes closer together than this count as load; then frames are gathered.
+    busy_gap_s: float = 0.002
+    gather_s: float = 0.003
+    rebuild_pause_s: float = 0.2
+    gossip_heartbeat_s: int = 1
