@@ -54,9 +54,10 @@ def evaluate(formula: str, n: int) -> int:
             return names[node.id]
         if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
             return _OPERATORS[type(node.op)](walk(node.left), walk(node.right))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-            if node.func.id in _FUNCTIONS and node.args:
-                return _FUNCTIONS[node.func.id](*[walk(one) for one in node.args])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args and not node.keywords:
+            function = _FUNCTIONS.get(node.func.id)
+            if function is not None:
+                return function(*[walk(one) for one in node.args])
         raise ProtocolError(Code.BAD_CHARTER, f"threshold {formula!r}: only n, f, Q, integers, + - *, max, min")
 
     if len(formula) > 64:

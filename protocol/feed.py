@@ -1,0 +1,74 @@
+"""Feeds: one author's entries under one attestation key, chained by `prev`. Gaps never delay; forks are proofs."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocol.envelope import Parsed, Verified
+from protocol.ids import ZERO_HASH, EntryHash, MemberName
+
+WINDOW = 8192
+"""Links of a feed kept in memory to recognise forks at once (about half a megabyte); older ones lie in the store."""
+
+
+class Link(enum.Enum):
+    NEW = "new"
+    KNOWN = "known"
+    FORK = "fork"
+
+
+@dataclass
+class Feed:
+    """What is known of one feed. `whole` is the last seq with nothing missing before it, −1 for none."""
+
+    author: MemberName
+    key_version: int
+    links: dict[int, tuple[EntryHash, EntryHash]] = field(default_factory=dict)
+    """seq → (hash, prev)"""
+    whole: int = -1
+    top: int = -1
+    top_hash: EntryHash = ZERO_HASH
+    forgotten: int = -1
+    """Links up to here left the window."""
+
+    def judge(self, entry: Parsed | Verified[Any]) -> tuple[Link, int | None]:
+        """What this entry would be; for a FORK the seq of the entry it contradicts."""
+        seq = entry.entry.seq
+        here = self.links.get(seq)
+        if here is not None:
+            return (Link.KNOWN, None) if here[0] == entry.hash else (Link.FORK, seq)
+        if seq <= self.forgotten:
+            return Link.KNOWN, None
+        before = self.links.get(seq - 1)
+        if before is not None and before[0] != entry.entry.prev:
+            return Link.FORK, seq - 1
+        after = self.links.get(seq + 1)
+        if after is not None and after[1] != entry.hash:
+            return Link.FORK, seq + 1
+        return Link.NEW, None
+
+    def add(self, entry: Verified[Any]) -> None:
+        seq = entry.entry.seq
+        self.links[seq] = (entry.hash, entry.entry.prev)
+        if seq > self.top:
+            self.top, self.top_hash = seq, entry.hash
+        while self.whole + 1 in self.links:
+            self.whole += 1
+        while len(self.links) > WINDOW:
+            oldest = min(self.links)
+            self.forgotten = max(self.forgotten, oldest)
+            self.whole = max(self.whole, oldest)
+            del self.links[oldest]
+
+
+def is_equivocation(one: Verified[Any], other: Verified[Any]) -> bool:
+    """Do these two sealed entries prove that their author forked its feed? Signatures play no part in it."""
+    a, b = one.entry, other.entry
+    if (a.author, a.key_version) != (b.author, b.key_version):
+        return False
+    if a.seq == b.seq:
+        return one.hash != other.hash
+    first, second = (one, other) if a.seq < b.seq else (other, one)
+    return second.entry.seq == first.entry.seq + 1 and second.entry.prev != first.hash
