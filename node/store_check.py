@@ -1,0 +1,111 @@
+"""Looking at a store file without trusting it: whose it is, of which version, whether it is whole.
+
+Uses the driver alone, so that backup and restore can judge a file that is not open as a store.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.store_errors import StoreError, damaged, told
+from node.store_rows import CHAIN_START, checksum, link
+
+APPLICATION_ID = 0x5443534E
+"""'TCSN', in the file's header."""
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    revision: str | None
+    network: bytes | None
+    member: str | None
+    records: int
+
+
+def check_file(path: Path, *, every_row: bool = False) -> FileFacts:
+    """What the file says of itself; StoreError when it is torn, foreign or a record was changed.
+
+    `every_row` also checks entries, blobs and certificates, which are otherwise checked when they are read.
+    """
+    with told(path), closing(sqlite3.connect(path)) as connection:
+        # First, because a file that is no database fails here with its own words.
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        if application != APPLICATION_ID:
+            cure = "Name the store of a tocsin node; this file was left untouched."
+            raise StoreError("this is a database, and not a tocsin store", path, cure)
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise damaged(f"the file is damaged: {verdict.strip().splitlines()[-1]}", path)
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "alembic_version" not in tables:
+            return FileFacts(None, None, None, 0)
+        found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        meta = dict(connection.execute("SELECT key, value FROM meta"))
+        rows = connection.execute("SELECT position, kind, version, body, chain FROM records ORDER BY position")
+        records, _ = walk_chain(rows, path)
+        if every_row:
+            _check_rows(connection, path)
+        member = meta.get("member")
+        revision = found[0] if found else None
+        return FileFacts(revision, meta.get("network"), member.decode() if member else None, records)
+
+
+def walk_chain(rows: Iterable[Iterable[object]], where: str | Path) -> tuple[int, bytes]:
+    """(last position, running SHA-256) of `(position, kind, version, body, chain)` rows; names the first bad one."""
+    last, chain = 0, CHAIN_START
+    for position, kind, version, body, stored in rows:
+        if position != last + 1:
+            raise damaged(f"record {last + 1} is missing", where)
+        last += 1
+        if type(kind) is not int or type(version) is not int or type(body) is not bytes:
+            raise damaged(f"record {last} was changed on disk: a column has another type", where)
+        chain = link(chain, kind, version, body)
+        if chain != stored:
+            raise damaged(f"record {last} was changed on disk: its running checksum does not match", where)
+    return last, chain
+
+
+_CHECKED = {
+    "entries": "author, key_version, seq, hash, raw, own, received_ms",
+    "blobs": "digest, raw",
+    "certificates": "digest, subject, threat, level, epoch, ends_ms, raw, received_ms",
+}
+
+
+def _check_rows(connection: sqlite3.Connection, path: Path) -> None:
+    for table, columns in _CHECKED.items():
+        for *fields, stored in connection.execute(f"SELECT {columns}, checksum FROM {table}"):  # noqa: S608
+            if checksum(fields) != stored:
+                raise damaged(f"a row of {table} was changed on disk", path)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """A consistent copy of a store, even of one in use; 0600, durable, one file. Refuses an existing target."""
+    try:
+        os.close(os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        cure = "Name a new file in a directory that exists; nothing is overwritten."
+        raise StoreError(f"the copy cannot be made: {error.strerror}", target, cure) from None
+    try:
+        with told(target), closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+            old.backup(new)
+            # The header of a live store says WAL; a copy that is carried about is one file.
+            new.execute("PRAGMA journal_mode = DELETE").fetchone()
+        _make_durable(target)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _make_durable(path: Path) -> None:
+    for name, flags in ((path, os.O_RDONLY), (path.parent, os.O_RDONLY | os.O_DIRECTORY)):
+        descriptor = os.open(name, flags)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
