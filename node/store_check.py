@@ -32,12 +32,8 @@ def check_file(path: Path, *, every_row: bool = False) -> FileFacts:
 
     `every_row` also checks entries, blobs and certificates, which are otherwise checked when they are read.
     """
+    _check_header(path)
     with told(path), closing(sqlite3.connect(path)) as connection:
-        # First, because a file that is no database fails here with its own words.
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        if application != APPLICATION_ID:
-            cure = "Name the store of a tocsin node; this file was left untouched."
-            raise StoreError("this is a database, and not a tocsin store", path, cure)
         verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise damaged(f"the file is damaged: {verdict.strip().splitlines()[-1]}", path)
@@ -53,6 +49,21 @@ def check_file(path: Path, *, every_row: bool = False) -> FileFacts:
         member = meta.get("member")
         revision = found[0] if found else None
         return FileFacts(revision, meta.get("network"), member.decode() if member else None, records)
+
+
+def _check_header(path: Path) -> None:
+    """Reads bytes, not SQL: opening another program's database could already write to it (recovery, checkpoint)."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        cure = "Let the node's user read it."
+        raise StoreError(f"the file cannot be read: {error.strerror}", path, cure, fatal=True) from None
+    if len(header) < 100 or not header.startswith(b"SQLite format 3\0"):
+        raise damaged("this is no database, or its beginning was overwritten", path)
+    if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        cure = "Name the store of a tocsin node; this file was left untouched."
+        raise StoreError("this is a database, and not a tocsin store", path, cure)
 
 
 def walk_chain(rows: Iterable[Iterable[object]], where: str | Path) -> tuple[int, bytes]:
