@@ -35,6 +35,8 @@ def serve_chain(
     """
     accounts = {_address(text): _wei(wei) for text, wei in genesis_accounts.items()}
     chain = EmbeddedChain(chain_id, accounts)
+    # web3, too, raises the limit when a zygote imports it; see chain_evm for what that does to a parser
+    sys.setrecursionlimit(1000)
     # what was imported lives as long as the process: keep the collector off it (and its pages shared)
     gc.collect()
     gc.freeze()

@@ -6,6 +6,7 @@ timestamps: block time = max(parent's, floor(wall clock)). It is monotonic, neve
 the front mines an empty block as each second begins, behind it by less than one second plus one block's work.
 """
 
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -20,6 +21,11 @@ from eth.exceptions import Revert, VMError
 from eth.vm.forks.cancun import CancunVM
 from eth.vm.message import Message
 from eth_utils import ValidationError
+
+# Importing py-evm raises Python's recursion limit to 100,000, for every module of the process: a request of
+# nested brackets then ends it by a stack overflow instead of a RecursionError. Back to Python's own: contracts
+# may call about 60 deep, and ours call 3 deep.
+sys.setrecursionlimit(1000)
 
 GAS_LIMIT = 30_000_000
 NO_HASH = b"\0" * 32
