@@ -1,0 +1,163 @@
+"""Transactions: simulate, sign, send, wait. One lock per account and chain, so that no two take the same nonce."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+
+from adapters.evm.abi import Abi, created_address
+from adapters.evm.artifacts import Artifact
+from adapters.evm.client import Account, ChainClient
+from adapters.evm.errors import ChainDown, NoGas, NotMined, NotSeen, NotSent, ProvidersDisagree, Reverted
+from adapters.evm.wire import (
+    Ask,
+    Receipt,
+    Revert,
+    ask_balance,
+    ask_block,
+    ask_call,
+    ask_estimate,
+    ask_gas_price,
+    ask_nonce,
+)
+
+POLL_S = 0.05
+TIP_WEI = 10**9
+FEE_WEI_MAX = 2_000 * 10**9
+"""Per unit of gas. A provider that names more is not followed: it could make a lever burn its account."""
+GAS_CALL_MAX = 3_000_000
+GAS_DEPLOY_MAX = 20_000_000
+
+
+@dataclass(frozen=True)
+class Sent:
+    tx: bytes
+    nonce: int
+
+
+@dataclass(frozen=True)
+class _Costs:
+    nonce: int
+    gas: int
+    fees: dict[str, int]
+    balance: int
+
+    @property
+    def most(self) -> int:
+        """Wei that the transaction may cost."""
+        return self.gas * self.fees.get("maxFeePerGas", self.fees.get("gasPrice", 0))
+
+
+class Sender:
+    """One account on one chain."""
+
+    def __init__(self, client: ChainClient, chain: str, account: Account) -> None:
+        self.client, self.chain, self.account = client, chain, account
+        self._lock = trio.Lock()
+        self._pending: dict[bytes, int] = {}
+
+    async def simulate(self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any]) -> None:
+        """An eth_call as the account, and whether it can pay. Reverted, NoGas, ChainDown, ProvidersDisagree."""
+        asked = ask_call(contract, abi, fn, args, sender=self.account.address)
+        read = await self.client.read(self.chain, asked)
+        if isinstance(read.value[0], Revert):
+            raise Reverted(read.value[0].reason, f"{fn} of 0x{contract.hex()} on {self.chain}")
+        await self._costs(contract, abi.function(fn).encode(args), GAS_CALL_MAX)
+
+    async def send(self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any]) -> bytes:
+        """The transaction's hash once a provider took it. NoGas, Reverted (by estimation), NotSent, ChainDown."""
+        return (await self._send(contract, abi.function(fn).encode(args), GAS_CALL_MAX)).tx
+
+    async def transact(
+        self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any], deadline_s: float = 60
+    ) -> Receipt:
+        """`send` and `wait`."""
+        return await self.wait(await self.send(contract, abi, fn, args), deadline_s)
+
+    async def deploy(self, artifact: Artifact, args: Sequence[Any] = (), deadline_s: float = 60) -> bytes:
+        """The new contract's address, computed here from sender and nonce."""
+        data = artifact.bytecode + Abi(artifact.abi).construct(args)
+        sent = await self._send(None, data, GAS_DEPLOY_MAX)
+        await self.wait(sent.tx, deadline_s)
+        return created_address(self.account.address, sent.nonce)
+
+    async def wait(self, tx: bytes, deadline_s: float = 60) -> Receipt:
+        """The receipt that all connections show. Reverted where it failed, NotMined past the deadline."""
+        last = "no connection shows a receipt"
+        with trio.move_on_after(deadline_s):
+            while True:
+                try:
+                    receipt = (await self.client.receipt(self.chain, tx)).value
+                    if receipt is not None:
+                        self._pending.pop(tx, None)
+                        if not receipt.ok:
+                            raise Reverted("it was mined and failed", f"transaction 0x{tx.hex()} on {self.chain}")
+                        return receipt
+                except (ChainDown, ProvidersDisagree, NotSeen) as broken:
+                    last = str(broken)
+                await trio.sleep(POLL_S)
+        raise NotMined(
+            f"transaction 0x{tx.hex()} on {self.chain}: {await self._fate(tx) or last}; look before retrying"
+        )
+
+    async def _fate(self, tx: bytes) -> str:
+        nonce = self._pending.pop(tx, None)
+        try:
+            read = await self.client.read(self.chain, ask_nonce(self.account.address, "latest"))
+        except (ChainDown, ProvidersDisagree, NotSeen):
+            return ""
+        if nonce is not None and read.value[0] > nonce:
+            return f"another transaction of the account took its nonce {nonce}"
+        return "not mined yet, it may still be"
+
+    async def _send(self, to: bytes | None, data: bytes, gas_max: int) -> Sent:
+        async with self._lock:
+            costs = await self._costs(to, data, gas_max)
+            transaction: dict[str, Any] = {"chainId": int(self.chain.removeprefix("eip155:")), "nonce": costs.nonce}
+            transaction |= {"gas": costs.gas, "value": 0, "data": data, **costs.fees}
+            raw, tx = self.account.sign(transaction if to is None else transaction | {"to": to})
+            try:
+                await self.client.submit(self.chain, raw)
+            except NotSent as refused:
+                if "insufficient funds" in str(refused).lower():
+                    raise NoGas(self.account.address, costs.balance, costs.most, self.chain) from None
+                raise
+            self._pending[tx] = costs.nonce
+        return Sent(tx, costs.nonce)
+
+    async def _costs(self, to: bytes | None, data: bytes, gas_max: int) -> _Costs:
+        """Nonce, gas and fees in one question. Estimates and fees may differ between honest providers: the highest
+        counts, bounded; the nonce must be agreed on."""
+        own = self.account.address
+        asks: list[Ask[Any]] = [
+            ask_estimate(own, to, data),
+            ask_nonce(own),
+            ask_balance(own),
+            ask_block(),
+            ask_gas_price(),
+        ]
+        answers, faults = await self.client.every(self.chain, asks)
+        rows = [row for row in answers.values() if row[3] is not None]
+        if not rows:
+            raise ChainDown(f"{self.chain} gives no answer: {'; '.join(map(str, faults))}")
+        estimates = [row[0] for row in rows if isinstance(row[0], int)]
+        if not estimates:
+            raise Reverted(rows[0][0].reason, f"the transaction to 0x{to.hex() if to else ''} on {self.chain}")
+        nonces = {row[1] for row in rows}
+        nonce = nonces.pop() if len(nonces) == 1 else (await self.client.read(self.chain, ask_nonce(own))).value[0]
+        fees = _fees([row[3].base_fee for row in rows], [row[4] for row in rows])
+        costs = _Costs(nonce, min(max(estimates) * 5 // 4, gas_max), fees, max(row[2] for row in rows))
+        if costs.balance < costs.most:
+            raise NoGas(own, costs.balance, costs.most, self.chain)
+        return costs
+
+
+def _fees(bases: list[int | None], prices: list[int]) -> dict[str, int]:
+    known = [base for base in bases if base is not None]
+    if not known:
+        return {"gasPrice": min(max(prices), FEE_WEI_MAX)}
+    most = min(2 * max(known) + TIP_WEI, FEE_WEI_MAX)
+    return {"maxFeePerGas": most, "maxPriorityFeePerGas": min(TIP_WEI, most)}
