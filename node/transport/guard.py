@@ -20,6 +20,7 @@ from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
 from libp2p.host.basic_host import BasicHost
 from libp2p.identity.identify.identify import ID as IDENTIFY_ID
 from libp2p.identity.identify.identify import identify_handler_for
+from libp2p.network.auto_connector import AutoConnector
 from libp2p.network.config import ConnectionConfig, RetryConfig
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.network.exceptions import SwarmException
@@ -41,7 +42,7 @@ PINNED_VERSION = "0.8.1"
 
 _SWARM_NAMES = (
     "dial_peer", "dial_addr", "listen", "_handle_inbound_connection", "upgrade_inbound_raw_conn",
-    "register_notifee", "_stream_semaphore", "_negative_peer_cache",
+    "register_notifee", "auto_connector",
 )  # fmt: skip
 
 
@@ -86,6 +87,7 @@ def check_pinned_library(extra: tuple[tuple[Any, tuple[str, ...]], ...] = ()) ->
     wanted: tuple[tuple[Any, tuple[str, ...]], ...] = (
         (Swarm(None, PeerStore(), None, []), _SWARM_NAMES),
         (BasicHost, ("_swarm_stream_handler", "_schedule_identify", "_push_identify_to_all_peers")),
+        (AutoConnector, ("run_background_task", "maybe_connect")),
         (Noise, ("secure_inbound", "secure_outbound")),
         (probe, ("stream_buffers", "stream_events", "secured_conn", "event_shutting_down", "event_closed")),
         (YamuxStream(1, probe, True), ("recv_window", "recv_closed", "reset_received", "send_window_update")),
@@ -121,6 +123,16 @@ class GatedNoise(Noise):  # type: ignore[misc]
         raise HandshakeFailure(f"{peer_id} is refused: {why}")
 
 
+class IdleConnector(AutoConnector):  # type: ignore[misc]
+    """The library dials whomever it has heard of until half the connection limit is used; this one does not."""
+
+    async def run_background_task(self, nursery: Any) -> None:
+        """Start nothing."""
+
+    async def maybe_connect(self) -> None:
+        """Dial nobody."""
+
+
 class GuardedSwarm(Swarm):  # type: ignore[misc]
     """A swarm that dials only when the link keeper says so, and forgets connections that have ended."""
 
@@ -148,6 +160,7 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]
             retry_config=RetryConfig(max_retries=0),
             connection_config=config,
         )
+        self.auto_connector = IdleConnector(swarm=self)
         self._gate = gate
         self._handshakes = 0
 

@@ -167,8 +167,8 @@ class Libp2pTransport:
                     await self._serve_gossip(generation)
             except Exception as error:
                 if not self._listening:
-                    raise
-                _LOG.error("the libp2p host died and is being rebuilt: %r", error)
+                    raise _innermost(error) from None
+                _LOG.error("the libp2p host died and is being rebuilt: %r", _innermost(error))
             self.rebuilds += 1
             await self._all_down()
             await trio.sleep(self._timing.rebuild_pause_s)
@@ -300,6 +300,13 @@ class Libp2pTransport:
                 await trio.lowlevel.checkpoint()
             self._gossip_wake = trio.Event()
             await self._gossip_wake.wait()
+
+
+def _innermost(error: Exception) -> Exception:
+    """The one failure inside the nurseries' groups, or the group when there are several."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 async def _tear_down(swarm: GuardedSwarm) -> None:
