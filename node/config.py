@@ -1,0 +1,173 @@
+"""A node's configuration: node.toml, the environment over it, every fault at once.
+
+Relative paths are relative to the file, but `control`, which is relative to `data_dir`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from governance.faults import FileFault, FileFaults, nearest
+from governance.reading import read_toml
+from node.config_model import (
+    EXAMPLES,
+    ClockConfig,
+    ConnectionConfig,
+    NodeFile,
+    PeerConfig,
+)
+from node.config_overlay import overlay
+from protocol.ids import MemberName
+
+CONFIG_BYTES_MAX = 1024 * 1024
+CONTROL_PATH_BYTES_MAX = 107
+"""sockaddr_un holds 108 bytes on Linux, the last one a zero."""
+STORE_NAME, MARK_NAME, KEYS_NAME = "store.sqlite", "mark.cbor", "keys"
+
+
+class ConfigFaults(FileFaults):
+    """node.toml that cannot be used; `path` is the file."""
+
+    def __init__(self, path: Path, faults: Iterable[FileFault]) -> None:
+        super().__init__(faults)
+        self.path = path
+
+
+@dataclass(frozen=True)
+class NodeConfig:
+    """All paths absolute. `log` None: standard error. `policy` None: observe, answer, touch nothing."""
+
+    path: Path
+    member: MemberName
+    charter: Path
+    data_dir: Path
+    policy: Path | None
+    listen: str
+    control: Path
+    log: Path | None
+    peers: tuple[PeerConfig, ...] = ()
+    connections: tuple[ConnectionConfig, ...] = ()
+    targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    sensors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    clock: ClockConfig = field(default_factory=ClockConfig)
+
+    @property
+    def store(self) -> Path:
+        return self.data_dir / STORE_NAME
+
+    @property
+    def mark(self) -> Path:
+        return self.data_dir / MARK_NAME
+
+    @property
+    def keys(self) -> Path:
+        """The directory of `attestation.key`, `transport.key`, `lever.key` (node.config_keys)."""
+        return self.data_dir / KEYS_NAME
+
+
+def load(path: Path, environ: Mapping[str, str] | None = None) -> NodeConfig:
+    """ConfigFaults with every fault; `environ` defaults to the process's."""
+    path = path.absolute()
+    document, faults = read_toml(_read(path))
+    if faults:
+        raise ConfigFaults(path, faults)
+    faults.extend(overlay(document, os.environ if environ is None else environ))
+    try:
+        file = NodeFile.model_validate(document)
+    except ValidationError as error:
+        raise ConfigFaults(path, [*map(_fault, error.errors()), *faults]) from None
+    config = _resolved(path, file)
+    faults.extend(_sense(config))
+    if faults:
+        raise ConfigFaults(path, faults)
+    return config
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(CONFIG_BYTES_MAX + 1)
+        if len(raw) > CONFIG_BYTES_MAX:
+            raise ConfigFaults(path, [FileFault(f"is over {CONFIG_BYTES_MAX} bytes", "", "this is no node.toml")])
+        return raw.decode("utf-8")
+    except OSError as error:
+        cure = "name it with --config, or make one with `tocsin init`"
+        raise ConfigFaults(path, [FileFault(f"cannot be read: {error.strerror}", "", cure)]) from None
+    except UnicodeDecodeError:
+        raise ConfigFaults(path, [FileFault("is not UTF-8", "", "save it as UTF-8")]) from None
+
+
+def _resolved(path: Path, file: NodeFile) -> NodeConfig:
+    base = path.parent
+    data_dir = base / file.data_dir
+    return NodeConfig(
+        path=path,
+        member=MemberName(file.member),
+        charter=base / file.charter,
+        data_dir=data_dir,
+        policy=None if file.policy is None else base / file.policy,
+        listen=file.listen,
+        control=data_dir / file.control,
+        log=None if file.log == "-" else base / file.log,
+        peers=tuple(file.peer),
+        connections=tuple(file.connection),
+        targets=file.target,
+        sensors=file.sensor,
+        clock=file.clock,
+    )
+
+
+def _sense(config: NodeConfig) -> list[FileFault]:
+    """What no single key shows."""
+    faults = []
+    if len(os.fsencode(config.control)) > CONTROL_PATH_BYTES_MAX:
+        size = len(os.fsencode(config.control))
+        cure = f'a Unix socket\'s path has at most {CONTROL_PATH_BYTES_MAX}; write control = "/run/tocsin/NAME.sock"'
+        faults.append(FileFault(f"the socket's path has {size} bytes", "control", cure))
+    for name, count in Counter(peer.member for peer in config.peers).items():
+        if count > 1:
+            faults.append(
+                FileFault(f"{name} stands {count} times", "peer", "one [[peer]] of each member, all addrs in it")
+            )
+        if name == config.member:
+            faults.append(FileFault(f"{name} is this node itself", "peer", "remove that [[peer]]"))
+    for name, count in Counter(connection.id for connection in config.connections).items():
+        if count > 1:
+            faults.append(
+                FileFault(f"{name} stands {count} times", "connection", "each connection has an id of its own")
+            )
+    return faults
+
+
+def _fault(error: Any) -> FileFault:
+    """A pydantic error as place, fact and cure. Never shows the input: it may hold a secret."""
+    *parents, last = error["loc"] or ("",)
+    where = _where(error["loc"])
+    if error["type"] == "extra_forbidden":
+        return FileFault("is an unknown key", where, nearest(str(last), _known(parents)))
+    if error["type"] == "missing":
+        return FileFault("is missing", where, f"add {EXAMPLES.get(str(last), f'{last} = …')}")
+    text = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        fact, _, cure = text.partition(": ")
+        return FileFault(fact, where, cure)
+    return FileFault(text[:1].lower() + text[1:], where, "mend its value")
+
+
+def _where(loc: Iterable[str | int]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
+
+
+_TABLES: dict[str, type[BaseModel]] = {"peer": PeerConfig, "connection": ConnectionConfig, "clock": ClockConfig}
+
+
+def _known(parents: list[Any]) -> list[str]:
+    model = _TABLES.get(str(parents[0]), NodeFile) if parents else NodeFile
+    return list(model.model_fields)

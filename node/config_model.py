@@ -1,0 +1,126 @@
+"""node.toml as frozen models: form only, strict, no unknown keys. Paths stay texts; `node.config` resolves them."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from protocol.errors import ProtocolError
+from protocol.limits import LABEL_CHARS_MAX, MEMBERS_MAX, NAME_CHARS_MAX, SKEW_MS_MAX
+from protocol.messages import NAME_ALPHABET
+from protocol.subjects import Kind, from_text
+
+_LISTEN = re.compile(
+    r"/(ip4|ip6|dns|dns4|dns6)/(?P<host>[^/\s]{1,253})/tcp/(?P<port>\d{1,5})(/p2p/[A-Za-z0-9]{8,64})?\Z"
+)
+_URL = re.compile(r"(https?|wss?)://[^\s/?#]+\S*\Z")
+CONNECTIONS_MAX = 64
+ADDRESSES_MAX = 8
+
+
+def _name(value: str) -> str:
+    if not 1 <= len(value) <= NAME_CHARS_MAX or not set(value) <= set(NAME_ALPHABET):
+        raise ValueError(f"{value!r} is no name: use 1 to {NAME_CHARS_MAX} characters of a-z, 0-9 and -")
+    return value
+
+
+def _multiaddr(value: str) -> str:
+    split_multiaddr(value)
+    return value
+
+
+def split_multiaddr(value: str) -> tuple[str, int]:
+    """(host, port) of `/ip4/127.0.0.1/tcp/4001`; ValueError with an example for anything else."""
+    found = _LISTEN.match(value)
+    if found is None or int(found["port"]) > 65_535:
+        raise ValueError(f'{value!r} is no TCP multiaddr: write it like "/ip4/127.0.0.1/tcp/4001"')
+    return found["host"], int(found["port"])
+
+
+def _chain(value: str) -> str:
+    try:
+        subject = from_text(value)
+    except ProtocolError:
+        subject = None
+    if subject is None or subject.kind is not Kind.CHAIN:
+        raise ValueError(f'{value!r} is no chain: write a CAIP-2 name like "eip155:1"')
+    return value
+
+
+def _url(value: str) -> str:
+    # the value itself may hold an access token: never in a message
+    if _URL.match(value) is None:
+        raise ValueError('is no http(s) or ws(s) address: write it like "http://127.0.0.1:8545"')
+    return value
+
+
+def _path(value: str) -> str:
+    if not value or "\x00" in value:
+        raise ValueError("is no path")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
+Multiaddr = Annotated[str, AfterValidator(_multiaddr)]
+Chain = Annotated[str, AfterValidator(_chain)]
+PathText = Annotated[str, AfterValidator(_path)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class PeerConfig(_Frozen):
+    """Where another member listens, where this differs from the charter's contact."""
+
+    member: Name
+    addrs: Annotated[list[Multiaddr], Field(min_length=1, max_length=ADDRESSES_MAX)]
+
+
+class ConnectionConfig(_Frozen):
+    """One chain endpoint; `id` is the source's id in the charter's register. The url may hold an access token."""
+
+    id: Annotated[str, Field(min_length=1, max_length=LABEL_CHARS_MAX)]
+    chain: Chain
+    url: Annotated[str, Field(repr=False), AfterValidator(_url)]
+
+    @property
+    def shown_url(self) -> str:
+        """Scheme and host: what may be printed and logged."""
+        scheme, _, rest = self.url.partition("://")
+        host = re.split(r"[/?#]", rest)[0].rpartition("@")[2]
+        return f"{scheme}://{host}"
+
+
+class ClockConfig(_Frozen):
+    skew_max_ms: Annotated[int, Field(ge=100, le=SKEW_MS_MAX)] = SKEW_MS_MAX
+
+
+class NodeFile(_Frozen):
+    node: Annotated[int, Field(ge=1, le=1)]
+    member: Name
+    charter: PathText = "charter.toml"
+    data_dir: PathText = "data"
+    policy: PathText | None = None
+    listen: Multiaddr
+    control: PathText = "control.sock"
+    log: PathText = "-"
+    peer: Annotated[list[PeerConfig], Field(max_length=MEMBERS_MAX)] = []
+    connection: Annotated[list[ConnectionConfig], Field(max_length=CONNECTIONS_MAX)] = []
+    target: dict[str, dict[str, Any]] = {}
+    sensor: dict[str, dict[str, Any]] = {}
+    clock: ClockConfig = ClockConfig()
+
+
+EXAMPLES = {
+    "node": "node = 1",
+    "member": 'member = "lender-a"',
+    "listen": 'listen = "/ip4/127.0.0.1/tcp/4001"',
+    "addrs": 'addrs = ["/ip4/127.0.0.1/tcp/4002"]',
+    "id": 'id = "lender-a-home"',
+    "chain": 'chain = "eip155:1"',
+    "url": 'url = "http://127.0.0.1:8545"',
+}
+"""How a key that must be there is written."""
