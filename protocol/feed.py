@@ -9,8 +9,8 @@ from typing import Any
 from protocol.envelope import Parsed, Verified
 from protocol.ids import ZERO_HASH, EntryHash, MemberName
 
-WINDOW = 8192
-"""Links of a feed kept in memory to recognise forks at once (about half a megabyte); older ones lie in the store."""
+WINDOW = 1024
+"""Entries of a feed kept in memory to prove forks at once (about two megabytes); older ones lie in the store."""
 
 
 class Link(enum.Enum):
@@ -25,8 +25,8 @@ class Feed:
 
     author: MemberName
     key_version: int
-    links: dict[int, tuple[EntryHash, EntryHash]] = field(default_factory=dict)
-    """seq → (hash, prev)"""
+    links: dict[int, Verified[Any]] = field(default_factory=dict)
+    """seq → entry"""
     whole: int = -1
     top: int = -1
     top_hash: EntryHash = ZERO_HASH
@@ -38,20 +38,20 @@ class Feed:
         seq = entry.entry.seq
         here = self.links.get(seq)
         if here is not None:
-            return (Link.KNOWN, None) if here[0] == entry.hash else (Link.FORK, seq)
+            return (Link.KNOWN, None) if here.hash == entry.hash else (Link.FORK, seq)
         if seq <= self.forgotten:
             return Link.KNOWN, None
         before = self.links.get(seq - 1)
-        if before is not None and before[0] != entry.entry.prev:
+        if before is not None and before.hash != entry.entry.prev:
             return Link.FORK, seq - 1
         after = self.links.get(seq + 1)
-        if after is not None and after[1] != entry.hash:
+        if after is not None and after.entry.prev != entry.hash:
             return Link.FORK, seq + 1
         return Link.NEW, None
 
     def add(self, entry: Verified[Any]) -> None:
         seq = entry.entry.seq
-        self.links[seq] = (entry.hash, entry.entry.prev)
+        self.links[seq] = entry
         if seq > self.top:
             self.top, self.top_hash = seq, entry.hash
         while self.whole + 1 in self.links:

@@ -1,0 +1,84 @@
+"""What the shell is to do, in the imperative. Nothing here happens before the records beside it are durable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapters.api import LeverOrder
+from protocol.frames import WantEntries
+from protocol.ids import ActionKey, Digest
+from protocol.messages import Claim
+
+
+@dataclass(frozen=True)
+class Send:
+    """One frame to one peer; `sync`: on the stream of requests and answers."""
+
+    peer_id: str
+    raw: bytes
+    sync: bool = False
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """One frame to every member that is connected, encoded once."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Gossip:
+    """One frame to everybody else, by GossipSub. Never anything above TLP:GREEN."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class ServeEntries:
+    """Read a range from the store and send it."""
+
+    peer_id: str
+    want: WantEntries
+
+
+@dataclass(frozen=True)
+class ServeBlobs:
+    peer_id: str
+    digests: tuple[Digest, ...]
+
+
+@dataclass(frozen=True)
+class VerifyClaim:
+    """Re-run it through our own providers; the verdict comes back as ClaimJudged."""
+
+    claim: Claim
+    blob: bytes
+
+
+@dataclass(frozen=True)
+class RunStep:
+    """One step of a lever (plan, simulate, apply, read_back, undo); the outcome comes back as LeverStepped."""
+
+    key: ActionKey
+    step: str
+    lever: str
+    """The adapter's instance, `<target>:<call>`."""
+    order: LeverOrder
+
+
+@dataclass(frozen=True)
+class Reply:
+    ticket: int
+    ok: bool
+    says: str
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Tell:
+    """To people, through every sink."""
+
+    text: str
+
+
+Effect = Send | Broadcast | Gossip | ServeEntries | ServeBlobs | VerifyClaim | RunStep | Reply | Tell

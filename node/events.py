@@ -1,0 +1,123 @@
+"""What happened, in the past tense: the only way anything reaches the machine. Pure values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapters.api import ExposureReading, Observation, Outcome
+from protocol.evidence import Judgement
+from protocol.ids import ActionKey
+from protocol.messages import Claim, Level
+from protocol.subjects import Subject
+
+
+@dataclass(frozen=True)
+class Clock:
+    """`wall_ms`: since 1970, UTC. `mono_ms`: monotonic, including sleep."""
+
+    wall_ms: int
+    mono_ms: int
+
+
+@dataclass(frozen=True)
+class FrameArrived:
+    peer_id: str
+    direct: bool
+    """On the member's own ENTRIES stream; False for answers to requests and for gossip."""
+    asked: bool
+    """On the SYNC stream: answers to what we asked for."""
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class PeerCameUp:
+    peer_id: str
+
+
+@dataclass(frozen=True)
+class PeerWentDown:
+    peer_id: str
+    why: str
+
+
+@dataclass(frozen=True)
+class ClaimJudged:
+    claim: Claim
+    judgement: Judgement
+
+
+@dataclass(frozen=True)
+class SensorReported:
+    observation: Observation
+
+
+@dataclass(frozen=True)
+class ExposuresRead:
+    readings: tuple[ExposureReading, ...]
+
+
+@dataclass(frozen=True)
+class LeverStepped:
+    key: ActionKey
+    step: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """About ten times a second; nothing depends on how often."""
+
+
+@dataclass(frozen=True)
+class Raise:
+    subject: Subject
+    threat: int
+    level: Level
+    lease_ms: int
+    incident: str
+
+
+@dataclass(frozen=True)
+class Withdraw:
+    subject: Subject
+    threat: int
+
+
+@dataclass(frozen=True)
+class ReleaseTopic:
+    subject: Subject
+    threat: int
+    through_ms: int
+    """0: now."""
+
+
+@dataclass(frozen=True)
+class ActionCommand:
+    key: ActionKey
+    verb: str
+    """approve, refuse or lift."""
+
+
+Command = Raise | Withdraw | ReleaseTopic | ActionCommand
+
+
+@dataclass(frozen=True)
+class OperatorAsked:
+    """`ticket` comes back in the Reply effect."""
+
+    ticket: int
+    person: str
+    command: Command
+
+
+Event = (
+    FrameArrived
+    | PeerCameUp
+    | PeerWentDown
+    | ClaimJudged
+    | SensorReported
+    | ExposuresRead
+    | LeverStepped
+    | Ticked
+    | OperatorAsked
+)

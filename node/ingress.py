@@ -1,0 +1,53 @@
+"""Budgets: token buckets by the virtual clock. Nothing unverified is charged to an author (PROTOCOL 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Bucket:
+    """`most` tokens, refilled at `per_s`. Time is given, never read."""
+
+    most: float
+    per_s: float
+    left: float | None = None
+    """None: never used, so full."""
+    at_ms: int = 0
+
+    def take(self, count: float, mono_ms: int) -> bool:
+        if self.left is None:
+            self.left = self.most
+        else:
+            self.left = min(self.most, self.left + max(0, mono_ms - self.at_ms) * self.per_s / 1000)
+        self.at_ms = mono_ms
+        if count > self.left:
+            return False
+        self.left -= count
+        return True
+
+
+CONNECTION_FRAMES = (2_000.0, 500.0)
+"""Burst and steady rate of frames that one connection may make us look at; asked-for answers are bounded by asking."""
+AUTHOR_ENTRIES = (256.0, 20.0)
+"""Burst and steady rate of verified entries of one author: a storm of 64 opinions twice over, then 20 a second."""
+
+
+@dataclass
+class Budgets:
+    """Bounded: one bucket per known connection and per author of the epoch."""
+
+    connections: dict[str, Bucket] = field(default_factory=dict)
+    authors: dict[str, Bucket] = field(default_factory=dict)
+
+    def connection_may(self, peer_id: str, mono_ms: int) -> bool:
+        return self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES)).take(1, mono_ms)
+
+    def author_may(self, author: str, mono_ms: int) -> bool:
+        return self.authors.setdefault(author, Bucket(*AUTHOR_ENTRIES)).take(1, mono_ms)
+
+    def forget(self, peer_id: str) -> None:
+        """A bucket survives reconnects of a member: only those that were never drained are dropped."""
+        bucket = self.connections.get(peer_id)
+        if bucket is not None and (bucket.left is None or bucket.left >= bucket.most):
+            del self.connections[peer_id]

@@ -1,0 +1,7 @@
+"""The pure machine: exactly what a node runs and a simulator drives."""
+
+from node.machine.core import Machine
+from node.machine.state import Action, Phase, Setup, State
+from node.machine.step import Decision
+
+__all__ = ["Action", "Decision", "Machine", "Phase", "Setup", "State"]

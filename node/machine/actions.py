@@ -1,0 +1,285 @@
+"""Alert ≠ decision ≠ action ≠ effect: the policy decides, an action is opened, its lever is stepped, its effect is
+read back. Legal moves are the table `LANDS`; nothing else moves an action."""
+
+from __future__ import annotations
+
+from adapters.policy import Decision as PolicyDecision
+from adapters.policy import Verdict, decide
+from node.effects import RunStep, Tell
+from node.events import LeverStepped
+from node.machine import views
+from node.machine.state import ENDED, ON_TARGET, Action, Phase, State
+from node.machine.step import Step, cut
+from node.records import ActionOpened, ActionRenewed, ActionStepped, DecisionMade
+from protocol.codec import encode
+from protocol.crypto import sha256
+from protocol.ids import ActionKey, Digest
+from protocol.messages import ActionReport, Claim
+from protocol.release import ClaimName, Topic
+
+NEXT_STEP = {
+    Phase.ORDERED: "plan",
+    Phase.PLANNED: "simulate",
+    Phase.SENDING: "apply",
+    Phase.SENT: "read_back",
+    Phase.LIFTING: "undo",
+}
+"""What the shell is asked for in a phase; phases that are not here wait."""
+LANDS = {
+    (Phase.ORDERED, "plan"): Phase.PLANNED,
+    (Phase.PLANNED, "simulate"): Phase.SIMULATED,
+    (Phase.SENDING, "apply"): Phase.SENT,
+    (Phase.SENT, "read_back"): Phase.EFFECTIVE,
+    (Phase.LIFTING, "undo"): Phase.LIFTED,
+    (Phase.EFFECTIVE, "expire"): Phase.LAPSED,
+    (Phase.ESCALATED, "expire"): Phase.LAPSED,
+}
+"""(phase, step that succeeded) → phase."""
+RETRY_MS = (200, 400, 800, 1_600, 3_000, 5_000)
+TRIES_MAX = 8
+EXPIRY_GRACE_MS = 1_500
+"""Targets count in whole seconds: read back only then whether a lapsed restriction is really gone."""
+
+
+def decide_topics(step: Step) -> None:
+    """The policy's answer to all that is known now. Called where something changed and on ticks."""
+    situation = views.situation(step)
+    for decision in decide(step.state.setup.policy, situation):
+        _note(step, decision)
+        if decision.lever is None or decision.subject is None:
+            continue
+        if decision.verdict in (Verdict.ACT, Verdict.ASK, Verdict.ARM):
+            _act(step, decision)
+
+
+def _note(step: Step, decision: PolicyDecision) -> None:
+    """Each answer once; a tick that changes nothing writes nothing."""
+    subject_raw = decision.subject.raw if decision.subject else b""
+    key = (decision.rule, decision.lever or "", subject_raw)
+    if decision.verdict is Verdict.IGNORE and key not in step.state.last_decisions:
+        return
+    if step.state.last_decisions.get(key) == decision.verdict.value:
+        return
+    step.record(
+        DecisionMade(
+            decision.verdict.value,
+            decision.rule,
+            decision.lever or "",
+            decision.subject,
+            decision.threat,
+            cut(decision.why),
+            step.now_ms,
+        )
+    )
+
+
+def _act(step: Step, decision: PolicyDecision) -> None:
+    state = step.state
+    lever, subject = decision.lever, decision.subject
+    if lever is None or subject is None:
+        return
+    standing = next(
+        (
+            one
+            for one in state.actions.values()
+            if (one.lever, one.subject, one.rung) == (lever, subject, decision.rung) and one.phase not in ENDED
+        ),
+        None,
+    )
+    if standing is not None:
+        _advance(step, standing, decision)
+        return
+    key = action_key(state, lever, decision)
+    if key in state.actions or _cooling(step, lever):
+        return
+    phase = {Verdict.ASK: Phase.ASKED, Verdict.ARM: Phase.ARMED}.get(decision.verdict, Phase.ORDERED)
+    certificate = views.top_certificate(step, (subject, decision.threat))
+    step.record(
+        ActionOpened(
+            key=key,
+            lever=lever,
+            instance=state.setup.instances[lever],
+            subject=subject,
+            threat=decision.threat,
+            rung=decision.rung,
+            lease_ms=decision.lease_ms,
+            until_ms=step.now_ms + decision.lease_ms,
+            rule=decision.rule,
+            why=cut(decision.why),
+            claims=_as_claims(decision.claims),
+            certificate=certificate.digest if certificate else b"",
+            phase=phase.value,
+            at_ms=step.now_ms,
+        )
+    )
+    if phase is Phase.ASKED:
+        step.do(Tell(f"{lever} on {subject} waits for a person: tocsin action approve {key.hex()[:12]}"))
+    run_next(step, state.actions[key])
+
+
+def _as_claims(names: tuple[ClaimName, ...]) -> tuple[Claim, ...]:
+    return tuple(Claim(type_, id_, Digest(bytes(32))) for type_, id_ in sorted(names)[:64])
+
+
+def action_key(state: State, lever: str, decision: PolicyDecision) -> ActionKey:
+    """PROTOCOL 4: network, member, lever, subject, rung, epoch and the sorted claims of what opened it."""
+    subject_raw = decision.subject.raw if decision.subject else b""
+    parts = [
+        "tocsin/1/action",
+        state.epoch.network,
+        state.me,
+        lever,
+        subject_raw,
+        int(decision.rung),
+        state.epoch.hash,
+        [[type_, id_] for type_, id_ in sorted(decision.claims)],
+    ]
+    return ActionKey(sha256(encode(parts)))
+
+
+def _cooling(step: Step, lever: str) -> bool:
+    """The cooldown belongs to the target: what ended a moment ago is not pulled again at once."""
+    cooldown_ms = step.state.setup.policy.levers[lever].cooldown_ms
+    return any(
+        one.lever == lever and one.phase in (Phase.LAPSED, Phase.LIFTED) and step.now_ms - one.ended_ms < cooldown_ms
+        for one in step.state.actions.values()
+    )
+
+
+def _advance(step: Step, action: Action, decision: PolicyDecision) -> None:
+    """While it stands, what comes later for its lever, subject and rung renews it and opens none; new is what
+    rests on a claim that it did not rest on."""
+    if action.armed_only and decision.verdict is Verdict.ACT:
+        _land(step, action, Phase.SENDING if action.phase is Phase.ARMED else Phase.ORDERED, decision.why)
+        run_next(step, action)
+        return
+    new = set(decision.claims) - action.claims
+    until_ms = step.now_ms + decision.lease_ms
+    if not new or until_ms <= action.until_ms:
+        return
+    step.record(ActionRenewed(action.key, until_ms, _as_claims(tuple(new)), cut(decision.why), step.now_ms))
+    if action.phase is Phase.EFFECTIVE:
+        _land(step, action, Phase.ORDERED, "renewed: the target is asked for the longer lease")
+    run_next(step, action)
+
+
+def run_next(step: Step, action: Action) -> None:
+    """Asks the shell for the next step of an action, once at a time."""
+    name = NEXT_STEP.get(action.phase)
+    if name is None or action.running or action.retry_at_ms > step.at.mono_ms:
+        return
+    if action.phase in (Phase.ORDERED, Phase.PLANNED) and action.until_ms <= step.now_ms:
+        _land(step, action, Phase.LAPSED, "its lease ended before it was sent")
+        return
+    action.running = name
+    step.do(RunStep(action.key, name, action.instance, action.order()))
+
+
+def _land(step: Step, action: Action, phase: Phase, says: str, reference: str = "", until_ms: int = 0) -> None:
+    step.record(ActionStepped(action.key, phase.value, cut(says), reference[:256], until_ms, step.now_ms))
+    if phase in (Phase.EFFECTIVE, Phase.LAPSED, Phase.LIFTED) and action.reported != phase.value:
+        action.reported = phase.value
+        step.say(ActionReport(action.key, phase.value, cut(says)))
+
+
+def lever_stepped(step: Step, event: LeverStepped) -> None:
+    action = step.state.actions.get(event.key)
+    if action is None or action.phase in ENDED:
+        return
+    action.running = ""
+    outcome = event.outcome
+    if outcome.ok:
+        action.retry_at_ms = 0
+        _succeeded(step, action, event)
+    elif (action.phase, event.step) in LANDS:
+        _failed(step, action, event)
+    run_next(step, action)
+
+
+def _succeeded(step: Step, action: Action, event: LeverStepped) -> None:
+    outcome = event.outcome
+    phase = LANDS.get((action.phase, event.step))
+    if phase is None:
+        return
+    _land(step, action, phase, outcome.says, outcome.reference, outcome.until_ms)
+    if phase is Phase.SIMULATED:
+        after = Phase.ARMED if action.armed_only else Phase.SENDING
+        _land(step, action, after, "planned and simulated, not sent" if action.armed_only else "to be sent")
+    elif phase is Phase.SENT and action.ended_ms == 0:
+        return
+
+
+def _failed(step: Step, action: Action, event: LeverStepped) -> None:
+    """Tried again with backoff; after that people are called and the truth stands in the journal."""
+    outcome = event.outcome
+    if event.step == "expire":
+        action.retry_at_ms = step.at.mono_ms + RETRY_MS[-1]
+        if action.phase is not Phase.ESCALATED:
+            _land(step, action, Phase.ESCALATED, outcome.says, outcome.reference)
+            step.do(Tell(f"{action.lever} should have ended and still stands: {outcome.says}"))
+        return
+    if outcome.retryable and action.attempts < TRIES_MAX:
+        _land(step, action, action.phase, outcome.says, outcome.reference)
+        action.retry_at_ms = step.at.mono_ms + RETRY_MS[min(action.attempts - 1, len(RETRY_MS) - 1)]
+        return
+    _land(step, action, Phase.ESCALATED, f"{event.step}: {outcome.says}", outcome.reference)
+    step.do(Tell(f"{action.lever} on {action.subject} failed at {event.step}: {outcome.says}"))
+
+
+def actions_due(step: Step) -> None:
+    """On a tick: retries that are due, leases that ended."""
+    for action in sorted(step.state.actions.values(), key=lambda one: one.key):
+        if action.phase in ENDED:
+            continue
+        if action.phase in (Phase.ASKED, Phase.ARMED) and action.until_ms <= step.now_ms:
+            _land(step, action, Phase.LAPSED, "its lease ended unsent")
+        elif action.phase in (Phase.EFFECTIVE, Phase.ESCALATED) and (action.until_ms + EXPIRY_GRACE_MS <= step.now_ms):
+            _expire(step, action)
+        else:
+            run_next(step, action)
+
+
+def _expire(step: Step, action: Action) -> None:
+    """The word expired by itself; read back from the target that the restriction is gone."""
+    if action.running or action.retry_at_ms > step.at.mono_ms:
+        return
+    action.running = "expire"
+    step.do(RunStep(action.key, "expire", action.instance, action.order()))
+
+
+def lift_released(step: Step, topic: Topic) -> None:
+    """A quorum released: automatic restrictions that rest on nothing else lift."""
+    state = step.state
+    for action in sorted(state.actions.values(), key=lambda one: one.key):
+        if (action.subject, action.threat) != topic or action.phase in ENDED:
+            continue
+        if state.releases.covers_claims(topic, action.claims, state.epoch) or (
+            action.opened_ms <= state.releases.point_ms(topic)
+        ):
+            lift(step, action, "released by a quorum")
+
+
+def lift(step: Step, action: Action, why: str) -> None:
+    """Undo on the target where it may stand; else it simply ends."""
+    if action.phase in ENDED or action.phase is Phase.LIFTING:
+        return
+    action.running, action.retry_at_ms = "", 0
+    _land(step, action, Phase.LIFTING if action.phase in ON_TARGET else Phase.LIFTED, why)
+    run_next(step, action)
+
+
+def approve(step: Step, action: Action, person: str) -> str:
+    if action.phase is not Phase.ASKED:
+        return f"it is {action.phase.value}, not waiting for a person"
+    says = f"approved by {person}: lease from now"
+    step.record(ActionRenewed(action.key, step.now_ms + action.lease_ms, (), says, step.now_ms))
+    _land(step, action, Phase.ORDERED, f"approved by {person}")
+    run_next(step, action)
+    return ""
+
+
+def refuse(step: Step, action: Action, person: str) -> str:
+    if action.phase not in (Phase.ASKED, Phase.ARMED):
+        return f"it is {action.phase.value}; what stands on the target is ended by: tocsin action lift"
+    _land(step, action, Phase.REFUSED, f"refused by {person}")
+    return ""

@@ -1,0 +1,107 @@
+"""decide(state, event) → records + effects. Pure: time and keys are inputs, the state has one owner.
+
+`handle` is the live path; `recover` replays records through the same `evolve` and then asks what must go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from node.events import (
+    ClaimJudged,
+    Clock,
+    Event,
+    ExposuresRead,
+    FrameArrived,
+    LeverStepped,
+    OperatorAsked,
+    PeerCameUp,
+    PeerWentDown,
+    SensorReported,
+    Ticked,
+)
+from node.machine import actions, alarms, heads, views
+from node.machine.evolve import evolve
+from node.machine.incoming import frame_arrived, keyset_arrived
+from node.machine.operators import operator_asked
+from node.machine.state import ENDED, Setup, State
+from node.machine.step import Decision, Step
+from node.records import Record
+from protocol.limits import HEARTBEAT_MS
+from protocol.messages import Heartbeat, Manifest
+
+
+class Machine:
+    """One node's mind. Not thread-safe; one task owns it."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.state = State(setup)
+
+    def recover(self, records: Iterable[Record]) -> None:
+        """The past as it was written. Nothing is decided anew."""
+        for record in records:
+            evolve(self.state, record)
+
+    def start(self, at: Clock, keysets: Iterable[bytes]) -> Decision:
+        """Once, after `recover`: learns the charter's KeySets and takes up what was under way."""
+        step = Step(self.state, at)
+        self.state.started_mono_ms = at.mono_ms
+        for raw in keysets:
+            keyset_arrived(step, "", raw)
+        heads.judge_readiness(step)
+        self._first_words(step)
+        for action in sorted(self.state.actions.values(), key=lambda one: one.key):
+            if action.phase not in ENDED:
+                actions.run_next(step, action)
+        return step.done()
+
+    def handle(self, event: Event, at: Clock) -> Decision:
+        step = Step(self.state, at)
+        if isinstance(event, FrameArrived):
+            frame_arrived(step, event)
+        elif isinstance(event, Ticked):
+            self._tick(step)
+        elif isinstance(event, ClaimJudged):
+            alarms.claim_judged(step, event.claim, event.judgement)
+        elif isinstance(event, SensorReported):
+            alarms.observed(step, event.observation)
+        elif isinstance(event, LeverStepped):
+            actions.lever_stepped(step, event)
+        elif isinstance(event, ExposuresRead):
+            for reading in event.readings:
+                self.state.exposures[reading.name] = reading
+            actions.decide_topics(step)
+        elif isinstance(event, PeerCameUp):
+            heads.peer_came_up(step, event.peer_id)
+        elif isinstance(event, PeerWentDown):
+            self.state.links.pop(event.peer_id, None)
+            self.state.budgets.forget(event.peer_id)
+        elif isinstance(event, OperatorAsked):
+            operator_asked(step, event)
+        return step.done()
+
+    def _first_words(self, step: Step) -> None:
+        """What we run, and that we are here: as soon as we may speak."""
+        state = step.state
+        if state.may_sign() or state.said_manifest:
+            return
+        wanted = frozenset(state.setup.manifest)
+        if state.manifests.get(state.me) == wanted or step.say(Manifest(tuple(sorted(wanted)))) is not None:
+            state.said_manifest = True
+
+    def _tick(self, step: Step) -> None:
+        state = step.state
+        heads.judge_readiness(step)
+        self._first_words(step)
+        if not state.may_sign() and step.at.mono_ms >= state.heartbeat_at_ms:
+            state.heartbeat_at_ms = step.at.mono_ms + HEARTBEAT_MS
+            step.say(Heartbeat(state.epoch.hash))
+        alive = views.any_running(state, step.now_ms)
+        alarms.push_due(step)
+        alarms.retry_undecided(step)
+        alarms.retry_answers(step)
+        alarms.forget_expired(step)
+        heads.heads_due(step, alive)
+        actions.actions_due(step)
+        if alive or state.opinions:
+            actions.decide_topics(step)

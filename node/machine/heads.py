@@ -1,0 +1,118 @@
+"""Staying together: heads and ranges. What one peer lacks and another has, it asks for."""
+
+from __future__ import annotations
+
+from node.effects import Send
+from node.machine.state import Link, State
+from node.machine.step import Step
+from protocol.frames import (
+    CERTIFICATES_SHOWN_MAX,
+    WANTS_MAX,
+    CertificateFrame,
+    Head,
+    Heads,
+    Hello,
+    WantCertificates,
+    WantEntries,
+    pack_frame,
+)
+
+ASK_AGAIN_MS = 400
+HEADS_LIVE_MS = 1_000
+"""Between Heads while an alarm runs or a peer's differ."""
+HEADS_QUIET_MS = 5_000
+OWN_HEAD_PATIENCE_MS = 10_000
+"""PROTOCOL 2: with a store present and no peer reached for so long, the node observes and says so."""
+RANGE_MAX = 256
+
+
+def peer_came_up(step: Step, peer_id: str) -> None:
+    state = step.state
+    state.links[peer_id] = Link(peer_id, state.member_of(peer_id))
+    keysets = tuple(sealed.raw for versions in state.keysets.values() for sealed in versions.values())
+    step.send(peer_id, Hello(state.epoch.network, 1, keysets))
+    step.send(peer_id, our_heads(state, step.now_ms), sync=True)
+
+
+def our_heads(state: State, now_ms: int) -> Heads:
+    heads = [
+        Head(feed.author, feed.key_version, feed.whole + 1, feed.top, feed.top_hash)
+        for _, feed in sorted(state.feeds.items())
+        if feed.top >= 0
+    ]
+    running = [id_ for id_, held in sorted(state.certificates.items()) if held.ends_ms > now_ms]
+    return Heads(tuple(heads), tuple(running[:CERTIFICATES_SHOWN_MAX]))
+
+
+def heads_arrived(step: Step, link: Link, frame: Heads) -> None:
+    state = step.state
+    link.heads_at_ms = step.at.mono_ms
+    link.shown.update(frame.shown)
+    differs = False
+    own = (state.me, state.setup.key_version)
+    theirs_of_own = -1
+    for head in frame.heads:
+        key = (head.author, head.key_version)
+        if key == own:
+            theirs_of_own = head.seq
+        if head.author in state.epoch.by_name and state.keyset(*key) is not None:
+            differs = _compare(step, link, head) or differs
+    link.differs = differs
+    if theirs_of_own <= state.own_head()[0]:
+        link.own_head_seen = True
+    missing = [id_ for id_ in frame.shown if id_ not in state.certificates]
+    if missing:
+        step.send(link.peer_id, WantCertificates(tuple(missing[:WANTS_MAX])), sync=True)
+    judge_readiness(step)
+
+
+def _compare(step: Step, link: Link, head: Head) -> bool:
+    """Asks for what is missing here up to their head, or for the entry at a head that contradicts ours."""
+    key = (head.author, head.key_version)
+    feed = step.state.feeds.get(key)
+    whole = feed.whole if feed else -1
+    ours = feed.links.get(head.seq) if feed else None
+    if ours is not None and ours.hash != head.hash:
+        wanted = WantEntries(head.author, head.key_version, head.seq, head.seq)
+    elif head.seq > whole:
+        wanted = WantEntries(head.author, head.key_version, whole + 1, min(head.seq, whole + RANGE_MAX))
+    else:
+        return False
+    if step.at.mono_ms - link.wanted.get(key, -ASK_AGAIN_MS) >= ASK_AGAIN_MS:
+        link.wanted[key] = step.at.mono_ms
+        step.send(link.peer_id, wanted, sync=True)
+    return True
+
+
+def serve_certificates(step: Step, link: Link, frame: WantCertificates) -> None:
+    for id_ in frame.ids:
+        held = step.state.certificates.get(id_)
+        if held is not None and held.ends_ms > step.now_ms:
+            link.shown.add(id_)
+            step.send(link.peer_id, CertificateFrame(held.raw), sync=True)
+
+
+def judge_readiness(step: Step) -> None:
+    """May we speak again? An empty feed beside a fresh mark may at once; else f + 1 members (or, after ten seconds,
+    any) must have shown no entry of ours above our own head: one liar can neither mute us nor wave us through."""
+    state = step.state
+    if state.signing_ready or state.setup.stopped_why:
+        return
+    agreeing = sum(1 for link in state.links.values() if link.own_head_seen and link.member is not None)
+    waited = step.at.mono_ms - state.started_mono_ms >= OWN_HEAD_PATIENCE_MS
+    if state.setup.fresh or agreeing >= state.epoch.f + 1 or (waited and agreeing >= 1):
+        state.signing_ready = True
+
+
+def heads_due(step: Step, alarm_live: bool) -> None:
+    """On a tick: while an alarm runs or heads differ about every second, else every few; the phase is the node's."""
+    state = step.state
+    hurry = alarm_live or any(link.differs for link in state.links.values()) or not state.signing_ready
+    period = HEADS_LIVE_MS if hurry else HEADS_QUIET_MS
+    jitter = sum(state.me.encode()) % 17 * period // 100
+    if step.at.mono_ms - state.heads_at_ms < period + jitter:
+        return
+    state.heads_at_ms = step.at.mono_ms
+    raw = pack_frame(our_heads(state, step.now_ms))
+    for peer_id in sorted(state.links):
+        step.do(Send(peer_id, raw, sync=True))

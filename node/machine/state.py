@@ -1,0 +1,233 @@
+"""Everything a node knows, owned by one task. Changed only by `evolve`, record by record, plus what is not worth a
+record (who is connected, what was asked for): that part is in `Link` and `Session` and starts empty."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from adapters.api import ExposureReading, LeverDeclaration, LeverOrder
+from adapters.policy import Policy
+from node.ingress import Budgets
+from protocol.alarm import Opinion
+from protocol.crypto import Signer
+from protocol.envelope import SealedKeySet
+from protocol.evidence import Judgement
+from protocol.feed import Feed
+from protocol.ids import ZERO_HASH, ActionKey, Digest, EntryHash, MemberName, SourceId
+from protocol.membership import Epoch
+from protocol.messages import Claim, Level
+from protocol.quorum import CheckedCertificate
+from protocol.release import ClaimName, Releases, Topic
+from protocol.subjects import Subject
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a node is told at its start and keeps: inputs, not state."""
+
+    member: MemberName
+    epoch: Epoch
+    signer: Signer
+    key_version: int
+    policy: Policy
+    instances: Mapping[str, str]
+    """A policy's lever → the adapter's instance `<target>:<call>`."""
+    declarations: Mapping[str, LeverDeclaration]
+    """A policy's lever → what its adapter declares."""
+    own_sources: tuple[SourceId, ...]
+    manifest: tuple[Subject, ...]
+    fresh: bool
+    """The store was empty beside a mark that says "nothing signed": may sign at once."""
+    stopped_why: str = ""
+    """Why this node must not sign at all (mark and store disagree), or ""."""
+    skew_max_ms: int = 30_000
+
+
+class Phase(enum.Enum):
+    """An action's life. `lands` says what each step leads to; nothing else moves it."""
+
+    ASKED = "asked"
+    ARMED = "armed"
+    ORDERED = "ordered"
+    PLANNED = "planned"
+    SIMULATED = "simulated"
+    SENDING = "sending"
+    SENT = "sent"
+    EFFECTIVE = "effective"
+    ESCALATED = "escalated"
+    LIFTING = "lifting"
+    LAPSED = "lapsed"
+    LIFTED = "lifted"
+    REFUSED = "refused"
+
+
+ENDED = frozenset({Phase.LAPSED, Phase.LIFTED, Phase.REFUSED})
+ON_TARGET = frozenset({Phase.SENDING, Phase.SENT, Phase.EFFECTIVE, Phase.ESCALATED, Phase.LIFTING})
+"""The target may stand restricted."""
+
+
+@dataclass
+class Action:
+    """One restriction of one lever, from its opening to its end."""
+
+    key: ActionKey
+    lever: str
+    instance: str
+    subject: Subject
+    threat: int
+    rung: Level
+    lease_ms: int
+    until_ms: int
+    rule: str
+    why: str
+    claims: frozenset[ClaimName]
+    certificate: bytes
+    phase: Phase
+    armed_only: bool
+    opened_ms: int
+    steps: list[tuple[int, str, str, str]] = field(default_factory=list)
+    """(at_ms, phase, says, reference)"""
+    ended_ms: int = 0
+    attempts: int = 0
+    retry_at_ms: int = 0
+    running: str = ""
+    """The step the shell is at, "" for none: at most one at a time."""
+    reported: str = ""
+
+    def order(self) -> LeverOrder:
+        return LeverOrder(self.key, self.lever, self.subject, self.rung, self.until_ms, by_human=False)
+
+
+@dataclass
+class Ruled:
+    """What our own verifier said of a claim, and when it is worth asking again."""
+
+    claim: Claim
+    judgement: Judgement
+    again_at_ms: int = 0
+    tries: int = 0
+
+
+@dataclass
+class Link:
+    """One connected peer."""
+
+    peer_id: str
+    member: MemberName | None
+    shown: set[Digest] = field(default_factory=set)
+    heads_at_ms: int = 0
+    own_head_seen: bool = False
+    differs: bool = False
+    wanted: dict[tuple[MemberName, int], int] = field(default_factory=dict)
+    """feed → when its missing part was last asked for here."""
+    blobs_left: int = 256
+
+
+@dataclass
+class State:
+    setup: Setup
+    keysets: dict[MemberName, dict[int, SealedKeySet]] = field(default_factory=dict)
+    feeds: dict[tuple[MemberName, int], Feed] = field(default_factory=dict)
+    opinions: dict[Topic, dict[MemberName, Opinion]] = field(default_factory=dict)
+    keep_until_ms: dict[tuple[Topic, MemberName], int] = field(default_factory=dict)
+    releases: Releases = field(default_factory=Releases)
+    manifests: dict[MemberName, frozenset[Subject]] = field(default_factory=dict)
+    last_word_ms: dict[MemberName, int] = field(default_factory=dict)
+    skews_ms: dict[MemberName, int] = field(default_factory=dict)
+    blobs: dict[Digest, bytes] = field(default_factory=dict)
+    ruled: dict[Digest, Ruled] = field(default_factory=dict)
+    said: set[tuple[Topic, str, bytes]] = field(default_factory=set)
+    """(topic, claim type, claim id) that our own attestations named: never a reason to speak twice."""
+    certificates: dict[Digest, CheckedCertificate] = field(default_factory=dict)
+    """`certificate_id` → the one held of it."""
+    accepted_ms: dict[Digest, int] = field(default_factory=dict)
+    first_newest_ms: dict[Topic, dict[ClaimName, int]] = field(default_factory=dict)
+    """Newest issued_ms of the first certificate accepted on a claim: nothing said on it outlives that + a lease."""
+    equivocations: dict[tuple[MemberName, int], tuple[bytes, bytes]] = field(default_factory=dict)
+    false_statements: dict[MemberName, list[str]] = field(default_factory=dict)
+    actions: dict[ActionKey, Action] = field(default_factory=dict)
+    last_decisions: dict[tuple[str, str, bytes], str] = field(default_factory=dict)
+    stopped: dict[int, str] = field(default_factory=dict)
+    """Own key version → why it never signs again."""
+    exposures: dict[str, ExposureReading] = field(default_factory=dict)
+    # what is not recorded
+    links: dict[str, Link] = field(default_factory=dict)
+    budgets: Budgets = field(default_factory=Budgets)
+    refusals: dict[str, int] = field(default_factory=dict)
+    refusals_by_peer: dict[str, dict[str, int]] = field(default_factory=dict)
+    pushed_blobs: dict[Digest, bytes] = field(default_factory=dict)
+    judging: set[Digest] = field(default_factory=set)
+    push_at_ms: dict[Digest, int] = field(default_factory=dict)
+    started_mono_ms: int = 0
+    heads_at_ms: int = 0
+    heartbeat_at_ms: int = 0
+    said_manifest: bool = False
+    margin_said: str = ""
+    signing_ready: bool = False
+
+    @property
+    def epoch(self) -> Epoch:
+        return self.setup.epoch
+
+    @property
+    def me(self) -> MemberName:
+        return self.setup.member
+
+    def own_feed(self) -> Feed:
+        key = (self.me, self.setup.key_version)
+        return self.feeds.setdefault(key, Feed(*key))
+
+    def own_head(self) -> tuple[int, EntryHash]:
+        feed = self.own_feed()
+        return feed.top, feed.top_hash if feed.top >= 0 else ZERO_HASH
+
+    def current_version(self, member: MemberName) -> int:
+        return max(self.keysets.get(member, {0: None}))
+
+    def keyset(self, member: MemberName, version: int) -> SealedKeySet | None:
+        return self.keysets.get(member, {}).get(version)
+
+    def member_of(self, peer_id: str) -> MemberName | None:
+        """By the newest KeySets only: a replaced transport identity is a stranger's."""
+        for member, versions in self.keysets.items():
+            if peer_id in versions[max(versions)].keyset.transport:
+                return member
+        return None
+
+    def may_sign(self) -> str:
+        """ "" where this node may speak, else why it does not."""
+        if self.setup.stopped_why:
+            return self.setup.stopped_why
+        if self.setup.key_version in self.stopped:
+            return self.stopped[self.setup.key_version]
+        if self.current_version(self.me) != self.setup.key_version:
+            return "the KeySet of this node was replaced by a newer one; its old key is silent"
+        if self.equivocations.get((self.me, self.setup.key_version)):
+            return "two payloads under one of our sequence numbers were seen: the key is used elsewhere"
+        skew_ms = self.skew_ms()
+        if skew_ms is not None and abs(skew_ms) > self.setup.skew_max_ms:
+            return f"the clock is {skew_ms} ms from the median of the members' Heartbeats"
+        if not self.signing_ready:
+            return "a store stands here and too few peers have shown our own head yet"
+        return ""
+
+    def skew_ms(self) -> int | None:
+        """Own clock minus the median of the members', where Q groups were heard."""
+        heard = sorted(self.skews_ms.values())
+        if len(heard) + 1 < self.epoch.q:
+            return None
+        return heard[len(heard) // 2] if heard else 0
+
+    def up_members(self) -> frozenset[MemberName]:
+        return frozenset(link.member for link in self.links.values() if link.member is not None)
+
+    def heard_groups(self) -> int:
+        return len({self.epoch.group_of(member) for member in {*self.up_members(), self.me}})
+
+    def margin(self) -> int:
+        return self.heard_groups() - self.epoch.q
+
+    def blind(self) -> bool:
+        return self.margin() < 0

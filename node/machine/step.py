@@ -1,0 +1,84 @@
+"""One decision in the making: records are applied as they are written, effects wait for them to be durable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from node.effects import Broadcast, Effect, Send
+from node.events import Clock
+from node.machine.evolve import evolve
+from node.machine.state import State
+from node.records import EntryAccepted, Record, short
+from protocol.envelope import Verified, seal_entry
+from protocol.errors import Code
+from protocol.frames import Blobs, Entries, pack_frame
+from protocol.messages import Body
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`own`: entries sealed here; the mark names them before the records are durable."""
+
+    records: tuple[Record, ...]
+    effects: tuple[Effect, ...]
+    own: tuple[Verified[Any], ...]
+
+
+@dataclass
+class Step:
+    state: State
+    at: Clock
+    records: list[Record] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    own: list[Verified[Any]] = field(default_factory=list)
+
+    @property
+    def now_ms(self) -> int:
+        return self.at.wall_ms
+
+    def record(self, record: Record, known: Any = None) -> None:
+        evolve(self.state, record, known)
+        self.records.append(record)
+
+    def do(self, effect: Effect) -> None:
+        self.effects.append(effect)
+
+    def refuse(self, peer_id: str, code: Code) -> None:
+        """Counted by code and by peer; the peers are bounded by the allow-list, the codes by their enumeration."""
+        self.state.refusals[code.word] = self.state.refusals.get(code.word, 0) + 1
+        by_code = self.state.refusals_by_peer.setdefault(peer_id, {})
+        by_code[code.word] = by_code.get(code.word, 0) + 1
+
+    def say(self, body: Body, blobs: tuple[bytes, ...] = ()) -> Verified[Any] | None:
+        """Our own word, to every member, with the blobs it names just ahead of it. None while we must not sign."""
+        state = self.state
+        if state.may_sign():
+            return None
+        seq, head = state.own_head()
+        sealed = seal_entry(
+            state.epoch.network,
+            state.setup.signer,
+            author=state.me,
+            key_version=state.setup.key_version,
+            seq=seq + 1,
+            prev=head,
+            issued_ms=self.now_ms,
+            body=body,
+        )
+        self.record(EntryAccepted(sealed.raw, own=True, at_ms=self.now_ms), sealed)
+        self.own.append(sealed)
+        if blobs:
+            self.do(Broadcast(pack_frame(Blobs(blobs))))
+        self.do(Broadcast(pack_frame(Entries((sealed.raw,)))))
+        return sealed
+
+    def send(self, peer_id: str, frame: Any, sync: bool = False) -> None:
+        self.do(Send(peer_id, pack_frame(frame), sync))
+
+    def done(self) -> Decision:
+        return Decision(tuple(self.records), tuple(self.effects), tuple(self.own))
+
+
+def cut(words: str) -> str:
+    return short(words, 1000)
