@@ -152,3 +152,5 @@ class Instances:
     readers: dict[str, ExposureReader] = field(default_factory=dict)
     levers: dict[str, Lever] = field(default_factory=dict)
     sinks: tuple[Sink, ...] = ()
+    closers: tuple[Callable[[], Awaitable[None]], ...] = ()
+    """Awaited once when the node ends: connections and the like."""

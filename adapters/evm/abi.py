@@ -96,7 +96,13 @@ class Abi:
 
 
 def _types(parameters: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    return tuple(str(one["type"]) for one in parameters)
+    """A struct as the tuple of its fields; an address inside one stays text."""
+    return tuple(
+        str(one["type"]).replace("tuple", f"({','.join(_types(one['components']))})")
+        if "components" in one
+        else one["type"]
+        for one in parameters
+    )
 
 
 def _function(entry: Mapping[str, Any]) -> Function:

@@ -1,4 +1,4 @@
-"""What `protocol.evidence` judges, read from the chains: exactly the fields of its Reading types, nothing decided here."""
+"""What `protocol.evidence` judges, read from the chains: the fields of its Reading types, nothing decided here."""
 
 from __future__ import annotations
 
@@ -117,9 +117,9 @@ async def block_at(trail: Trail, chain: str, time_s: int, head: Block) -> Block 
         return head
     low = max(0, head.number - NEAR_BLOCKS)
     found = await trail.read(chain, *(ask_block(number) for number in range(low, head.number)))
-    fitting = [block for block in found if block is not None and block.timestamp <= time_s]
+    fitting: list[Block] = [block for block in found if block is not None and block.timestamp <= time_s]
     if fitting:
-        return max(fitting, key=lambda block: block.number)
+        return fitting[-1]
     best: Block | None = None
     high = low - 1
     low = 0
@@ -134,24 +134,30 @@ async def block_at(trail: Trail, chain: str, time_s: int, head: Block) -> Block 
 
 
 async def read_backing(trail: Trail, inputs: SupplyAboveBacking, bridge: Bridge) -> BackingReading:
-    """NotSeen where home has no such block; far is read as it stood at the time of each of the two home blocks."""
-    before = max(0, inputs.home_block - 1)
-    asset: bytes = bridge.asset.parts[4]
-    asks: list[Ask[Any]] = [ask_block(inputs.home_block), ask_block(before), ask_call(inputs.escrow, ESCROW, "token")]
-    # a block that home has not got to yet is told by its header, before any balance is asked for
-    block, block_before, token = await trail.read(inputs.home, *asks)
-    if block is None or block_before is None:
+    """Compared at ends of seconds: a home block counts as the last of its second, and "before" is the last block of
+    an earlier one. Within a second the order between two chains is not known, and an honest message that goes over in
+    it would look like a loss. NotSeen where home has no such block, or it is not the last of its second."""
+    asks: list[Ask[Any]] = [ask_block(inputs.home_block), ask_block(inputs.home_block + 1)]
+    block, after, token = await trail.read(inputs.home, *asks, ask_call(inputs.escrow, ESCROW, "token"))
+    if block is None:
         raise NotSeen(f"{inputs.home} as seen from here has no block {inputs.home_block} yet")
+    if after is not None and after.timestamp == block.timestamp:
+        raise NotSeen(f"block {inputs.home_block} of {inputs.home} is not the last of its second: not comparable")
     _own_token(token, bridge)
-    balances = [ask_call(asset, TOKEN, "balanceOf", (inputs.escrow,), block=at) for at in (inputs.home_block, before)]
-    lies, lay = await trail.read(inputs.home, *balances)
+    before = await block_at(trail, inputs.home, block.timestamp - 1, block)
     head = await trail.block(inputs.far)
-    if head.timestamp < block.timestamp:
-        return BackingReading(held(lies), 0, held(lay), 0, block.timestamp, head.timestamp)
-    supply = await supply_at(trail, inputs.far, inputs.twin, await block_at(trail, inputs.far, block.timestamp, head))
-    far_before = await block_at(trail, inputs.far, block_before.timestamp, head)
-    supply_before = await supply_at(trail, inputs.far, inputs.twin, far_before)
-    return BackingReading(held(lies), supply, held(lay), supply_before, block.timestamp, head.timestamp)
+    backing, supply = await compared(trail, bridge, block, head)
+    backing_before, supply_before = (0, 0) if before is None else await compared(trail, bridge, before, head)
+    return BackingReading(backing, supply, backing_before, supply_before, block.timestamp, head.timestamp)
+
+
+async def compared(trail: Trail, bridge: Bridge, block: Block, far_head: Block) -> tuple[int, int]:
+    """(backing, supply) as of a home block and of the far chain at its time."""
+    asset: bytes = bridge.asset.parts[4]
+    asked = ask_call(asset, TOKEN, "balanceOf", (bridge.escrow,), block=block.number)
+    (lies,) = await trail.read(bridge.home, asked)
+    far = await block_at(trail, bridge.far, block.timestamp, far_head)
+    return held(lies), await supply_at(trail, bridge.far, bridge.twin, far)
 
 
 async def supply_at(trail: Trail, chain: str, twin: bytes, block: Block | None) -> int:

@@ -1,0 +1,168 @@
+"""What the configuration may name, and nothing else is loaded: built-in kinds here, further ones by entry point.
+
+An entry point of the group `tocsin.adapters`, named after its kind (`acme.market`), gives a factory of the same shape
+as the built-ins': `(name, Section, Shop) -> Instances`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.metadata
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.api import Instances
+from adapters.section import Section
+from protocol.membership import Epoch
+
+GROUP = "tocsin.adapters"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    section: str
+    """`target` or `sensor`."""
+    kind: str
+    factory: str
+    """`module:function`, imported when the configuration names the kind: web3 alone takes a second."""
+
+
+BUILT_INS: tuple[BuiltIn, ...] = (
+    BuiltIn("target", "evm.lending", "adapters.evm.factory:target"),
+    BuiltIn("target", "evm.perp", "adapters.evm.factory:target"),
+    BuiltIn("target", "evm.escrow", "adapters.evm.factory:target"),
+    BuiltIn("target", "log", "adapters.log_lever:target"),
+    BuiltIn("sensor", "evm.bridge", "adapters.evm.factory:sensor"),
+    BuiltIn("sensor", "evm.backing", "adapters.evm.factory:sensor"),
+    BuiltIn("sensor", "evm.oracle", "adapters.evm.factory:sensor"),
+)
+
+
+class CatalogFaults(Exception):
+    """Everything that is wrong in the section, each with its key and what is allowed."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+@dataclass
+class Shop:
+    """What a factory works with. `shared` holds what several things of one family share (a client, a sender)."""
+
+    epoch: Callable[[], Epoch]
+    secrets: Callable[[str], bytes]
+    log: Callable[[str], None]
+    faults: list[str]
+    connections: list[tuple[str, str, str]] = field(default_factory=list, repr=False)
+    """(source id, chain, url) of every well-formed connection."""
+    shared: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def chains(self) -> set[str]:
+        return {chain for _, chain, _ in self.connections}
+
+
+Factory = Callable[[str, Section, Shop], Instances]
+
+
+def build(
+    config: Mapping[str, Any],
+    epoch: Callable[[], Epoch],
+    secrets: Callable[[str], bytes],
+    log: Callable[[str], None],
+) -> Instances:
+    """Everything that the configuration names. Raises CatalogFaults with all faults at once.
+
+    `secrets(name)` gives the bytes of a key file; `epoch()` the epoch now, also for the register of sources."""
+    shop = Shop(epoch, secrets, log, [])
+    for key in config:
+        if key not in ("connection", "target", "sensor"):
+            shop.faults.append(f"{key}: is no section here; allowed: connection, sensor, target")
+    shop.connections.extend(_connections(config.get("connection", []), shop))
+    made = [_verifiers(shop)] if shop.connections else []
+    for section in ("target", "sensor"):
+        tables = config.get(section, {})
+        if not isinstance(tables, Mapping):
+            shop.faults.append(f"{section}: tables like [{section}.name] are expected")
+            continue
+        made.extend(_one(section, str(name), table, shop) for name, table in tables.items())
+    if shop.faults:
+        raise CatalogFaults(shop.faults)
+    return functools.reduce(_joined, made, Instances())
+
+
+def _connections(tables: Any, shop: Shop) -> list[tuple[str, str, str]]:
+    if not isinstance(tables, list):
+        shop.faults.append("connection: tables like [[connection]] are expected")
+        return []
+    found: list[tuple[str, str, str]] = []
+    for index, table in enumerate(tables):
+        section = Section(f"connection[{index}]", table, shop.faults)
+        source, chain, url = section.text("id"), section.chain("chain"), section.url("url")
+        section.done()
+        if source is not None and source in [known for known, _, _ in found]:
+            section.fault("id", f"{source!r} is there twice")
+        elif source is not None and chain is not None and url is not None:
+            found.append((source, chain, url))
+            _check_register(shop, source, chain)
+    return found
+
+
+def _check_register(shop: Shop, source: str, chain: str) -> None:
+    known = next((one for one in shop.epoch().sources if one.id == source), None)
+    if known is None or known.scope != chain:
+        scope = "is not in" if known is None else f"stands for {known.scope} in"
+        shop.log(f"connection {source}: it {scope} the epoch's source register; what it says counts for no quorum")
+
+
+def _verifiers(shop: Shop) -> Instances:
+    return Instances(**_load("adapters.evm.factory:family")(shop))
+
+
+def _one(section: str, name: str, table: Any, shop: Shop) -> Instances:
+    keys = Section(f"{section}.{name}", table, shop.faults)
+    if not _NAME.match(name):
+        shop.faults.append(f"{section}.{name[:60]}: a name is 1 to 32 of a-z, 0-9, - and _")
+    kind = keys.text("kind")
+    if kind is None:
+        return Instances()
+    factory = _factory(section, kind)
+    if factory is None:
+        allowed = ", ".join(one.kind for one in BUILT_INS if one.section == section)
+        keys.fault("kind", f"{kind[:60]!r} is unknown; built in: {allowed}; others by an entry point of {GROUP}")
+        return Instances()
+    made = factory(name, keys, shop)
+    keys.done()
+    return made
+
+
+def _factory(section: str, kind: str) -> Factory | None:
+    for one in BUILT_INS:
+        if (one.section, one.kind) == (section, kind):
+            found: Factory = _load(one.factory)
+            return found
+    for point in importlib.metadata.entry_points(group=GROUP, name=kind):
+        foreign: Factory = point.load()
+        return foreign
+    return None
+
+
+def _load(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _joined(one: Instances, other: Instances) -> Instances:
+    return Instances(
+        sensors=(*one.sensors, *other.sensors),
+        verifiers=(*one.verifiers, *other.verifiers),
+        readers=one.readers | other.readers,
+        levers=one.levers | other.levers,
+        sinks=(*one.sinks, *other.sinks),
+        closers=(*one.closers, *other.closers),
+    )

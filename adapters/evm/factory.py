@@ -1,0 +1,106 @@
+"""From configuration to the EVM family's instances. One client and, per account and chain, one sender for all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapters.api import Instances
+from adapters.catalog import Shop
+from adapters.evm.client import Account, ChainClient, Connection
+from adapters.evm.lever_rows import Target
+from adapters.evm.levers import levers_for
+from adapters.evm.readers import Holding, readers_for
+from adapters.evm.sending import Sender
+from adapters.evm.sensors import POLL_MS, POLL_MS_MAX, POLL_MS_MIN, BridgeSensor, EvmSensor
+from adapters.evm.state_sensors import BackingSensor, OracleSensor
+from adapters.evm.verifiers import EvmVerifier
+from adapters.section import Section
+from protocol.ids import SourceId
+
+SENSORS: dict[str, type[EvmSensor]] = {
+    "evm.bridge": BridgeSensor,
+    "evm.backing": BackingSensor,
+    "evm.oracle": OracleSensor,
+}
+
+
+def family(shop: Shop) -> dict[str, Any]:
+    """What every configuration with a connection gets: the verifier, and the client's end."""
+    client = client_of(shop)
+    return {"verifiers": (EvmVerifier(client, shop.epoch),), "closers": (client.aclose,)}
+
+
+def client_of(shop: Shop) -> ChainClient:
+    if "evm.client" not in shop.shared:
+        connections = tuple(Connection(SourceId(source), chain, url) for source, chain, url in shop.connections)
+        shop.shared["evm.client"] = ChainClient(connections)
+    client: ChainClient = shop.shared["evm.client"]
+    return client
+
+
+def target(name: str, keys: Section, shop: Shop) -> Instances:
+    kind = (keys.text("kind") or "").removeprefix("evm.")
+    chain, contract, asset = keys.chain("chain"), keys.address("contract"), keys.address("asset")
+    unit, oracle = keys.amount("usd_per_loan_unit"), keys.address("usd_oracle", needed=False)
+    position = keys.address("position", needed=False) if kind == "lending" else None
+    margin_bps = keys.whole("margin_bps", 0, 1, 10_000) if kind == "perp" else 0
+    account = _account(keys, shop)
+    if unit is not None and oracle is not None:
+        keys.fault("usd_oracle", "stands beside usd_per_loan_unit; give one of the two")
+    if chain is not None and chain not in shop.chains:
+        keys.fault("chain", f"no [[connection]] sees {chain}; add one")
+    if chain is None or contract is None or asset is None or chain not in shop.chains:
+        return Instances()
+    client = client_of(shop)
+    readers = readers_for(kind, client, Holding(chain, contract, asset, unit, oracle, position))
+    levers = {}
+    if account is not None:
+        own = Target(name, chain, contract, asset, margin_bps)
+        levers = levers_for(kind, own, client, _sender(shop, client, chain, account))
+    return Instances(
+        readers={f"{name}:{read}": reader for read, reader in readers.items()},
+        levers={f"{name}:{call}": lever for call, lever in levers.items()},
+    )
+
+
+def _account(keys: Section, shop: Shop) -> Account | None:
+    """None without `key_file`: the target then has readings and no levers."""
+    file = keys.text("key_file", needed=False)
+    if file is None:
+        return None
+    try:
+        return Account(key_of(shop.secrets(file)))
+    except (OSError, KeyError, ValueError) as broken:
+        # an OSError names the file, a ValueError of ours says what is wrong; neither holds the key
+        why = broken.strerror or "cannot be read" if isinstance(broken, OSError) else str(broken)
+        keys.fault("key_file", f"{file!r}: {why}")
+        return None
+
+
+def key_of(raw: bytes) -> bytes:
+    """32 bytes as they are, or 64 hex digits with or without 0x. The text of the error holds nothing of the key."""
+    if len(raw) == 32:
+        return raw
+    text = raw.strip().removeprefix(b"0x")
+    try:
+        key = bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        raise ValueError("not a key: 32 bytes, or 64 hex digits, are expected")
+    return key
+
+
+def _sender(shop: Shop, client: ChainClient, chain: str, account: Account) -> Sender:
+    """One for each account and chain, since it holds the lock on the account's nonce."""
+    sender: Sender = shop.shared.setdefault(("evm.sender", chain, account.address), Sender(client, chain, account))
+    return sender
+
+
+def sensor(name: str, keys: Section, shop: Shop) -> Instances:
+    kind = keys.text("kind") or ""
+    poll_ms = keys.whole("poll_ms", POLL_MS, POLL_MS_MIN, POLL_MS_MAX)
+    if not shop.connections:
+        keys.fault("kind", f"{kind} needs a [[connection]]; add one for each chain to watch")
+        return Instances()
+    return Instances(sensors=(SENSORS[kind](name, client_of(shop), shop.epoch, poll_ms),))
