@@ -12,13 +12,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, Row, Table, and_, exists, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Engine, Executable, Row, and_, exists, func, insert, select
 
-from node.store_check import walk_chain
+from node.store_check import checked_meta, walk_chain
 from node.store_engine import READ_OPTION, file_of, is_server, open_file, open_server, take_lock
 from node.store_errors import StoreError, damaged, told
 from node.store_rows import (
@@ -31,6 +31,7 @@ from node.store_rows import (
     checksum,
     link,
 )
+from node.store_sql import Statements
 from node.tables import BLOBS, CERTIFICATES, ENTRIES, META, RECORDS
 
 __all__ = ["Batch", "BlobRow", "CertificateRow", "EntryRow", "RecordRow", "Store", "StoreError"]
@@ -53,7 +54,7 @@ class Store:
         self._mutex = threading.Lock()
         self._broken: StoreError | None = None
         self._last, self._chain = 0, CHAIN_START
-        self._statements = _Statements(engine.dialect.name)
+        self._statements = Statements(engine.dialect)
 
     @classmethod
     def open(cls, url_or_path: str | Path) -> Store:
@@ -95,9 +96,10 @@ class Store:
         """Says once and for all whose store this is; another network or member is refused."""
         mine = {"network": bytes(network), "member": member.encode()}
         with self._transaction() as connection:
-            found = {row.key: row.value for row in connection.execute(select(META))}
+            found = checked_meta(map(tuple, connection.execute(select(META))), self._where)
             if not found:
-                connection.execute(insert(META), [{"key": key, "value": value} for key, value in mine.items()])
+                rows = [{"key": key, "value": value, "checksum": checksum((key, value))} for key, value in mine.items()]
+                connection.execute(insert(META), rows)
                 return
         for key, value in mine.items():
             if found.get(key) != value:
@@ -113,16 +115,14 @@ class Store:
         """
         records, chain = self._linked(batch.records)
         with self._transaction() as connection:
-            if records:
-                connection.execute(self._statements.records, records)
+            self._statements.records.run(connection, records)
             for statement, rows in (
                 (self._statements.entries, [row for row in batch.entries if not row.own]),
                 (self._statements.own_entries, [row for row in batch.entries if row.own]),
                 (self._statements.blobs, batch.blobs),
                 (self._statements.certificates, batch.certificates),
             ):
-                if rows:
-                    connection.execute(statement, [_values(row) for row in rows])
+                statement.run(connection, [_values(row) for row in rows])
         self._last, self._chain = self._last + len(records), chain
 
     def records(self, after: int = 0) -> Iterator[tuple[int, RecordRow]]:
@@ -196,8 +196,7 @@ class Store:
         return not any(self._read(select(*questions))[0])
 
     def _meta(self, key: str) -> bytes | None:
-        rows = self._read(select(META.c.value).where(META.c.key == key))
-        return bytes(rows[0].value) if rows else None
+        return checked_meta(map(tuple, self._read(select(META))), self._where).get(key)
 
     def _find_end(self) -> None:
         """Walks the whole chain: what `commit` appends to was just proven."""
@@ -207,12 +206,12 @@ class Store:
             rows = connection.execution_options(yield_per=PAGE_ROWS).execute(chained)
             self._last, self._chain = walk_chain((tuple(row) for row in rows), self._where)
 
-    def _linked(self, records: Sequence[RecordRow]) -> tuple[list[dict[str, object]], bytes]:
-        chain, rows = self._chain, []
+    def _linked(self, records: Sequence[RecordRow]) -> tuple[list[tuple[object, ...]], bytes]:
+        chain = self._chain
+        rows: list[tuple[object, ...]] = []
         for position, record in enumerate(records, self._last + 1):
             chain = link(chain, record.kind, record.version, record.body)
-            row = {"position": position, "kind": record.kind, "version": record.version}
-            rows.append({**row, "body": record.body, "chain": chain})
+            rows.append((position, record.kind, record.version, record.body, chain))
         return rows, chain
 
     @contextmanager
@@ -225,6 +224,12 @@ class Store:
                     connection.execution_options(**{READ_OPTION: reads})
                     with connection.begin():
                         yield connection
+            except (TypeError, ValueError) as error:
+                if not reads:
+                    raise
+                # A flipped byte can turn a column into another type, which the driver or SQLAlchemy cannot convert.
+                self._broken = damaged(f"a stored value cannot be read: {type(error).__name__}", self._where)
+                raise self._broken from None
             except StoreError as error:
                 if error.fatal:
                     self._broken = error
@@ -235,34 +240,16 @@ class Store:
             return connection.execute(query).all()
 
 
-class _Statements:
-    """Built once. Insert-or-ignore names the primary key, so that breaking `own_once` is an error and not ignored."""
-
-    def __init__(self, dialect: str) -> None:
-        build = postgresql.insert if dialect == "postgresql" else sqlite.insert
-
-        def once(table: Table) -> Any:
-            return build(table).on_conflict_do_nothing(index_elements=list(table.primary_key.columns))
-
-        self.records = insert(RECORDS)
-        self.entries = once(ENTRIES)
-        self.blobs = once(BLOBS)
-        self.certificates = once(CERTIFICATES)
-        # A peer may have told us our own entry before we adopted it: then it becomes ours.
-        own = build(ENTRIES)
-        changed = {"own": own.excluded.own, "raw": own.excluded.raw}
-        changed |= {"received_ms": own.excluded.received_ms, "checksum": own.excluded.checksum}
-        keys = list(ENTRIES.primary_key.columns)
-        self.own_entries = own.on_conflict_do_update(index_elements=keys, set_=changed)
-
-
 def _clamped(limit: int) -> int:
     return max(0, min(limit, LIMIT_MAX))
 
 
-def _values(row: EntryRow | BlobRow | CertificateRow) -> dict[str, object]:
-    values = {field.name: getattr(row, field.name) for field in fields(row)}
-    return values | {"checksum": checksum(values.values())}
+_FIELDS = {kind: attrgetter(*(field.name for field in fields(kind))) for kind in (EntryRow, BlobRow, CertificateRow)}
+
+
+def _values(row: EntryRow | BlobRow | CertificateRow) -> tuple[object, ...]:
+    values: tuple[object, ...] = _FIELDS[type(row)](row)
+    return (*values, checksum(values))
 
 
 def _checked(kind: type[R], row: Row[Any], where: str) -> R:

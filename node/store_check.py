@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from node.store_errors import StoreError, damaged, told
 from node.store_rows import CHAIN_START, checksum, link
@@ -41,7 +42,7 @@ def check_file(path: Path, *, every_row: bool = False) -> FileFacts:
         if "alembic_version" not in tables:
             return FileFacts(None, None, None, 0)
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        meta = dict(connection.execute("SELECT key, value FROM meta"))
+        meta = checked_meta(connection.execute("SELECT key, value, checksum FROM meta"), path)
         rows = connection.execute("SELECT position, kind, version, body, chain FROM records ORDER BY position")
         records, _ = walk_chain(rows, path)
         if every_row:
@@ -49,6 +50,16 @@ def check_file(path: Path, *, every_row: bool = False) -> FileFacts:
         member = meta.get("member")
         revision = found[0] if found else None
         return FileFacts(revision, meta.get("network"), member.decode() if member else None, records)
+
+
+def checked_meta(rows: Iterable[Iterable[Any]], where: str | Path) -> dict[str, bytes]:
+    """`network` and `member` of `(key, value, checksum)` rows."""
+    meta = {}
+    for key, value, stored in rows:
+        if checksum((key, value)) != stored:
+            raise damaged("the row that says whose store this is was changed on disk", where)
+        meta[key] = value
+    return meta
 
 
 def _check_header(path: Path) -> None:

@@ -18,6 +18,7 @@ META = Table(
     METADATA,
     Column("key", String(32), primary_key=True),
     Column("value", LargeBinary, nullable=False),
+    Column("checksum", LargeBinary(32), nullable=False),
 )
 """`network` (32 bytes) and `member`: whose store this is."""
 

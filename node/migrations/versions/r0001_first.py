@@ -16,6 +16,7 @@ def upgrade() -> None:
         "meta",
         sa.Column("key", sa.String(32), primary_key=True),
         sa.Column("value", sa.LargeBinary, nullable=False),
+        sa.Column("checksum", sa.LargeBinary(32), nullable=False),
     )
     op.create_table(
         "records",
