@@ -114,4 +114,4 @@ def own_word(
     mine = state.opinions.get(topic, {}).get(state.me)
     if mine is not None and mine in live and mine.body.basis is Basis.OBSERVED:
         return Own.OBSERVED, mine.body.level, 0
-    return (Own.UNABLE if opinions else Own.NONE), Level.NONE, 0
+    return (Own.UNABLE if rulings else Own.NONE), Level.NONE, 0

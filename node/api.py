@@ -1,0 +1,222 @@
+"""HTTP and JSON under /v1 on the control socket (0600): who can open it is the node's owner.
+
+Reads look at the state; commands go through the loop's inbox like everything else and answer when they are durable.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import trio
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from node import present
+from node.effects import Reply
+from node.events import ActionCommand, Command, Event, OperatorAsked, Raise, ReleaseTopic, Withdraw
+from node.loop import now
+from node.machine.state import State
+from node.machine.step import Step
+from node.watch import Watch
+from protocol.errors import ProtocolError
+from protocol.messages import Level, threat_from_word
+from protocol.release import Topic
+from protocol.subjects import from_text
+
+ANSWER_S = 10.0
+PERSON_CHARS_MAX = 64
+
+
+class Refused(Exception):
+    """Answered as {"error": {code, what, do}}."""
+
+    def __init__(self, status: int, code: str, what: str, do: str = "") -> None:
+        super().__init__(what)
+        self.status, self.code, self.what, self.do = status, code, what, do
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    person: Annotated[str, Field(min_length=1, max_length=PERSON_CHARS_MAX)] = "operator"
+
+
+class RaiseBody(_Body):
+    subject: Annotated[str, Field(max_length=400)]
+    threat: Annotated[str, Field(max_length=40)]
+    level: Annotated[str, Field(max_length=10)]
+    lease_s: Annotated[float, Field(ge=0, le=86_400)] = 0
+    incident: Annotated[str, Field(max_length=64)] = ""
+
+
+class ReleaseBody(_Body):
+    through_ms: Annotated[int, Field(ge=0, le=1 << 53)] = 0
+
+
+class BackupBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    path: Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+@dataclass
+class Surface:
+    """What the routes need of a running node."""
+
+    state: State
+    watch: Watch
+    submit: Callable[[Event], Awaitable[None]]
+    tickets: dict[int, trio.MemorySendChannel[Reply]]
+    status: Callable[[], dict[str, Any]]
+    backup: Callable[[str], Awaitable[dict[str, Any]]]
+    stop: Callable[[], None]
+    numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    def step(self) -> Step:
+        """A throw-away step to read with: nothing is recorded through it."""
+        return Step(self.state, now())
+
+    def topic(self, id_: str) -> Topic:
+        topic = present.find_topic(self.state, id_) if len(id_) >= 6 else None
+        if topic is None:
+            raise Refused(404, "unknown-alert", f"no alert {id_[:64]!r}, or several", "list them: tocsin alert list")
+        return topic
+
+    def action(self, id_: str) -> Any:
+        action = present.find_action(self.state, id_) if len(id_) >= 6 else None
+        if action is None:
+            raise Refused(404, "unknown-action", f"no action {id_[:64]!r}, or several", "list them: tocsin action list")
+        return action
+
+    async def command(self, person: str, command: Command) -> dict[str, Any]:
+        ticket = next(self.numbers)
+        send, receive = trio.open_memory_channel[Reply](1)
+        self.tickets[ticket] = send
+        try:
+            with trio.fail_after(ANSWER_S):
+                await self.submit(OperatorAsked(ticket, person, command))
+                reply = await receive.receive()
+        except trio.TooSlowError:
+            raise Refused(503, "busy", "the node did not answer in time", "look at: tocsin status") from None
+        finally:
+            self.tickets.pop(ticket, None)
+        if not reply.ok:
+            raise Refused(409, "refused", reply.says)
+        return {"ok": True, "says": reply.says}
+
+
+def make_app(surface: Surface) -> FastAPI:
+    app = FastAPI(title="Tocsin node", version="1", docs_url=None, redoc_url=None)
+
+    @app.exception_handler(Refused)
+    async def refused(request: Request, error: Refused) -> JSONResponse:
+        body = {"error": {"code": error.code, "what": error.what, "do": error.do}}
+        return JSONResponse(body, status_code=error.status)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:10])
+        return JSONResponse({"error": {"code": "bad-request", "what": faults, "do": ""}}, status_code=422)
+
+    _read_routes(app, surface)
+    _alert_routes(app, surface)
+    _action_routes(app, surface)
+    _house_routes(app, surface)
+    return app
+
+
+def _read_routes(app: FastAPI, surface: Surface) -> None:
+    @app.get("/v1/status")
+    async def status() -> dict[str, Any]:
+        return surface.status()
+
+    @app.get("/v1/feeds")
+    async def feeds() -> list[dict[str, Any]]:
+        return present.feeds(surface.state)
+
+    @app.get("/v1/events")
+    async def events(
+        after: Annotated[int, Query(ge=0)] = 0, wait_s: Annotated[float, Query(ge=0, le=60)] = 0
+    ) -> dict[str, Any]:
+        found = await surface.watch.after(after, wait_s)
+        return {"events": found, "next": found[-1]["n"] if found else after}
+
+    @app.get("/v1/explain/{id_}")
+    async def explain(id_: str) -> dict[str, Any]:
+        told = present.explain(surface.step(), id_) if len(id_) >= 6 else None
+        if told is None:
+            raise Refused(404, "unknown-id", f"no alert or action {id_[:64]!r}", "list them: tocsin alert list")
+        return told
+
+    @app.get("/v1/certificates/{digest}")
+    async def certificate(digest: str) -> dict[str, Any]:
+        for held in surface.state.certificates.values():
+            if len(digest) >= 6 and held.digest.hex().startswith(digest.lower()):
+                return {"digest": held.digest.hex(), "hex": held.raw.hex()}
+        raise Refused(404, "unknown-certificate", f"no certificate {digest[:64]!r}", "list them: tocsin alert list")
+
+
+def _alert_routes(app: FastAPI, surface: Surface) -> None:
+    @app.get("/v1/alerts")
+    async def alerts() -> list[dict[str, Any]]:
+        step = surface.step()
+        return [present.alert(step, topic) for topic in present.topics(surface.state)]
+
+    @app.get("/v1/alerts/{id_}")
+    async def alert(id_: str) -> dict[str, Any]:
+        return present.alert(surface.step(), surface.topic(id_))
+
+    @app.post("/v1/alerts")
+    async def raise_alert(body: RaiseBody) -> dict[str, Any]:
+        try:
+            subject = from_text(body.subject)
+        except ProtocolError as error:
+            raise Refused(422, "bad-subject", error.detail) from None
+        threat = threat_from_word(body.threat)
+        if threat is None:
+            raise Refused(422, "bad-threat", f"no threat {body.threat!r}", "see: tocsin alert raise --help")
+        level = Level.__members__.get(body.level.upper())
+        if level is None or level is Level.NONE:
+            raise Refused(422, "bad-level", f"no level {body.level!r}", "one of WATCH, GUARD, ISOLATE, HALT")
+        command = Raise(subject, int(threat), level, int(body.lease_s * 1000), body.incident)
+        done = await surface.command(body.person, command)
+        return {**done, "id": present.alert_id((subject, int(threat)))}
+
+    @app.post("/v1/alerts/{id_}/withdraw")
+    async def withdraw(id_: str, body: _Body) -> dict[str, Any]:
+        return await surface.command(body.person, Withdraw(*surface.topic(id_)))
+
+    @app.post("/v1/alerts/{id_}/release")
+    async def release(id_: str, body: ReleaseBody) -> dict[str, Any]:
+        return await surface.command(body.person, ReleaseTopic(*surface.topic(id_), body.through_ms))
+
+
+def _action_routes(app: FastAPI, surface: Surface) -> None:
+    @app.get("/v1/actions")
+    async def actions() -> list[dict[str, Any]]:
+        held = surface.state.actions.values()
+        return [present.action(one) for one in sorted(held, key=lambda one: (one.opened_ms, one.key))]
+
+    @app.get("/v1/actions/{id_}")
+    async def action(id_: str) -> dict[str, Any]:
+        return present.action(surface.action(id_))
+
+    @app.post("/v1/actions/{id_}/{verb}")
+    async def act(id_: str, verb: str, body: _Body) -> dict[str, Any]:
+        if verb not in ("approve", "refuse", "lift"):
+            raise Refused(404, "unknown-verb", f"an action cannot be asked to {verb[:32]!r}", "approve, refuse or lift")
+        return await surface.command(body.person, ActionCommand(surface.action(id_).key, verb))
+
+
+def _house_routes(app: FastAPI, surface: Surface) -> None:
+    @app.post("/v1/backup")
+    async def backup(body: BackupBody) -> dict[str, Any]:
+        return await surface.backup(body.path)
+
+    @app.post("/v1/stop")
+    async def stop() -> dict[str, Any]:
+        surface.stop()
+        return {"ok": True, "says": "stopping; restrictions stand until their lease ends"}

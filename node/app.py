@@ -1,0 +1,349 @@
+"""The composition root: one nursery, every part made once, the order of start and stop.
+
+Start: configuration → keys → store → mark against store → recover → transport → sensors. Stop (SIGTERM, /v1/stop):
+no new events, the commit under way finishes, nothing is undone; what stands is said, and stands until its lease.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import trio
+from hypercorn.config import Config as HypercornConfig
+from hypercorn.trio import serve
+
+from adapters.api import ExposureReading, Instances, Observation
+from adapters.catalog import CatalogFaults, build
+from node import backup as backups
+from node import keys
+from node.api import Surface, make_app
+from node.config import NodeConfig
+from node.dispatch import Dispatch
+from node.events import (
+    Event,
+    ExposuresRead,
+    FrameArrived,
+    PeerCameUp,
+    PeerWentDown,
+    SensorReported,
+)
+from node.loop import Durable, Loop, batch_of, now
+from node.machine import Machine, Setup
+from node.machine.state import ENDED
+from node.parts import Parts, StartFault, load_parts
+from node.perform import Performer
+from node.present import quorum
+from node.records import EntryAccepted, KeySetLearned, Record, unpack_record
+from node.store import StoreError
+from node.telemetry import open_log
+from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerUp, ReceivedFrame
+from node.transport.host import Libp2pTransport
+from node.watch import Watch
+from protocol.errors import ImpossibleError, ProtocolError
+from protocol.ids import SourceId
+from protocol.subjects import Subject
+
+log = logging.getLogger("tocsin.node")
+VERSION = "0.1.0"
+RECURSION_LIMIT = 1_000
+"""A dependency raises it to 100 000 at import; nested input from outside would then overflow the C stack."""
+READ_EXPOSURES_S = 1.0
+
+
+class Node:
+    """One running node. `run` returns when it was told to stop."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        config = parts.config
+        self.lines = open_log(config.log)
+        self.watch = Watch(lambda happening: self.lines.write({"level": "info", "where": "tocsin.loop", **happening}))
+        self.instances = self._instances()
+        self.machine = Machine(self._setup())
+        self.transport = Libp2pTransport(
+            parts.transport_seed, config.listen, self._addresses(), f"tocsin/{parts.charter.network.hex()[:32]}"
+        )
+        self.started = time.monotonic()
+        self.stopping = trio.Event()
+        self.misbehaved: dict[str, int] = {}
+
+    def _instances(self) -> Instances:
+        config = self.parts.config
+        document: Mapping[str, Any] = {
+            "connection": [{"id": one.id, "chain": one.chain, "url": one.url} for one in config.connections],
+            "target": config.targets,
+            "sensor": config.sensors,
+        }
+
+        def secret(name: str) -> bytes:
+            path = config.data_dir / name
+            return keys.load_secret(path, keys.Purpose.LEVER).reveal()
+
+        try:
+            return build(document, lambda: self.parts.epoch, secret, self._say)
+        except CatalogFaults as error:
+            raise StartFault([f"{config.path}: {fault}" for fault in error.args[0]]) from None
+        except keys.KeyFault as error:
+            raise StartFault([str(error)]) from None
+
+    def _say(self, text: str) -> None:
+        log.info(text)
+
+    def _setup(self) -> Setup:
+        parts, policy = self.parts, self.parts.policy
+        names = {}
+        for lever, use in sorted(policy.levers.items()):
+            exposure = policy.exposures[use.on]
+            names[lever] = f"{exposure.target or exposure.name}:{use.call}"
+        missing = sorted(f"{lever} ({name})" for lever, name in names.items() if name not in self.instances.levers)
+        if missing:
+            raise StartFault(
+                [f"{parts.config.policy}: no target in node.toml offers the lever {one}" for one in missing]
+            )
+        subjects: set[Subject] = {
+            one for exposure in policy.exposures.values() for one in policy.assets[exposure.asset]
+        }
+        own = [one.id for one in parts.epoch.sources if one.operator == parts.config.member]
+        here = {one.id for one in parts.config.connections}
+        return Setup(
+            member=parts.config.member,
+            epoch=parts.epoch,
+            signer=parts.signer,
+            key_version=parts.keyset.keyset.version,
+            policy=policy,
+            instances=names,
+            declarations={lever: self.instances.levers[name].declared for lever, name in names.items()},
+            own_sources=tuple(SourceId(one) for one in sorted(own) if one in here),
+            manifest=tuple(sorted(subjects)),
+            fresh=parts.fresh,
+            stopped_why=parts.stopped_why,
+            skew_max_ms=parts.config.clock.skew_max_ms,
+        )
+
+    def _addresses(self) -> dict[str, PeerAddress]:
+        """Members' transport identities by their KeySets; where they listen by our configuration or the charter."""
+        named = {one.member: tuple(one.addrs) for one in self.parts.config.peers}
+        listed = {one.member: one.addresses for one in self.parts.charter.contacts}
+        found: dict[str, PeerAddress] = {}
+        for sealed in self.parts.charter.keysets:
+            keyset = sealed.keyset
+            if keyset.member != self.parts.config.member:
+                addrs = named.get(keyset.member, listed.get(keyset.member, ()))
+                for peer_id in keyset.transport:
+                    found[peer_id] = PeerAddress(peer_id, tuple(addrs))
+        return found
+
+    def _recover(self) -> None:
+        """Replays the store; what the mark carries beyond it was signed and is taken over as it is."""
+        store = self.parts.store
+        try:
+            records = [unpack_record(row.kind, row.version, row.body) for _, row in store.records()]
+            self.machine.recover(records)
+            if self.parts.adopted:
+                held = {sealed.raw for versions in self.machine.state.keysets.values() for sealed in versions.values()}
+                wanted = [*self.parts.charter.sealed, *self.parts.extra_keysets]
+                adopted: list[Record] = [KeySetLearned(raw) for raw in wanted if raw not in held]
+                adopted += [EntryAccepted(raw, True, now().wall_ms) for raw in self.parts.adopted]
+                self.machine.recover(adopted)
+                store.commit(batch_of(adopted, self.machine.state, now().wall_ms))
+        except (ProtocolError, ImpossibleError) as error:
+            cure = "restore a backup, then `tocsin restore` delegates a fresh key"
+            raise StartFault(
+                [f"{self.parts.config.store}: its records contradict each other: {error}; {cure}"]
+            ) from None
+
+    async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        self._recover()
+        async with trio.open_nursery() as nursery:
+            durable = Durable(self.parts.store, self.parts.config.mark, self.parts.keyset.keyset.version)
+            performer: list[Performer] = []
+            loop = Loop(self.machine, durable, self.watch, lambda effect: performer[0](effect))
+            self.loop = loop
+            dispatch = Dispatch(self.instances.levers, loop.inbox.send)
+            performer.append(
+                Performer(
+                    self.transport,
+                    self.parts.store,
+                    self.instances.verifiers,
+                    dispatch,
+                    self.instances.sinks,
+                    nursery,
+                    loop.inbox.send,
+                )
+            )
+            await nursery.start(self.transport.run)
+            await nursery.start(self._serve_control, performer[0])
+            await loop.begin([*self.parts.charter.sealed, *self.parts.extra_keysets])
+            nursery.start_soon(loop.tick)
+            nursery.start_soon(self._pump)
+            nursery.start_soon(loop.run)
+            nursery.start_soon(self._watch_exposures)
+            for sensor in self.instances.sensors:
+                nursery.start_soon(sensor.run, self._observed)
+            nursery.start_soon(self._signals)
+            ready()
+            await self.stopping.wait()
+            nursery.cancel_scope.cancel()
+        self._farewell()
+
+    def _farewell(self) -> None:
+        standing = [one for one in self.machine.state.actions.values() if one.phase not in ENDED]
+        for one in standing:
+            log.info("stands: %s on %s until %d (%s)", one.lever, one.subject, one.until_ms, one.phase.value)
+        log.info("stopped; nothing was undone, %d restriction(s) stand until their lease ends", len(standing))
+        self.parts.store.close()
+
+    async def _signals(self) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as arriving:
+            async for _ in arriving:
+                self.stopping.set()
+
+    async def _observed(self, observation: Observation) -> None:
+        await self.loop.inbox.send(SensorReported(observation))
+
+    async def _pump(self) -> None:
+        """The transport's news into the loop's inbox; waiting there is what holds fast peers back."""
+        async for event in self.transport.events:
+            told: Event
+            if isinstance(event, ReceivedFrame):
+                told = FrameArrived(
+                    event.peer_id, event.channel is Channel.ENTRIES, event.channel is Channel.SYNC, event.frame
+                )
+            elif isinstance(event, PeerUp):
+                told = PeerCameUp(event.peer_id)
+            elif isinstance(event, PeerDown):
+                told = PeerWentDown(event.peer_id, event.why)
+            else:
+                self._misbehaved(event)
+                continue
+            await self.loop.inbox.send(told)
+
+    def _misbehaved(self, event: Misbehaved) -> None:
+        known = self.misbehaved.get(event.why, 0)
+        if known or len(self.misbehaved) < 256:
+            self.misbehaved[event.why] = known + 1
+
+    async def _watch_exposures(self) -> None:
+        """Amounts are read, never typed; a reading that fails is unknown, never 0."""
+        readers = {}
+        for name, exposure in sorted(self.parts.policy.exposures.items()):
+            reader = self.instances.readers.get(f"{exposure.target or name}:{exposure.read}")
+            if reader is not None:
+                readers[name] = reader
+        while readers:
+            readings: list[ExposureReading] = []
+            for name, reader in readers.items():
+                at_ms = now().wall_ms
+                try:
+                    with trio.fail_after(5):
+                        readings.append(await reader.read(name, at_ms))
+                except Exception as error:  # a reader is somebody's plug-in
+                    readings.append(ExposureReading(name, None, None, None, at_ms, f"{type(error).__name__}: {error}"))
+            await self.loop.inbox.send(ExposuresRead(tuple(readings)))
+            await trio.sleep(READ_EXPOSURES_S)
+
+    async def _serve_control(self, performer: Performer, *, task_status: Any) -> None:
+        path = self.parts.config.control
+        path.unlink(missing_ok=True)
+        surface = Surface(
+            state=self.machine.state,
+            watch=self.watch,
+            submit=self.loop.inbox.send,
+            tickets=performer.tickets,
+            status=self.status,
+            backup=self._backup,
+            stop=self.stopping.set,
+        )
+        config = HypercornConfig()
+        config.bind = [f"unix:{path}"]
+        config.umask = 0o177
+        config.graceful_timeout = 0.3
+        config.keep_alive_max_requests = 1_000_000
+        config.loglevel = "WARNING"
+        config.accesslog = None
+        config.errorlog = None
+
+        async def serving() -> None:
+            await serve(make_app(surface), config, mode="asgi", shutdown_trigger=self.stopping.wait)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(serving)
+            with trio.fail_after(10):
+                while not path.exists():  # noqa: ASYNC110 (the server tells nobody when it has bound)
+                    await trio.sleep(0.01)
+            task_status.started()
+
+    async def _backup(self, dest: str) -> dict[str, Any]:
+        take = functools.partial(backups.backup, self.parts.config.store, Path(dest))
+        try:
+            await trio.to_thread.run_sync(take)
+        except (StoreError, OSError) as error:
+            return {"ok": False, "says": str(error)}
+        return {"ok": True, "says": f"checked copy at {dest}; keys and the mark are not in it"}
+
+    def status(self) -> dict[str, Any]:
+        state, parts = self.machine.state, self.parts
+        why = state.may_sign()
+        return {
+            "member": parts.config.member,
+            "network": parts.charter.network.hex(),
+            "network_name": parts.charter.parameters.name,
+            "epoch": {"number": parts.epoch.number, "hash": parts.epoch.hash.hex()},
+            "signing": {"may": not why, "why": why},
+            "quorum": quorum(state),
+            "mode": parts.policy.mode.name.lower(),
+            "peers": self._peers(),
+            "chains": [{"id": one.id, "chain": one.chain} for one in parts.config.connections],
+            "sensors": [{"name": one.name, "says": one.health()} for one in self.instances.sensors],
+            "skew_ms": state.skew_ms(),
+            "refusals": dict(sorted(state.refusals.items())),
+            "wire_refusals": dict(sorted(self.misbehaved.items())),
+            "refusals_by_peer": {
+                state.member_of(peer) or peer: dict(sorted(codes.items()))
+                for peer, codes in sorted(state.refusals_by_peer.items())
+            },
+            "false_statements": {name: list(told) for name, told in sorted(state.false_statements.items())},
+            "equivocations": sorted({author for author, _ in state.equivocations}),
+            "alerts": len(state.opinions),
+            "certificates": len(state.certificates),
+            "actions": sum(1 for one in state.actions.values() if one.phase not in ENDED),
+            "uptime_s": round(time.monotonic() - self.started, 3),
+            "version": VERSION,
+            "listening": list(self.transport.listening),
+        }
+
+    def _peers(self) -> list[dict[str, Any]]:
+        state = self.machine.state
+        return [
+            {
+                "member": state.member_of(one.peer_id) or "",
+                "peer_id": one.peer_id,
+                "up": one.up,
+                "rtt_ms": one.rtt_ms,
+                "since_s": round(one.since_s, 3),
+                "queued": one.queued,
+                "refused": one.refused,
+                "dialling": one.dialling,
+            }
+            for one in self.transport.status()
+        ]
+
+
+def run(config: NodeConfig, ready: Callable[[], None] = lambda: None) -> int:
+    """`tocsin up`: 0 when stopped, 1 when it could not start."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
+    try:
+        node = Node(load_parts(config))
+        trio.run(functools.partial(node.run, ready))
+    except StartFault as error:
+        for fault in error.faults:
+            sys.stderr.write(f"tocsin: {fault}\n")
+        return 1
+    return 0

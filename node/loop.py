@@ -1,0 +1,144 @@
+"""The commit point: events in, records durable, only then effects out.
+
+One task owns the machine. It takes up to 64 events at a time, lets the machine decide, writes the mark and one
+transaction, and releases what was decided. Nothing leaves before that, so a crash at any moment leaves either
+nothing said or something that can be said again byte for byte.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from node import mark
+from node.effects import Effect
+from node.events import Clock, Event, Ticked
+from node.machine import Decision, Machine
+from node.machine.state import State
+from node.records import BlobKept, CertificateAccepted, EntryAccepted, Record, pack_record
+from node.store import Batch, BlobRow, CertificateRow, EntryRow, RecordRow, Store
+from node.watch import Watch, happening_of
+from protocol.crypto import sha256
+from protocol.envelope import Verified, parse_entry
+from protocol.quorum import certificate_id, parse_certificate
+
+EVENTS_AT_ONCE = 64
+INBOX = 1024
+"""Events waiting: beyond it the readers of the network wait, and with them the peers (back-pressure)."""
+TICK_S = 0.1
+
+
+def now() -> Clock:
+    """CLOCK_BOOTTIME where there is one: a lease runs on while the machine sleeps."""
+    boottime = getattr(time, "CLOCK_BOOTTIME", None)
+    mono_ns = time.clock_gettime_ns(boottime) if boottime is not None else time.monotonic_ns()
+    return Clock(time.time_ns() // 1_000_000, mono_ns // 1_000_000)
+
+
+@dataclass
+class Durable:
+    """What must be on the disk before anything leaves: the mark first, then the store (see node/README.md)."""
+
+    store: Store
+    mark_path: Path
+    key_version: int
+
+    def write(self, batch: Batch, own: Sequence[Verified[Any]], attestation: Any) -> None:
+        if own:
+            last = own[-1]
+            raws = tuple(entry.raw for entry in own)
+            mark.write(
+                self.mark_path,
+                mark.Mark(attestation, self.key_version, last.entry.seq, last.hash, raws),
+            )
+        self.store.commit(batch)
+
+
+def batch_of(records: Sequence[Record], state: State, now_ms: int) -> Batch:
+    """The records themselves and what others ask for by name: entries by seq, blobs and certificates by digest."""
+    entries, blobs, certificates = [], [], []
+    for record in records:
+        if isinstance(record, EntryAccepted):
+            entries.append(_entry_row(record, state))
+        elif isinstance(record, BlobKept):
+            blobs.append(BlobRow(sha256(record.raw), record.raw))
+        elif isinstance(record, CertificateAccepted):
+            certificates.append(_certificate_row(record, state, now_ms))
+    rows = tuple(RecordRow(*pack_record(record)) for record in records)
+    return Batch(rows, tuple(entries), tuple(blobs), tuple(certificates))
+
+
+def _entry_row(record: EntryAccepted, state: State) -> EntryRow:
+    parsed = parse_entry(record.raw, state.epoch.network)
+    entry = parsed.entry
+    return EntryRow(entry.author, entry.key_version, entry.seq, parsed.hash, record.raw, record.own, record.at_ms)
+
+
+def _certificate_row(record: CertificateAccepted, state: State, now_ms: int) -> CertificateRow:
+    certificate = parse_certificate(record.raw)
+    held = state.certificates[certificate_id(certificate.epoch, certificate.topic, certificate.level)]
+    return CertificateRow(
+        held.digest,
+        certificate.subject.raw,
+        certificate.threat,
+        int(certificate.level),
+        certificate.epoch,
+        held.ends_ms,
+        record.raw,
+        now_ms,
+    )
+
+
+class Loop:
+    """`perform` gets effects in order, after their records are durable. It must not block."""
+
+    def __init__(self, machine: Machine, durable: Durable, watch: Watch, perform: Callable[[Effect], None]) -> None:
+        self.machine = machine
+        self.durable = durable
+        self.watch = watch
+        self.perform = perform
+        self.inbox, self._arrivals = trio.open_memory_channel[Event](INBOX)
+        self._writer = trio.CapacityLimiter(1)
+
+    async def begin(self, keysets: Sequence[bytes]) -> None:
+        await self._commit([self.machine.start(now(), keysets)])
+
+    async def run(self) -> None:
+        """Until the inbox is closed; what was taken is finished even when cancelled."""
+        async for first in self._arrivals:
+            events = [first]
+            while len(events) < EVENTS_AT_ONCE:
+                try:
+                    events.append(self._arrivals.receive_nowait())
+                except (trio.WouldBlock, trio.EndOfChannel):
+                    break
+            with trio.CancelScope(shield=True):
+                await self._commit([self.machine.handle(event, now()) for event in events])
+
+    async def tick(self) -> None:
+        """A tick is never queued behind another: a slow disk gets fewer, not more."""
+        while True:
+            await trio.sleep(TICK_S)
+            await self.inbox.send(Ticked())
+
+    async def _commit(self, decisions: Sequence[Decision]) -> None:
+        records = [record for decision in decisions for record in decision.records]
+        own = [entry for decision in decisions for entry in decision.own]
+        if records:
+            state = self.machine.state
+            batch = batch_of(records, state, now().wall_ms)
+            attestation = state.setup.signer.public
+            await trio.to_thread.run_sync(self.durable.write, batch, own, attestation, limiter=self._writer)
+            at_ms = time.time_ns() / 1e6
+            for record in records:
+                happening = happening_of(record, state, at_ms)
+                if happening is not None:
+                    self.watch.tell(happening)
+        for decision in decisions:
+            for effect in decision.effects:
+                self.perform(effect)

@@ -1,0 +1,149 @@
+"""What a node reads from the disk before anything runs: charter, policy, keys, store, mark. All faults at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.policy import Policy, PolicyFaults, parse_text
+from governance.charter import Charter, CharterFaults, check, parse
+from node import keys, mark
+from node.config import NodeConfig
+from node.store import Store, StoreError
+from protocol.crypto import Signer
+from protocol.envelope import SealedKeySet, open_keyset
+from protocol.errors import ProtocolError
+from protocol.membership import Epoch
+
+
+class StartFault(Exception):
+    """Why this node does not start: one line a fault, each with what to do."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+@dataclass
+class Parts:
+    """What was read from the disk before anything runs."""
+
+    config: NodeConfig
+    charter: Charter
+    epoch: Epoch
+    signer: Signer
+    keyset: SealedKeySet
+    extra_keysets: tuple[bytes, ...]
+    transport_seed: bytes
+    policy: Policy
+    store: Store
+    stopped_why: str
+    fresh: bool
+    adopted: tuple[bytes, ...]
+
+
+def load_parts(config: NodeConfig) -> Parts:
+    """All of it, or StartFault with every fault that could be seen."""
+    faults: list[str] = []
+    charter = _charter(config, faults)
+    policy = _policy(config, faults)
+    sealing, carrying = keys.Purpose.ATTESTATION, keys.Purpose.TRANSPORT
+    signer = _guarded(faults, lambda: keys.load_signer(keys.key_path(config.data_dir, sealing), sealing))
+    seed = _guarded(faults, lambda: keys.load_secret(keys.key_path(config.data_dir, carrying), carrying))
+    if faults or charter is None or policy is None or signer is None or seed is None:
+        raise StartFault(faults)
+    epoch = charter.epoch0()
+    keyset, extra = _own_keyset(config, charter, signer)
+    try:
+        store = Store.open(config.store)
+        store.bind_network(charter.network, config.member)
+    except StoreError as error:
+        raise StartFault([str(error)]) from None
+    version = keyset.keyset.version
+    try:
+        found: mark.Mark | mark.MarkError | None = mark.read(config.mark)
+    except mark.MarkError as error:
+        found = error
+    verdict = mark.check(
+        found,
+        store.own_head(config.member, version),
+        store.is_empty(),
+        network=charter.network,
+        member=config.member,
+        attestation=signer.public,
+        key_version=version,
+    )
+    return Parts(
+        config=config,
+        charter=charter,
+        epoch=epoch,
+        signer=signer,
+        keyset=keyset,
+        extra_keysets=extra,
+        transport_seed=seed.reveal(),
+        policy=policy,
+        store=store,
+        stopped_why=verdict.reason if verdict.ruling is mark.Ruling.REFUSE else "",
+        fresh=verdict.ruling is mark.Ruling.MAY_SIGN and isinstance(found, mark.Mark) and found.seq < 0,
+        adopted=verdict.raws if verdict.ruling is mark.Ruling.ADOPT else (),
+    )
+
+
+def _guarded(faults: list[str], load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except keys.KeyFault as fault:
+        faults.append(str(fault))
+        return None
+
+
+def _charter(config: NodeConfig, faults: list[str]) -> Charter | None:
+    try:
+        charter = parse(config.charter.read_text(encoding="utf-8"))
+    except OSError as error:
+        faults.append(f"{config.charter}: cannot be read: {error.strerror}; name it in node.toml: charter = …")
+        return None
+    except CharterFaults as error:
+        faults.extend(f"{config.charter}: {fault}" for fault in error.faults)
+        return None
+    judged = check(charter, time.time_ns() // 1_000_000)
+    faults.extend(f"{config.charter}: {fault}" for fault in judged.faults)
+    if config.member not in charter.by_name:
+        faults.append(f"{config.charter}: {config.member} is no member of it; is it another network's charter?")
+    return charter
+
+
+def _policy(config: NodeConfig, faults: list[str]) -> Policy | None:
+    if config.policy is None:
+        return Policy()
+    try:
+        return parse_text(config.policy.read_text(encoding="utf-8"))
+    except OSError as error:
+        faults.append(f"{config.policy}: cannot be read: {error.strerror}; name it in node.toml: policy = …")
+    except PolicyFaults as error:
+        faults.extend(f"{config.policy}: {fault}" for fault in error.faults)
+    return None
+
+
+def _own_keyset(config: NodeConfig, charter: Charter, signer: Signer) -> tuple[SealedKeySet, tuple[bytes, ...]]:
+    """The delegation of the key that lies here: the charter's, or a later one beside the store."""
+    member = charter.by_name[config.member]
+    extra = []
+    for path in sorted(config.data_dir.glob("keyset-*.cbor")):
+        try:
+            open_keyset(path.read_bytes(), charter.network, member.governance_key)
+            extra.append(path.read_bytes())
+        except ProtocolError as error:
+            raise StartFault([f"{path}: {error.detail}; it is not a KeySet of this member and network"]) from None
+    opened = [*charter.keysets, *(open_keyset(raw, charter.network, member.governance_key) for raw in extra)]
+    mine = [one for one in opened if one.keyset.member == config.member and one.keyset.attestation == signer.public]
+    if not mine:
+        raise StartFault(
+            [
+                f"{config.keys}: attestation.key is delegated by no KeySet of {config.member}; sign the charter with "
+                "`tocsin charter sign`, or delegate it with `tocsin restore`"
+            ]
+        )
+    return max(mine, key=lambda one: one.keyset.version), tuple(extra)

@@ -1,0 +1,116 @@
+"""Effects to the world: frames to peers, claims to verifiers, steps to levers, answers to people."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import trio
+
+from adapters.api import Sink, Verifier
+from node.dispatch import Dispatch
+from node.effects import (
+    Broadcast,
+    Effect,
+    Gossip,
+    Reply,
+    RunStep,
+    Send,
+    ServeBlobs,
+    ServeEntries,
+    Tell,
+    VerifyClaim,
+)
+from node.events import ClaimJudged, Event
+from node.store import Store
+from node.transport.api import Channel, Transport
+from protocol.evidence import undecided
+from protocol.frames import ENTRIES_PER_FRAME_MAX, Blobs, Entries, pack_frame
+from protocol.messages import Claim
+
+VERIFYING_AT_ONCE = 8
+VERIFY_S_MAX = 10.0
+SERVED_BYTES_MAX = 192 * 1024
+"""Of one answer; who wants more asks again from where it ends."""
+ENTRIES_FRAME_BYTES_MAX = 60 * 1024
+"""Frames above it travel on the stream of requests and answers, which takes larger ones."""
+
+
+class Performer:
+    """Called by the loop, never blocks it: what takes time becomes a task of the one nursery."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        store: Store,
+        verifiers: Sequence[Verifier],
+        dispatch: Dispatch,
+        sinks: Sequence[Sink],
+        nursery: trio.Nursery,
+        report: Callable[[Event], Awaitable[None]],
+    ) -> None:
+        self._transport = transport
+        self._store = store
+        self._verifiers = {type_: one for one in verifiers for type_ in sorted(one.claim_types)}
+        self._dispatch = dispatch
+        self._sinks = sinks
+        self._nursery = nursery
+        self._verifying = trio.CapacityLimiter(VERIFYING_AT_ONCE)
+        self._reading = trio.CapacityLimiter(1)
+        self._report = report
+        self.tickets: dict[int, trio.MemorySendChannel[Reply]] = {}
+
+    def __call__(self, effect: Effect) -> None:
+        if isinstance(effect, Send):
+            sync = effect.sync or len(effect.raw) > ENTRIES_FRAME_BYTES_MAX
+            self._transport.send(effect.peer_id, Channel.SYNC if sync else Channel.ENTRIES, effect.raw)
+        elif isinstance(effect, Broadcast):
+            self._transport.broadcast(effect.raw)
+        elif isinstance(effect, Gossip):
+            self._transport.gossip(effect.raw)
+        elif isinstance(effect, VerifyClaim):
+            self._nursery.start_soon(self._verify, effect.claim, effect.blob)
+        elif isinstance(effect, RunStep):
+            self._nursery.start_soon(self._dispatch.run, effect)
+        elif isinstance(effect, ServeEntries):
+            self._nursery.start_soon(self._serve_entries, effect)
+        elif isinstance(effect, ServeBlobs):
+            self._nursery.start_soon(self._serve_blobs, effect)
+        elif isinstance(effect, Reply):
+            waiting = self.tickets.pop(effect.ticket, None)
+            if waiting is not None:
+                waiting.send_nowait(effect)
+        elif isinstance(effect, Tell):
+            for sink in self._sinks:
+                self._nursery.start_soon(sink.tell, effect.text)
+
+    async def _verify(self, claim: Claim, blob: bytes) -> None:
+        verifier = self._verifiers.get(claim.type)
+        judgement = undecided(f"claims of type {claim.type} are not verified here")
+        if verifier is not None:
+            async with self._verifying:
+                with trio.move_on_after(VERIFY_S_MAX) as scope:
+                    judgement = await verifier.verify(claim, blob)
+                if scope.cancelled_caught:
+                    judgement = undecided(f"no verdict within {VERIFY_S_MAX:.0f} s")
+        await self._report(ClaimJudged(claim, judgement))
+
+    async def _serve_entries(self, effect: ServeEntries) -> None:
+        want = effect.want
+        limit = min(max(want.to_seq - want.from_seq + 1, 1), ENTRIES_PER_FRAME_MAX * 4)
+
+        def read() -> list[bytes]:
+            return self._store.entries(want.author, want.key_version, want.from_seq, limit, SERVED_BYTES_MAX)
+
+        raws = await trio.to_thread.run_sync(read, limiter=self._reading)
+        for start in range(0, len(raws), ENTRIES_PER_FRAME_MAX):
+            frame = pack_frame(Entries(tuple(raws[start : start + ENTRIES_PER_FRAME_MAX])))
+            self._transport.send(effect.peer_id, Channel.SYNC, frame)
+
+    async def _serve_blobs(self, effect: ServeBlobs) -> None:
+        def read() -> list[bytes]:
+            found = (self._store.blob(digest) for digest in effect.digests)
+            return [blob for blob in found if blob is not None]
+
+        blobs = await trio.to_thread.run_sync(read, limiter=self._reading)
+        for blob in blobs:
+            self._transport.send(effect.peer_id, Channel.SYNC, pack_frame(Blobs((blob,))))

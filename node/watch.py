@@ -1,0 +1,199 @@
+"""What happened, for people and tools: each record as a short dictionary, kept in a ring and written to the log.
+
+A happening is told only after its record is durable; `at_ms` is then. Readers follow by number and never hold
+anything up: who is too slow finds a gap in the numbers.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+from node import records as rec
+from node.machine.state import State
+from protocol.envelope import parse_entry
+from protocol.errors import ProtocolError
+from protocol.ids import ActionKey
+from protocol.messages import Attestation, Level, Release, Threat
+from protocol.quorum import parse_certificate
+
+RING = 4096
+Happening = dict[str, Any]
+
+
+def threat_word(threat: int) -> str:
+    try:
+        return Threat(threat).word
+    except ValueError:
+        return f"threat-{threat}"
+
+
+class Watch:
+    """The ring. `tell` is called by the loop alone; readers wait with `after`."""
+
+    def __init__(self, log: Callable[[Happening], None]) -> None:
+        self._ring: deque[Happening] = deque(maxlen=RING)
+        self._numbers = itertools.count(1)
+        self._news = trio.Event()
+        self._log = log
+
+    def tell(self, happening: Happening) -> None:
+        happening = {"n": next(self._numbers), **happening}
+        self._ring.append(happening)
+        self._log(happening)
+        news, self._news = self._news, trio.Event()
+        news.set()
+
+    def since(self, number: int) -> list[Happening]:
+        return [one for one in self._ring if one["n"] > number]
+
+    async def after(self, number: int, wait_s: float) -> list[Happening]:
+        """Those after `number`, at once where there are any, else whatever comes within `wait_s`."""
+        with trio.move_on_after(wait_s):
+            while not self._ring or self._ring[-1]["n"] <= number:
+                await self._news.wait()
+        return self.since(number)
+
+
+def happening_of(record: rec.Record, state: State, at_ms: float) -> Happening | None:
+    """None for what nobody reads (blobs, plumbing)."""
+    teller = _TELLERS.get(type(record))
+    told = teller(record, state) if teller else None
+    return None if told is None else {"at_ms": round(at_ms, 3), **told}
+
+
+def _entry(record: rec.EntryAccepted, state: State) -> Happening | None:
+    try:
+        entry = parse_entry(record.raw, state.epoch.network).entry
+    except ProtocolError:
+        return None
+    body = entry.body
+    told: Happening = {"author": entry.author, "seq": entry.seq, "own": record.own, "issued_ms": entry.issued_ms}
+    if isinstance(body, Attestation):
+        return {
+            "kind": "attestation",
+            **told,
+            "subject": str(body.subject),
+            "threat": threat_word(body.threat),
+            "level": body.level.name,
+            "basis": body.basis.name,
+            "claims": [claim.id.hex()[:12] for claim in body.claims],
+            "claim_types": [claim.type for claim in body.claims],
+            "detector": body.detector,
+        }
+    if isinstance(body, Release):
+        return {"kind": "release", **told, "subject": str(body.subject), "threat": threat_word(body.threat)}
+    return {"kind": type(body).__name__.lower(), **told}
+
+
+def _certificate(record: rec.CertificateAccepted, state: State) -> Happening:
+    certificate = parse_certificate(record.raw)
+    authors = [parse_entry(raw, state.epoch.network).entry.author for raw in certificate.entries]
+    return {
+        "kind": "certificate",
+        "subject": str(certificate.subject),
+        "threat": threat_word(certificate.threat),
+        "level": certificate.level.name,
+        "signers": authors,
+        "assembled_here": record.assembled_here,
+    }
+
+
+def _ruled(record: rec.ClaimRuled, state: State) -> Happening:
+    return {
+        "kind": "verdict",
+        "claim": record.claim.id.hex()[:12],
+        "claim_type": record.claim.type,
+        "ruling": record.ruling,
+        "why": record.why,
+        "level": record.level.name,
+    }
+
+
+def _false(record: rec.FalseStatement, state: State) -> Happening:
+    return {"kind": "false-statement", "why": record.why}
+
+
+def _equivocation(record: rec.EquivocationProven, state: State) -> Happening:
+    author = parse_entry(record.one, state.epoch.network).entry.author
+    return {"kind": "equivocation", "author": author}
+
+
+def _decision(record: rec.DecisionMade, state: State) -> Happening:
+    return {
+        "kind": "decision",
+        "verdict": record.verdict,
+        "rule": record.rule,
+        "lever": record.lever,
+        "subject": str(record.subject) if record.subject else "",
+        "why": record.why,
+    }
+
+
+def _opened(record: rec.ActionOpened, state: State) -> Happening:
+    return {
+        "kind": "action",
+        "key": record.key.hex(),
+        "lever": record.lever,
+        "instance": record.instance,
+        "subject": str(record.subject),
+        "threat": threat_word(record.threat),
+        "rung": Level(record.rung).name,
+        "rule": record.rule,
+        "certificate": bool(record.certificate),
+        "phase": record.phase,
+        "says": record.why,
+        "until_ms": record.until_ms,
+    }
+
+
+def _stepped(record: rec.ActionStepped, state: State) -> Happening | None:
+    action = state.actions.get(ActionKey(record.key))
+    if action is None:
+        return None
+    return {
+        "kind": "action",
+        "key": record.key.hex(),
+        "lever": action.lever,
+        "instance": action.instance,
+        "subject": str(action.subject),
+        "threat": threat_word(action.threat),
+        "rung": action.rung.name,
+        "rule": action.rule,
+        "certificate": bool(action.certificate),
+        "phase": record.phase,
+        "says": record.says,
+        "reference": record.reference,
+        "until_ms": action.until_ms,
+    }
+
+
+def _renewed(record: rec.ActionRenewed, state: State) -> Happening:
+    return {"kind": "renewal", "key": record.key.hex(), "until_ms": record.until_ms, "says": record.why}
+
+
+def _stopped(record: rec.SigningStopped, state: State) -> Happening:
+    return {"kind": "signing-stopped", "why": record.why}
+
+
+def _operator(record: rec.OperatorDid, state: State) -> Happening:
+    return {"kind": "operator", "person": record.person, "deed": record.deed}
+
+
+_TELLERS: dict[type, Callable[[Any, State], Happening | None]] = {
+    rec.EntryAccepted: _entry,
+    rec.CertificateAccepted: _certificate,
+    rec.ClaimRuled: _ruled,
+    rec.FalseStatement: _false,
+    rec.EquivocationProven: _equivocation,
+    rec.DecisionMade: _decision,
+    rec.ActionOpened: _opened,
+    rec.ActionStepped: _stepped,
+    rec.ActionRenewed: _renewed,
+    rec.SigningStopped: _stopped,
+    rec.OperatorDid: _operator,
+}
