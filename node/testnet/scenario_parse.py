@@ -22,6 +22,7 @@ from node.testnet.scenario import (
     Thing,
 )
 from node.testnet.scenario_events import read_event, read_expect
+from node.testnet.scenario_policy import check_policy
 from node.testnet.scenario_section import Faults, Section
 from node.testnet.scenario_values import Wrong, duration_s, number, text, thing, word
 
@@ -207,8 +208,19 @@ def _check_whole(scenario: Scenario, top: Section) -> None:
     for role in scenario.roles:
         if role.levers and not role.policy:
             top.fault(f"member.{role.name}", "has levers and no policy", f"[policy.{role.name}] with its rules")
+        check_policy(role, scenario.things, top)
+        _check_sensors(role, scenario.things, top)
     _check_leases(scenario, top)
     _check_bridges(scenario.things, top)
+
+
+def _check_sensors(role: Role, things: Mapping[str, Thing], top: Section) -> None:
+    for written in role.sensors:
+        name, _, sensor = written.partition(".")
+        if sensor == "deviation" and not things[name].params["references"]:
+            top.fault(
+                f"thing.{name}.references", f"{role.name} compares {name} with nothing", "what it is to agree with"
+            )
 
 
 def _check_leases(scenario: Scenario, top: Section) -> None:

@@ -17,6 +17,7 @@ from node.testnet import scenario_toml
 from node.testnet.registry import ASSETS, KINDS
 from node.testnet.scenario import Event, Role, Scenario, Thing
 from node.testnet.scenario_parse import parse_pack
+from node.testnet.scenario_policy import policy_of
 from protocol.membership import Bridge, OracleFeed
 from protocol.subjects import Subject, asset, oracle
 
@@ -187,12 +188,10 @@ class World:
 
     def policy_for(self, role: str) -> str:
         """The member's policy as TOML: names of the pack's assets become all their subjects."""
-        policy = self.roles[role].policy
-        named = {row.get("asset") for part in ("exposure", "rule") for row in policy.get(part, {}).values()}
-        assets = {name: [str(one) for one in self.subjects(name)] for name in sorted(named & set(self.things))}
-        rows = dict(policy) or {"rule": {"other": dict(OTHER)}}
-        text = f'policy = 1\nmode = "{self.roles[role].mode}"\n' + scenario_toml.table("asset", assets)
-        return text + "".join(scenario_toml.table(part, rows[part]) for part in rows)
+        policy = policy_of(self.roles[role], lambda name: [str(one) for one in self.subjects(name)])
+        tables = {name: rows for name, rows in policy.items() if isinstance(rows, Mapping)}
+        head = f"policy = {policy['policy']}\nmode = {scenario_toml.value(policy['mode'])}\n"
+        return head + "".join(scenario_toml.table(name, rows) for name, rows in tables.items())
 
     def sensors_for(self, role: str) -> dict[str, dict[str, Any]]:
         """`[sensor.*]` tables of a node. What each looks at is what the charter registers: see `register`."""
@@ -200,10 +199,6 @@ class World:
         pairs = [written.partition(".")[::2] for written in self.roles[role].sensors]
         kinds = {sensor: things[name].is_a.sensors[sensor] for name, sensor in pairs}
         return {sensor: {"kind": kind} for sensor, kind in kinds.items()}
-
-
-OTHER = {"asset": "any", "level": "any", "own": "any", "do": [], "page": True}
-"""The one rule of a member that has nothing at stake: look, tell a person, move nothing."""
 
 
 async def build(
