@@ -89,8 +89,14 @@ def check_pinned_library(extra: tuple[tuple[Any, tuple[str, ...]], ...] = ()) ->
         (BasicHost, ("_swarm_stream_handler", "_schedule_identify", "_push_identify_to_all_peers")),
         (AutoConnector, ("run_background_task", "maybe_connect")),
         (Noise, ("secure_inbound", "secure_outbound")),
-        (probe, ("stream_buffers", "stream_events", "secured_conn", "event_shutting_down", "event_closed")),
-        (YamuxStream(1, probe, True), ("recv_window", "recv_closed", "reset_received", "send_window_update")),
+        (
+            probe,
+            ("_write_lock", "stream_buffers", "stream_events", "secured_conn", "event_shutting_down", "event_closed"),
+        ),
+        (
+            YamuxStream(1, probe, True),
+            ("recv_window", "send_window", "send_closed", "recv_closed", "reset_received", "send_window_update"),
+        ),
         (tcp_module, ("_set_reuse_flags",)),
         *extra,
     )
@@ -162,18 +168,24 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]
         )
         self.auto_connector = IdleConnector(swarm=self)
         self._gate = gate
-        self._handshakes = 0
+        self._pending: dict[int, Any] = {}
+        self.inbound_live = 0
 
     async def dial_peer(self, peer_id: Any) -> Any:
         """Refuse: pubsub, peer exchange and identify would dial addresses that peers chose."""
         raise SwarmException(f"{peer_id} is dialled by the link keeper or not at all")
 
+    @property
+    def handshakes(self) -> int:
+        """Inbound connections that have not proven an identity yet."""
+        return len(self._pending)
+
     async def _handle_inbound_connection(self, read_write_closer: Any, maddr: Any) -> None:
         """The library's version keeps its slot until the swarm stops, so that reconnects use up all slots."""
-        if self._handshakes >= PENDING_HANDSHAKES:
-            await read_write_closer.close()
-            return
-        self._handshakes += 1
+        if len(self._pending) >= PENDING_HANDSHAKES:
+            # The oldest is the likeliest to be a stranger who only holds the place: honest ones take milliseconds.
+            await self._pending.pop(next(iter(self._pending))).close()
+        self._pending[id(read_write_closer)] = read_write_closer
         try:
             muxed = await self.upgrade_inbound_raw_conn(RawConnection(read_write_closer, False), maddr)
         except Exception:
@@ -182,8 +194,12 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]
                 await read_write_closer.close()
             return
         finally:
-            self._handshakes -= 1
-        await muxed.event_closed.wait()
+            self._pending.pop(id(read_write_closer), None)
+        self.inbound_live += 1
+        try:
+            await muxed.event_closed.wait()
+        finally:
+            self.inbound_live -= 1
 
 
 class GuardedHost(BasicHost):  # type: ignore[misc]

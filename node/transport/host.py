@@ -31,13 +31,14 @@ from node.transport.guard import peer_id_of as peer_id_of
 from node.transport.limits import EVENT_QUEUE, FRAME_MAX, GOSSIP_IN_QUEUE, GOSSIP_OUT_QUEUE, Timing
 from node.transport.link import Link
 from node.transport.session import PROTOCOLS
-from node.transport.streams import cut
+from node.transport.streams import cut, hoards
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
 _LOG = logging.getLogger(__name__)
 _STRANGER_NEWS_EVERY_S = 1.0
+_SWEEP_EVERY_S = 1.0
 
 
 class ListenFailedError(RuntimeError):
@@ -86,6 +87,7 @@ class Libp2pTransport:
         self._gossip_arrived = trio.Event()
         self._listening: tuple[str, ...] = ()
         self._generation: _Generation | None = None
+        self._retiring: dict[str, Link] = {}
         self._stranger_told_s = -_STRANGER_NEWS_EVERY_S
         self.strangers_refused = 0
         self.gossip_dropped = 0
@@ -142,14 +144,14 @@ class Libp2pTransport:
         fresh = {peer_id: self._new_link(a) for peer_id, a in wanted.items() if peer_id not in self._links}
         self._peers = wanted
         for peer_id in [known for known in self._links if known not in wanted]:
-            self._links.pop(peer_id).leave()
+            self._retire(self._links.pop(peer_id))
         for peer_id, address in wanted.items():
             if peer_id in self._links:
                 self._links[peer_id].readdress(address)
         self._links.update(fresh)
         if self._generation is not None:
             for link in fresh.values():
-                self._generation.nursery.start_soon(link.run, self._generation)
+                self._generation.nursery.start_soon(self._run_link, link, self._generation)
 
     def status(self) -> list[PeerStatus]:
         """See `api.Transport`."""
@@ -159,11 +161,13 @@ class Libp2pTransport:
         """See `api.Transport`. Raises UnknownLibraryError or ListenFailedError before it has started."""
         check_pinned_library(gossip_module.OVERRIDDEN)
         self.allow(self._peers)
+        pause_s = self._timing.rebuild_pause_s
         while True:
             try:
                 async with self._one_life() as generation:
                     task_status.started()
                     task_status = trio.TASK_STATUS_IGNORED
+                    pause_s = self._timing.rebuild_pause_s
                     await self._serve_gossip(generation)
             except Exception as error:
                 if not self._listening:
@@ -171,7 +175,8 @@ class Libp2pTransport:
                 _LOG.error("the libp2p host died and is being rebuilt: %r", _innermost(error))
             self.rebuilds += 1
             await self._all_down()
-            await trio.sleep(self._timing.rebuild_pause_s)
+            await trio.sleep(pause_s)
+            pause_s = min(2 * pause_s, self._timing.dial_max_s)
 
     # ---- guard.Gate
 
@@ -214,7 +219,8 @@ class Libp2pTransport:
                     async with trio.open_nursery() as nursery:
                         self._generation = _Generation(swarm, host, pubsub, nursery)
                         for link in self._links.values():
-                            nursery.start_soon(link.run, self._generation)
+                            nursery.start_soon(self._run_link, link, self._generation)
+                        nursery.start_soon(self._sweep, self._generation)
                         yield self._generation
                         nursery.cancel_scope.cancel()
         finally:
@@ -246,7 +252,42 @@ class Libp2pTransport:
 
         return handle
 
+    def _retire(self, link: Link) -> None:
+        link.leave()
+        if self._generation is not None:
+            self._retiring[link.peer_id] = link
+
+    async def _run_link(self, link: Link, generation: _Generation) -> None:
+        """Run a link; one that follows another to the same peer waits until that one has said its last."""
+        before = self._retiring.get(link.peer_id)
+        if before is not None:
+            await before.finished.wait()
+        if not link.leaving:
+            await link.run(generation)
+        if self._retiring.get(link.peer_id) is link:
+            del self._retiring[link.peer_id]
+
+    async def _sweep(self, generation: _Generation) -> None:
+        """End connections that carry no session for long, and those that pile up what nobody reads."""
+        idle_since_s: dict[Any, float] = {}
+        while True:
+            await trio.sleep(_SWEEP_EVERY_S)
+            now_s = trio.current_time()
+            conns = generation.swarm.get_connections()
+            idle_since_s = {conn: idle_since_s.get(conn, now_s) for conn in conns if not self._in_use(conn)}
+            for conn in conns:
+                if hoards(conn):
+                    self._cut_off(str(conn.muxed_conn.peer_id), "pushed more bytes than its windows allow")
+                elif now_s - idle_since_s.get(conn, now_s) < 2 * self._timing.open_timeout_s:
+                    continue
+                generation.nursery.start_soon(cut, conn)
+
+    def _in_use(self, conn: Any) -> bool:
+        link = self._links.get(str(conn.muxed_conn.peer_id))
+        return link is not None and link.uses(conn)
+
     async def _all_down(self) -> None:
+        self._retiring.clear()
         for link in list(self._links.values()):
             link.reset()
             if link.up:

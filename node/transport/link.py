@@ -54,6 +54,7 @@ class Link:
         self.up = False
         self.refused = 0
         self.leaving = False
+        self.finished = trio.Event()
         self._put = put
         self._news = news
         self.readdress(address)
@@ -105,6 +106,10 @@ class Link:
         if trio.current_time() < self._banned_until_s:
             return "it misbehaved a moment ago"
         return None
+
+    def uses(self, conn: Any) -> bool:
+        """Whether the present session runs on this connection."""
+        return self._session is not None and self._session.conn is conn
 
     def leave(self) -> None:
         """End the link for good."""
@@ -192,6 +197,7 @@ class Link:
                 await self._hold(net, await self._find(net))
         if self.up:
             await self._went_down("removed from the allow-list")
+        self.finished.set()
 
     async def _find(self, net: Net) -> Any:
         while True:
@@ -251,6 +257,9 @@ class Link:
         attempt = 0
         while True:
             await trio.sleep_until(self._banned_until_s)
+            while not self.leads and net.swarm.get_connections(ID.from_base58(self.peer_id)):
+                self._doing = "waiting for the streams of the peer, which has dialled"
+                await trio.sleep(timing.dial_first_s)
             attempt += 1
             why = await self._dial(net, attempt)
             self._doing = f"dialled {attempt} times, last: {why}"

@@ -13,7 +13,7 @@ from node.transport.api import Channel, PeerUp, ReceivedFrame, TransportEvent
 from node.transport.framing import PING, PONG, Control, FrameReader, WireFaultError, encode_control
 from node.transport.limits import FRAME_MAX, Timing
 from node.transport.outbox import Outbox
-from node.transport.streams import StreamEndedError, StreamReader, hoards, open_stream
+from node.transport.streams import StreamEndedError, StreamReader, StreamWriter, open_stream
 
 PROTOCOLS = {Channel.ENTRIES: "/tocsin/entries/1", Channel.SYNC: "/tocsin/sync/1"}
 
@@ -48,6 +48,7 @@ class Session:
         self._scope = trio.CancelScope()
         self._inbound: dict[Channel, Any] = {}
         self._arrived = trio.Event()
+        self._settled = trio.Event()
         self._sign_of_life = trio.Event()
         self._ping_sent: dict[bytes, float] = {}
 
@@ -66,7 +67,10 @@ class Session:
         self._scope.cancel()
 
     async def lives(self) -> bool:
-        """Ask for a sign of life and wait `probe_s` for it."""
+        """Whether the peer is still at the other end: it finishes opening, or something comes in soon."""
+        if not self._settled.is_set():
+            await self._settled.wait()
+            return not self._scope.cancel_called
         self._sign_of_life = trio.Event()
         self._ping()
         with trio.move_on_after(self._link.timing.probe_s):
@@ -76,13 +80,16 @@ class Session:
     async def run(self) -> str:
         """Open, serve, and return the reason for the end."""
         with self._scope:
-            try:
-                await self._serve(await self._open())
-            except WireFaultError as fault:
-                self.fault = str(fault)
-                self.end(self.fault)
-            except (Exception, trio.TooSlowError) as error:
-                self.end(f"the member streams could not be opened: {type(error).__name__}")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._until_it_ends, self.conn.event_closed.wait)
+                try:
+                    await self._serve(await self._open())
+                except WireFaultError as fault:
+                    self.fault = str(fault)
+                    self.end(self.fault)
+                except Exception as error:
+                    self.end(f"the member streams could not be opened: {type(error).__name__}")
+        self._settled.set()
         return self._why or "the connection ended"
 
     async def _open(self) -> dict[Channel, Any]:
@@ -99,6 +106,7 @@ class Session:
         return outbound
 
     async def _serve(self, outbound: dict[Channel, Any]) -> None:
+        self._settled.set()
         self._link.went_up()
         await self._link.put(PeerUp(self._link.peer_id))
         async with trio.open_nursery() as nursery:
@@ -106,7 +114,6 @@ class Session:
                 nursery.start_soon(self._until_it_ends, self._write, channel, outbound[channel])
                 nursery.start_soon(self._until_it_ends, self._read, channel, self._inbound[channel])
             nursery.start_soon(self._until_it_ends, self._keep_asking)
-            nursery.start_soon(self._until_it_ends, self._watch)
 
     async def _until_it_ends(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
         try:
@@ -120,19 +127,19 @@ class Session:
         except Exception as error:
             self.end(f"the connection broke: {type(error).__name__}")
 
-    async def _watch(self) -> None:
-        await self.conn.event_closed.wait()
-
     async def _write(self, channel: Channel, net_stream: Any) -> None:
         outbox = self._link.outboxes[channel]
+        stream = StreamWriter(net_stream)
         while True:
-            await net_stream.muxed_stream.write(await outbox.take())
+            await stream.write(await outbox.take())
 
     async def _read(self, channel: Channel, net_stream: Any) -> None:
         stream = StreamReader(net_stream)
         frames = FrameReader(FRAME_MAX[channel])
         while True:
-            for frame in frames.feed(await stream.read()):
+            data = await stream.read()
+            self._sign_of_life.set()
+            for frame in frames.feed(data):
                 if isinstance(frame, Control):
                     self._heed(frame)
                 else:
@@ -145,7 +152,6 @@ class Session:
         sent_s = self._ping_sent.pop(control.nonce, None)
         if sent_s is not None:
             self._ping_sent.clear()
-            self._sign_of_life.set()
             self._link.measured(trio.current_time() - sent_s)
 
     def _ping(self) -> None:
@@ -158,8 +164,6 @@ class Session:
         self._ping()
         await trio.sleep(timing.ping_every_s * self._link.rng.random())
         while len(self._ping_sent) < timing.ping_misses:
-            if hoards(self.conn):
-                raise WireFaultError("pushed more bytes than its windows allow")
             self._ping()
             await trio.sleep(timing.ping_every_s)
         raise StreamEndedError(f"no answer to {timing.ping_misses} pings")

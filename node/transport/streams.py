@@ -6,13 +6,18 @@ yamux's own 256 KiB and gives credit back when half of it has been used.
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import trio
 from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
+from libp2p.security.noise.io import MAX_PLAINTEXT_LENGTH
+from libp2p.stream_muxer.yamux.yamux import HEADER_SIZE, TYPE_DATA, YAMUX_HEADER_FORMAT
 
 from node.transport.framing import WireFaultError
 from node.transport.limits import RECEIVE_WINDOW, UNREAD_MAX
+
+_WINDOW_POLL_S = 0.005
 
 
 class StreamEndedError(Exception):
@@ -52,6 +57,38 @@ class StreamReader:
             self._muxed.recv_window += credit
             await self._muxed.send_window_update(credit)
         return data
+
+
+class StreamWriter:
+    """The writing half of an outbound stream. One task writes; being cancelled amid a write spoils the connection."""
+
+    def __init__(self, net_stream: Any) -> None:
+        self._muxed = net_stream.muxed_stream
+        self._conn = self._muxed.conn
+
+    async def write(self, data: bytes) -> None:
+        """Write everything, waiting for the peer's window. Raises StreamEndedError, or what the socket raises.
+
+        Between looking at the window and taking from it nothing else can run, so the library's two locks
+        per write are not needed; one multiplexer frame fills at most one Noise message.
+        """
+        at = 0
+        while at < len(data):
+            size = min(await self._window(), MAX_PLAINTEXT_LENGTH - HEADER_SIZE, len(data) - at)
+            self._muxed.send_window -= size
+            header = struct.pack(YAMUX_HEADER_FORMAT, 0, TYPE_DATA, 0, self._muxed.stream_id, size)
+            async with self._conn._write_lock:
+                await self._conn.secured_conn.write(header + data[at : at + size])
+            at += size
+
+    async def _window(self) -> int:
+        while True:
+            if self._muxed.closed or self._muxed.send_closed or self._conn.event_shutting_down.is_set():
+                raise StreamEndedError("the peer closed the stream")
+            if self._muxed.send_window > 0:
+                return int(self._muxed.send_window)
+            # The library gives no event for a window that opens; whoever is full can wait a moment longer.
+            await trio.sleep(_WINDOW_POLL_S)
 
 
 def unread_bytes(conn: Any) -> int:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import random
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import trio
+from libp2p.peer.id import ID
+from libp2p.peer.peerstore import create_signed_peer_record
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.utils import encode_varint_prefixed
+from multiaddr import Multiaddr
 
 from node.transport.api import Channel, Misbehaved, PeerAddress
+from node.transport.guard import own_key_pair
+from node.transport.limits import PENDING_HANDSHAKES
 from tests.integration.transport.support import QUICK, TOPIC, Liar, Peer, introduce, liar, peer, seed, story
 
 MESHSUB = "/meshsub/1.1.0"
@@ -144,6 +150,21 @@ async def open_any(stranger: Liar, victim: Peer) -> None:
     raise AssertionError("a stranger opened a stream")
 
 
+def test_connections_that_never_speak_keep_nobody_out() -> None:
+    async def body() -> None:
+        async with peer("victim") as victim, peer("friend") as friend:
+            port = int(victim.transport.listening[0].split("/")[4])
+            silent = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(PENDING_HANDSHAKES + 20)]
+            victim.transport.allow({friend.id: PeerAddress(friend.id, ())})
+            friend.transport.allow({victim.id: victim.address})
+            await victim.until(lambda: victim.is_up(friend.id), limit_s=2)
+            assert victim.transport._generation.swarm.handshakes <= PENDING_HANDSHAKES
+            for stream in silent:
+                await stream.aclose()
+
+    story(body)
+
+
 def test_plaintext_is_not_spoken() -> None:
     async def body() -> None:
         async with peer("victim") as victim, peer("friend") as friend:
@@ -183,7 +204,7 @@ def test_peer_exchange_makes_nobody_dial() -> None:
                 nursery.start_soon(trio.serve_listeners, bite, bait)
                 control = rpc_pb2.ControlMessage()
                 prune = control.prune.add(topicID=TOPIC, backoff=2**60)
-                prune.peers.add(peerID=b"\x00\x24" + b"\x08\x01\x12\x20" + seed("bait"), signedPeerRecord=b"\x01" * 40)
+                prune.peers.add(**signed_bait(bait[0].socket.getsockname()[1]))
                 pruned = rpc_pb2.RPC(control=control)
                 await attacker.say(victim, MESHSUB, encode_varint_prefixed(pruned.SerializeToString()))
                 await trio.sleep(0.3)
@@ -194,6 +215,14 @@ def test_peer_exchange_makes_nobody_dial() -> None:
     story(body)
 
 
+def signed_bait(port: int) -> dict[str, bytes]:
+    """A valid record of a peer that does not exist, at an address of the attacker's choosing."""
+    pair = own_key_pair(seed("bait"))
+    peer_id = ID.from_pubkey(pair.public_key)
+    record = create_signed_peer_record(peer_id, [Multiaddr(f"/ip4/127.0.0.1/tcp/{port}")], pair.private_key)
+    return {"peerID": peer_id.to_bytes(), "signedPeerRecord": record.marshal_envelope()}
+
+
 def test_many_streams_on_one_connection_are_turned_away() -> None:
     async def body() -> None:
         async with victim_friend_liar() as (victim, friend, attacker):
@@ -201,6 +230,24 @@ def test_many_streams_on_one_connection_are_turned_away() -> None:
             for _ in range(60):
                 await attacker.conn.new_stream()
             await victim.until(lambda: any(isinstance(e, Misbehaved) and "streams" in e.why for e in victim.seen))
+            await still_delivering(victim, friend)
+
+    story(body)
+
+
+def test_bytes_pushed_where_nobody_reads_end_the_connection() -> None:
+    async def body() -> None:
+        async with victim_friend_liar() as (victim, friend, attacker):
+            stream = await attacker.stream(victim, MESHSUB)
+            await stream.write(b"\xff\xff\x3f")
+            yamux = stream.muxed_stream.conn
+            junk = bytes(60_000)
+            header = struct.pack("!BBHII", 0, 0, 0, stream.muxed_stream.stream_id + 2, len(junk))
+            syn = struct.pack("!BBHII", 0, 1, 1, stream.muxed_stream.stream_id + 2, 0)
+            await yamux.secured_conn.write(syn)
+            for _ in range(60):
+                await yamux.secured_conn.write(header + junk)
+            await victim.until(lambda: any(isinstance(e, Misbehaved) and "windows" in e.why for e in victim.seen))
             await still_delivering(victim, friend)
 
     story(body)

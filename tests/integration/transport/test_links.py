@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import trio
 
+from node.testnet.proxy import Route, run_proxy
 from node.transport.api import Channel, PeerAddress
 from node.transport.host import Libp2pTransport, ListenFailedError
 from tests.integration.transport.support import QUICK, TOPIC, Peer, introduce, peer, seed, story
@@ -60,19 +62,27 @@ def test_only_the_follower_knows_an_address_and_the_pair_still_meets() -> None:
 
 
 def test_connections_that_cross_do_not_flap() -> None:
+    """Through a delay both ends are still shaking hands when the other one's dial arrives."""
+
     async def body() -> None:
-        async with peer("a") as a, peer("b") as b:
-            leader, follower = sorted((a, b), key=lambda one: one.id)
-            follower.transport.allow({leader.id: leader.address})
-            # The follower is about to dial, or just has, when the leader learns of it and dials as well.
-            await trio.sleep(QUICK.follower_wait_s)
-            leader.transport.allow({follower.id: follower.address})
-            await leader.until(lambda: leader.is_up(follower.id))
-            await trio.sleep(3 * QUICK.probe_s)
-            assert (leader.ups(follower.id), leader.downs(follower.id)) == (1, 0)
-            assert (follower.ups(leader.id), follower.downs(leader.id)) == (1, 0)
+        hasty = replace(QUICK, follower_wait_s=0.0)
+        async with peer("a", timing=hasty) as a, peer("b", timing=hasty) as b, trio.open_nursery() as nursery:
+            detours = [Route("127.0.0.1", 0, "127.0.0.1", port_of(one), 40) for one in (a, b)]
+            ports = await nursery.start(run_proxy, detours)
+            for one, other, port in ((a, b, ports[1]), (b, a, ports[0])):
+                one.transport.allow({other.id: PeerAddress(other.id, (f"/ip4/127.0.0.1/tcp/{port}",))})
+            await a.until(lambda: a.is_up(b.id))
+            await trio.sleep(2 * QUICK.probe_s)
+            for one, other in ((a, b), (b, a)):
+                assert (one.ups(other.id), one.downs(other.id)) == (1, 0)
+                assert len(one.transport._generation.swarm.get_connections()) == 1
+            nursery.cancel_scope.cancel()
 
     story(body)
+
+
+def port_of(one: Peer) -> int:
+    return int(one.transport.listening[0].split("/")[4])
 
 
 def test_a_peer_restarted_on_its_port_is_back_within_two_seconds() -> None:
@@ -207,6 +217,19 @@ def test_a_peer_taken_off_the_list_is_cut_off_and_stays_out() -> None:
     story(body)
 
 
+def test_a_peer_removed_and_listed_again_at_once_goes_down_and_then_up() -> None:
+    async def body() -> None:
+        async with peer("a") as a, peer("b") as b:
+            await introduce(a, b)
+            a.transport.allow({})
+            a.transport.allow({b.id: b.address})
+            await a.until(lambda: a.ups(b.id) == 2)
+            news = [type(event).__name__ for event in a.seen]
+            assert news == ["PeerUp", "PeerDown", "PeerUp"]
+
+    story(body)
+
+
 def test_a_dozen_reconnects_do_not_use_up_the_room_for_connections() -> None:
     async def body() -> None:
         async with peer("a") as a, peer("b") as b:
@@ -218,8 +241,9 @@ def test_a_dozen_reconnects_do_not_use_up_the_room_for_connections() -> None:
                 await b.until(lambda: b.is_up(a.id))
             await a.until(lambda: a.is_up(b.id))
             for one in (a, b):
-                assert one.transport._generation.swarm._handshakes == 0
-                assert len(one.transport._generation.swarm.get_connections()) <= 2
+                assert one.transport._generation.swarm.handshakes == 0
+                assert one.transport._generation.swarm.inbound_live <= 1
+                assert len(one.transport._generation.swarm.get_connections()) == 1
 
     story(body)
 
