@@ -14,7 +14,7 @@ from pathlib import Path
 
 from node import keys, mark
 from node.keys import Purpose, Secret
-from node.store_check import FileFacts, check_file, copy_file
+from node.store_check import FileFacts, check_file, copy_file, free_name
 from node.store_engine import take_lock
 from node.store_errors import StoreError
 from protocol.crypto import KEY_BYTES, Signer
@@ -85,7 +85,7 @@ def fresh_attestation_key(
     keyset = KeySet(member, next_version, PublicKey(public), evm, tuple(transport), expires_ms)
     sealed = seal_keyset(network, governance, keyset)
     path = data_dir / f"keyset-{next_version}.cbor"
-    mark.write_durably(_free(path), sealed.raw)
+    mark.write_durably(free_name(path), sealed.raw)
     mark.sync_directory(data_dir)
     return sealed
 
@@ -107,24 +107,15 @@ def _beside(path: Path, end: str) -> Path:
     return path.with_name(path.name + end)
 
 
-def _free(path: Path) -> Path:
-    """`path`, or the first numbered name beside it that is not taken."""
-    number, candidate = 0, path
-    while os.path.lexists(candidate):
-        number += 1
-        candidate = _beside(path, f".{number}")
-    return candidate
-
-
 def _retire(path: Path) -> None:
     if os.path.lexists(path):
-        path.rename(_free(_beside(path, ".retired")))
+        path.rename(free_name(_beside(path, ".retired")))
         mark.sync_directory(path.parent)
 
 
 def _move_aside(store: Path) -> Path:
     """The log goes along under the matching name, so that what was moved still opens as a store."""
-    aside = _free(_beside(store, ".aside"))
+    aside = free_name(_beside(store, ".aside"))
     # Store first: should this stop half-way, no store stands here; without its log it would look whole and be older.
     for end in _SIDE_FILES:
         if (part := _beside(store, end)).exists():

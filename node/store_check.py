@@ -35,7 +35,8 @@ def check_file(path: Path, *, every_row: bool = False) -> FileFacts:
     """
     _check_header(path)
     with told(path), closing(sqlite3.connect(path)) as connection:
-        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        # Not quick_check: only the whole check finds an index that has lost a row, which then seems never stored.
+        verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
         if verdict != "ok":
             raise damaged(f"the file is damaged: {verdict.strip().splitlines()[-1]}", path)
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
@@ -104,6 +105,15 @@ def _check_rows(connection: sqlite3.Connection, path: Path) -> None:
         for *fields, stored in connection.execute(f"SELECT {columns}, checksum FROM {table}"):  # noqa: S608
             if checksum(fields) != stored:
                 raise damaged(f"a row of {table} was changed on disk", path)
+
+
+def free_name(path: Path) -> Path:
+    """`path`, or the first numbered name beside it that is not taken."""
+    number, candidate = 0, path
+    while os.path.lexists(candidate):
+        number += 1
+        candidate = path.with_name(f"{path.name}.{number}")
+    return candidate
 
 
 def copy_file(source: Path, target: Path) -> None:

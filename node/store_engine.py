@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, t
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
-from node.store_check import APPLICATION_ID, check_file, copy_file
+from node.store_check import APPLICATION_ID, check_file, copy_file, free_name
 from node.store_errors import StoreError, told
 from node.tables import REVISIONS
 
@@ -61,7 +61,8 @@ def open_file(path: Path) -> Engine:
             _create(path)
         elif (revision := check_file(path).revision) != REVISIONS[-1]:
             _refuse_unknown(revision, path)
-            copy_file(path, path.with_name(f"{path.name}.before-{REVISIONS[-1]}-from-{revision or 'nothing'}"))
+            before = path.with_name(f"{path.name}.before-{REVISIONS[-1]}-from-{revision or 'nothing'}")
+            copy_file(path, free_name(before))
         engine = create_engine(
             URL.create("sqlite", database=str(path)),
             poolclass=StaticPool,
