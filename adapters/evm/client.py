@@ -153,10 +153,12 @@ class Link:
         """Parsed answers in order. A ChainError names the connection, and it rests for a while."""
         try:
             questions = [(ask.method, ask.params) for ask in asks]
-            if not self._checked:
+            # decided once: another question may finish its check while this one is on its way
+            checks = not self._checked
+            if checks:
                 questions.insert(0, ("eth_chainId", ()))
             answers = await self._rpc(questions)
-            if not self._checked:
+            if checks:
                 self._check(answers.pop(0))
             found = tuple(_parsed(ask, answer) for ask, answer in zip(asks, answers))
         except ChainError as broken:

@@ -132,7 +132,7 @@ class World:
         """Until both chains have a block of a later second than any that was there."""
         now_s = max([await self._now_s(HOME), await self._now_s(FAR)])
         with trio.fail_after(5):
-            while min([await self._now_s(HOME), await self._now_s(FAR)]) <= now_s:
+            while min([await self._now_s(HOME), await self._now_s(FAR)]) <= now_s:  # noqa: ASYNC110 another process's clock
                 await trio.sleep(0.02)
 
     async def _now_s(self, chain: str) -> int:

@@ -1,0 +1,153 @@
+"""The configuration's adapters: what it may say, every fault at once, and nothing loaded that it does not name."""
+
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import trio
+
+from adapters.api import Instances
+from adapters.catalog import CatalogFaults, build
+from protocol.ids import EpochHash, NetworkId, SourceId
+from protocol.membership import Epoch, Source
+
+ADDRESS = "0x" + "ab" * 20
+KEY = bytes(range(1, 33))
+SOURCES = (Source(SourceId("lender-a.home"), "lender-a", "eip155:1"),)
+EPOCH = Epoch(NetworkId(bytes(32)), 0, EpochHash(bytes(32)), 0, (), sources=SOURCES)
+
+GOOD = f"""
+[[connection]]
+id = "lender-a.home"
+chain = "eip155:1"
+url = "http://127.0.0.1:8545"
+[target.lend]
+kind = "evm.lending"
+chain = "eip155:1"
+contract = "{ADDRESS}"
+asset = "{ADDRESS}"
+usd_per_loan_unit = 2350.0
+key_file = "keys/lever.key"
+[target.dry]
+kind = "log"
+[sensor.bridge]
+kind = "evm.bridge"
+poll_ms = 250
+"""
+
+
+def made(text: str, secret: bytes = KEY, said: list[str] | None = None) -> Instances:
+    async def run() -> Instances:
+        log = (said if said is not None else []).append
+        found = build(tomllib.loads(text), lambda: EPOCH, lambda name: secret, log)
+        for close in found.closers:
+            await close()
+        return found
+
+    return trio.run(run)
+
+
+def faults(text: str, secret: bytes = KEY) -> list[str]:
+    with pytest.raises(CatalogFaults) as seen:
+        made(text, secret)
+    return seen.value.faults
+
+
+def test_targets_give_readers_and_levers_by_name():
+    found = made(GOOD)
+    assert sorted(found.readers) == ["lend:lending.reserve", "lend:lending.utilisation"]
+    assert sorted(found.levers) == [
+        "dry:log.note",
+        "lend:lending.cap",
+        "lend:lending.freeze",
+        "lend:lending.ltv_zero",
+    ]
+    assert [sensor.name for sensor in found.sensors] == ["bridge"]
+    assert "evm-release-without-burn" in found.verifiers[0].claim_types
+
+
+def test_a_target_without_a_key_is_only_read():
+    found = made(GOOD.replace('key_file = "keys/lever.key"\n', ""))
+    assert list(found.levers) == ["dry:log.note"] and len(found.readers) == 2
+
+
+@pytest.mark.parametrize("secret", [KEY, KEY.hex().encode() + b"\n", b"0x" + KEY.hex().encode()], ids=range(3))
+def test_a_key_file_is_raw_or_hex(secret):
+    assert len(made(GOOD, secret).levers) == 4
+
+
+def test_a_bad_key_is_said_without_the_key():
+    (fault,) = faults(GOOD, b"s3cret-not-hex")
+    assert fault.startswith("target.lend.key_file: 'keys/lever.key': not a key") and "s3cret" not in fault
+
+
+def test_every_fault_is_told_at_once_with_its_key():
+    bad = """
+    [[connection]]
+    id = "a"
+    chain = "mainnet"
+    url = "ftp://x/SECRET"
+    [[connection]]
+    chain = "eip155:1"
+    url = "http://127.0.0.1:1"
+    speed = 3
+    [target.lend]
+    kind = "evm.lending"
+    chain = "eip155:5"
+    contract = "0x12"
+    usd_per_loan_unit = -1
+    colour = "red"
+    [target.what]
+    kind = "evm.dex"
+    [target."Bad Name"]
+    kind = "log"
+    [sensor.bridge]
+    kind = "evm.bridge"
+    poll_ms = "fast"
+    [lever.x]
+    """
+    got = "\n".join(faults(bad))
+    for want in (
+        "lever: is no section here; allowed: connection, sensor, target",
+        "connection[0].chain: 'mainnet' must be a chain like eip155:1",
+        "connection[0].url: must be an http:// or https:// address",
+        "connection[1].id: is missing",
+        "connection[1].speed: is no key here; allowed: chain, id, url",
+        "target.lend.contract: '0x12' must be an address",
+        "target.lend.asset: is missing",
+        "target.lend.usd_per_loan_unit: must be a number above 0",
+        "target.lend.colour: is no key here",
+        "target.lend.chain: no [[connection]] sees eip155:5",
+        "target.what.kind: 'evm.dex' is unknown; built in: evm.lending, evm.perp, evm.escrow, log",
+        "target.Bad Name: a name is 1 to 32",
+        "sensor.bridge.poll_ms: must be a whole number",
+        "sensor.bridge.kind: evm.bridge needs a [[connection]]",
+    ):
+        assert want in got
+    assert "SECRET" not in got
+
+
+def test_a_source_that_is_twice_there_is_a_fault():
+    assert any("is there twice" in fault for fault in faults(GOOD + GOOD.partition("[target")[0]))
+
+
+def test_a_connection_outside_the_register_is_told_and_not_refused():
+    said: list[str] = []
+    made(GOOD.replace("lender-a.home", "mine"), said=said)
+    assert said == [
+        "connection mine: it is not in the epoch's source register; what it says counts for no quorum",
+    ]
+
+
+def test_the_sections_may_be_wrong_in_kind():
+    assert len(faults("connection = 1\ntarget = 2\nsensor = 3")) == 3
+
+
+def test_what_is_not_named_is_not_imported():
+    code = (
+        "import sys, adapters.catalog as c\n"
+        "c.build({'target': {'dry': {'kind': 'log'}}}, lambda: None, lambda n: b'', print)\n"
+        "sys.exit('web3' in sys.modules or 'adapters.evm.client' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == 0
