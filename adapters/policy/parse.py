@@ -68,7 +68,7 @@ def parse(raw: Mapping[str, Any], lines: Mapping[str, int] | None = None) -> Pol
         exposures={name: _exposure(name, table) for name, table in top.tables("exposure")},
         levers={name: _lever(name, table) for name, table in top.tables("lever")},
         rules=tuple(_rule(name, table) for name, table in top.tables("rule")),
-        limits=_limits(ledger.table(top.raw("limits") or {}, "limits")),
+        limits=_limits(ledger.table(top.raw("limits") if top.has("limits") else {}, "limits")),
         lines=dict(lines or {}),
     )
     top.done()
