@@ -48,9 +48,12 @@ class Peer:
         self.id = transport.peer_id
         self.seen: list[TransportEvent] = []
         self._news = trio.Event()
+        self.reads = trio.Event()
+        self.reads.set()
 
     async def watch(self) -> None:
         async for event in self.transport.events:
+            await self.reads.wait()
             self.seen.append(event)
             self._news.set()
             self._news = trio.Event()

@@ -136,6 +136,7 @@ def test_a_burst_of_three_hundred_gossip_messages_is_delivered_whole() -> None:
     story(body)
 
 
+@pytest.mark.network
 def test_a_frozen_process_is_dropped_and_delays_nobody_else() -> None:
     async def body() -> None:
         async with peer("a") as a, peer("b") as b:
@@ -256,6 +257,26 @@ def test_a_full_queue_says_no_and_counts() -> None:
             assert 0 < taken < 600
             assert a.transport.status()[0].refused == 600 - taken
             await b.until(lambda: len(b.frames(Channel.ENTRIES)) == taken)
+
+    story(body)
+
+
+def test_a_node_that_pauses_loses_no_direct_frame() -> None:
+    async def body() -> None:
+        async with peer("a") as a, peer("b") as b:
+            await introduce(a, b)
+            b.reads = trio.Event()
+            sent = []
+            for n in range(3000):
+                if not a.transport.send(b.id, Channel.ENTRIES, b"%d" % n + bytes(1000)):
+                    break
+                sent.append(b"%d" % n + bytes(1000))
+                await trio.lowlevel.checkpoint()
+            assert len(sent) > 500
+            b.reads.set()
+            await b.until(lambda: len(b.frames(Channel.ENTRIES)) >= len(sent))
+            assert b.frames(Channel.ENTRIES) == sent
+            assert (a.downs(b.id), b.downs(a.id)) == (0, 0)
 
     story(body)
 
