@@ -210,7 +210,8 @@ class Link:
         except Web3RPCError as refused:
             said = (refused.rpc_response or {}).get("error", {}) if isinstance(refused.rpc_response, dict) else {}
             text = str(said.get("message", "") if isinstance(said, dict) else "")[:200] or "refused without a reason"
-            return "" if "already known" in text.lower() else text
+            # geth's and anvil's words for a transaction that they have already
+            return "" if "already known" in text.lower() or "already imported" in text.lower() else text
         except (ChainError, Web3Exception, ValueError) as broken:
             return str(broken)[:200]
         return ""

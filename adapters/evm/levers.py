@@ -69,7 +69,8 @@ class EvmLever:
             await self._sender.simulate(self._target.contract, self._abi, self._row.set, args)
         except ChainError as broken:
             return _failed(broken)
-        return Outcome(True, f"the target would take {self.declared.call}", until_ms=standing.until_s * 1000)
+        until_ms = standing.until_s * 1000 if standing.binds else 0
+        return Outcome(True, f"the target would take {self.declared.call}", until_ms=until_ms)
 
     async def apply(self, plan: Plan) -> Outcome:
         """Look, send, wait. Sends nothing where the target stands so already or did once under this key and end."""

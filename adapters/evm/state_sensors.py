@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+import trio
+
 from adapters.evm.client import ChainClient
 from adapters.evm.readings import ask_prices, block_at, compared
 from adapters.evm.sensors import POLL_MS, EvmSensor, Report
@@ -29,6 +31,8 @@ from protocol.messages import Level
 STEPS_MAX = 256
 """How far back the beginning is looked for; an older state is told by `health` and cannot be proved by its start."""
 CHUNK = 8
+REST_S = 0.75
+"""After a comparison at the end of a second: the next end is no nearer, and seven idle members poll one provider."""
 
 
 class StateSensor(EvmSensor):
@@ -67,10 +71,16 @@ class StateSensor(EvmSensor):
 class BackingSensor(StateSensor):
     """Supply on far against the escrow at home, compared at ends of seconds (see `readings.read_backing`)."""
 
+    def __init__(self, name: str, client: ChainClient, epoch: Callable[[], Epoch], poll_ms: int = POLL_MS) -> None:
+        super().__init__(name, client, epoch, poll_ms)
+        self._rests_until: dict[Bridge, float] = {}
+
     def rounds(self) -> list[tuple[str, Callable[[Report], Awaitable[str]]]]:
         return [(str(bridge.asset), partial(self._look, bridge)) for bridge in self.watched_bridges()]
 
     async def _look(self, bridge: Bridge, report: Report) -> str:
+        if trio.current_time() < self._rests_until.get(bridge, 0.0):
+            return self._fault_at.get(bridge, "")
         far, home = await self.head(bridge.far), await self.head(bridge.home)
         trail = Trail(self.client)
         block = await block_at(trail, bridge.home, far.timestamp - 1, home)
@@ -81,7 +91,10 @@ class BackingSensor(StateSensor):
         async def first() -> Inputs | None:
             return await self._first(trail, bridge, block, far, level)
 
-        return await self.settle(bridge, block.number, level, first, report)
+        fault = await self.settle(bridge, block.number, level, first, report)
+        if self._seen.get(bridge) == block.number:
+            self._rests_until[bridge] = trio.current_time() + REST_S
+        return fault
 
     async def _level(self, trail: Trail, bridge: Bridge, block: Block, far: Block) -> Level:
         backing, supply = await compared(trail, bridge, block, far)
