@@ -17,7 +17,7 @@ def faults_of(text: str) -> tuple[Fault, ...]:
 
 def changed(title: str, old: str, new: str) -> str:
     assert old in EXAMPLES[title]
-    return EXAMPLES[title].replace(old, new, 1)
+    return str(EXAMPLES[title]).replace(old, new, 1)
 
 
 @pytest.mark.parametrize("title", EXAMPLES)
