@@ -205,7 +205,7 @@ def _fields(raw: bytes, path: Path) -> dict[str, str]:
     cure = "Name a key file that tocsin wrote."
     try:
         content: Any = json.loads(raw) if len(raw) <= _FILE_BYTES_MAX else None
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if type(content) is not dict or content.get("tocsin_key") != FORMAT:
         raise KeyFault(f"this is no tocsin key of format {FORMAT}", path, cure)
