@@ -31,7 +31,7 @@ from node.transport.guard import peer_id_of as peer_id_of
 from node.transport.limits import EVENT_QUEUE, FRAME_MAX, GOSSIP_IN_QUEUE, GOSSIP_OUT_QUEUE, Timing
 from node.transport.link import Link
 from node.transport.session import PROTOCOLS
-from node.transport.streams import cut, hoards
+from node.transport.streams import close_socket, cut, hoards
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -356,7 +356,7 @@ async def _tear_down(swarm: GuardedSwarm) -> None:
         for listener in list(swarm.listeners.values()):
             nursery.start_soon(listener.close)
         for conn in swarm.get_connections():
-            nursery.start_soon(cut, conn)
+            nursery.start_soon(close_socket, conn)
 
 
 __all__ = ["Libp2pTransport", "ListenFailedError", "PeerDown", "peer_id_of"]

@@ -20,7 +20,7 @@ from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerS
 from node.transport.limits import Timing
 from node.transport.outbox import Outbox
 from node.transport.session import PROTOCOLS, Session
-from node.transport.streams import cut
+from node.transport.streams import close_socket, cut
 
 
 class Net(Protocol):
@@ -221,7 +221,8 @@ class Link:
         finally:
             self._session = None
             net.forget(conn)
-            await cut(conn)
+            await close_socket(conn)
+        net.nursery.start_soon(cut, conn)
         if session.fault is not None:
             self._ban(session.fault)
         if self.up:

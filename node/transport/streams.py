@@ -6,6 +6,7 @@ yamux's own 256 KiB and gives credit back when half of it has been used.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from typing import Any
 
@@ -110,16 +111,17 @@ async def open_stream(host: Any, conn: Any, protocol: str) -> Any:
     return net_stream
 
 
-async def cut(conn: Any) -> None:
-    """End a connection even if the peer has stopped reading.
-
-    The socket goes first: the library's close would wait for the write lock that a stuck writer holds.
-    """
-    with trio.move_on_after(1) as scope:
+async def close_socket(conn: Any) -> None:
+    """End a connection at once, even if the peer has stopped reading and a writer holds the library's locks."""
+    # Whatever the library says about a dying socket, the socket is closed.
+    with trio.move_on_after(1) as scope, contextlib.suppress(Exception):
         scope.shield = True
-        try:
-            await conn.muxed_conn.secured_conn.close()
-            conn.muxed_conn.event_shutting_down.set()
-            await conn.close()
-        except Exception:  # noqa: S110  whatever the library says about a dying socket, the socket is closed
-            pass
+        await conn.muxed_conn.secured_conn.close()
+
+
+async def cut(conn: Any) -> None:
+    """End a connection and let the library forget it, which takes it some tenths of a second."""
+    await close_socket(conn)
+    with trio.move_on_after(1), contextlib.suppress(Exception):
+        conn.muxed_conn.event_shutting_down.set()
+        await conn.close()

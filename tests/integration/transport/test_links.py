@@ -242,9 +242,10 @@ def test_a_dozen_reconnects_do_not_use_up_the_room_for_connections() -> None:
                 await b.until(lambda: b.is_up(a.id))
             await a.until(lambda: a.is_up(b.id))
             for one in (a, b):
-                assert one.transport._generation.swarm.handshakes == 0
-                assert one.transport._generation.swarm.inbound_live <= 1
-                assert len(one.transport._generation.swarm.get_connections()) == 1
+                swarm = one.transport._generation.swarm
+                # The library takes some tenths of a second to forget a connection that has ended.
+                await one.until(lambda swarm=swarm: len(swarm.get_connections()) == 1 and swarm.inbound_live <= 1)
+                assert swarm.handshakes == 0
 
     story(body)
 
