@@ -20,11 +20,9 @@ from adapters.evm.errors import ChainError
 from adapters.evm.readings import RELEASED, TWIN, released
 from adapters.evm.verifiers import EvmVerifier
 from adapters.evm.wire import Block, Log, ask_call, ask_logs
-from protocol.crypto import sha256
-from protocol.evidence import Inputs, Judgement, LogSeen, ReleaseWithoutBurn, Ruling, claim_of
-from protocol.limits import U63_MAX
+from protocol.evidence import Inputs, Judgement, ReleaseWithoutBurn, Ruling, claim_of
 from protocol.membership import Bridge, Epoch
-from protocol.messages import Basis, Threat
+from protocol.messages import Basis
 
 LOOKBACK = 64
 POLL_MS = 250
@@ -107,7 +105,7 @@ class BridgeSensor(EvmSensor):
     def __init__(self, name: str, client: ChainClient, epoch: Callable[[], Epoch], poll_ms: int = POLL_MS) -> None:
         super().__init__(name, client, epoch, poll_ms)
         self._next_block: dict[Bridge, int] = {}
-        self._open: dict[Bridge, list[ReleaseWithoutBurn | LogSeen]] = {}
+        self._open: dict[Bridge, list[ReleaseWithoutBurn]] = {}
 
     def rounds(self) -> list[tuple[str, Callable[[Report], Awaitable[str]]]]:
         return [(str(bridge.asset), partial(self._look, bridge)) for bridge in self.watched_bridges()]
@@ -138,27 +136,19 @@ class BridgeSensor(EvmSensor):
             self._open[bridge].remove(inputs)
         return why
 
-    async def _unmatched(
-        self, bridge: Bridge, waiting: list[ReleaseWithoutBurn | LogSeen]
-    ) -> list[ReleaseWithoutBurn | LogSeen]:
+    async def _unmatched(self, bridge: Bridge, waiting: list[ReleaseWithoutBurn]) -> list[ReleaseWithoutBurn]:
         """Honest messages are many and cheap to clear: one question for all of them at the far chain's head."""
-        plain = [one for one in waiting if isinstance(one, ReleaseWithoutBurn)]
-        odd = [one for one in waiting if isinstance(one, LogSeen)]
-        names = ("burned", "burned_to")
-        asks = [ask_call(bridge.twin, TWIN, name, (one.nonce,)) for one in plain for name in names]
-        values = (await self.client.read(bridge.far, *asks)).value if asks else ()
+        asks = [ask_call(bridge.twin, TWIN, name, (one.nonce,)) for one in waiting for name in ("burned", "burned_to")]
+        values = (await self.client.read(bridge.far, *asks)).value
         burns = zip(values[::2], values[1::2])
-        return [*odd, *(one for one, burn in zip(plain, burns) if burn != (one.amount, one.recipient))]
+        return [one for one, burn in zip(waiting, burns) if burn != (one.amount, one.recipient)]
 
 
-def _claimed(bridge: Bridge, log: Log) -> ReleaseWithoutBurn | LogSeen | None:
+def _claimed(bridge: Bridge, log: Log) -> ReleaseWithoutBurn | None:
     found = released(log)
     if found is None or found[0] != bridge.escrow:
         return None
     _, nonce, recipient, amount = found
-    if nonce > U63_MAX:
-        # no claim can name such a message number; no honest bridge counts so far, so that it is seen is said
-        return LogSeen(bridge.home, log.tx, log.index, log.address, log.topics, sha256(log.data), Threat.BRIDGE_FORGERY)
     return ReleaseWithoutBurn(
         bridge.home, bridge.escrow, log.tx, log.index, bridge.far, bridge.twin, nonce, recipient, amount
     )

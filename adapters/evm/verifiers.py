@@ -57,6 +57,9 @@ class EvmVerifier:
             judgement = await self._judge(inputs, trail)
         except ChainError as broken:
             return undecided(str(broken))
+        except ProtocolError as bad:
+            # inputs of a right shape that name something no subject can be
+            return refuted(str(bad))
         return replace(judgement, sources=trail.sources)
 
     async def _judge(self, inputs: Inputs, trail: Trail) -> Judgement:

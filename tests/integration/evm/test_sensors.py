@@ -29,7 +29,8 @@ def test_a_forged_release_among_honest_ones_is_the_only_one_reported(chains):
         await scene.open_bridge()
         for amount in (5 * E18, 7 * E18):
             await scene.deliver(await scene.burn(amount), "honest", amount)
-        await scene.deliver(77, "attacker", 116_500 * E18)
+        # the forger chooses the message's number, and chooses the largest there is
+        await scene.deliver(2**256 - 1, "attacker", 116_500 * E18)
         await scene.deliver(await scene.burn(E18), "honest", E18)
         sensor = made(scene, BridgeSensor)
         (seen,) = await scene.watch(sensor, want=1)
