@@ -109,6 +109,7 @@ _LENDING = Kind(
         "provided": _amount("units of the loan asset", "supplied by honest users"),
         "borrowed": _amount("units of the loan asset", "owed by honest users", 0.0),
         "against": Param("thing", "", "the collateral behind honest debt; default: the first", None, ASSETS),
+        "posted": Param("ratios", "asset → units", "further collateral of honest users, without debt", {}, ASSETS),
         "honest_users": Param("count", "", "users for whom one account stands", 1),
     },
     {

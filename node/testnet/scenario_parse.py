@@ -212,6 +212,8 @@ def _check_whole(scenario: Scenario, top: Section) -> None:
         _check_sensors(role, scenario.things, top)
     _check_leases(scenario, top)
     _check_bridges(scenario.things, top)
+    _check_markets(scenario.things, top)
+    _check_venues(scenario.things, top)
 
 
 def _check_sensors(role: Role, things: Mapping[str, Thing], top: Section) -> None:
@@ -234,6 +236,32 @@ def _check_leases(scenario: Scenario, top: Section) -> None:
 
 def _played_by_attacker(scenario: Scenario) -> list[Event]:
     return [one for one in scenario.events if one.who == "attacker" and one.at_s <= scenario.run.ends_s]
+
+
+def _check_markets(things: Mapping[str, Thing], top: Section) -> None:
+    for one in (market for market in things.values() if market.kind == "lending"):
+        taken = one.params["collateral"] or {}
+        named = [*(one.params["posted"] or {}), *([one.params["against"]] if one.params["against"] else [])]
+        for asset in (asset for asset in named if asset not in taken):
+            key = "against" if asset == one.params["against"] else "posted"
+            top.fault(f"thing.{one.name}.{key}", f"{asset} is no collateral here", f"one of {', '.join(taken)}")
+        if one.params["loan"] in taken:
+            top.fault(f"thing.{one.name}.collateral", "is the loan asset itself", "other assets")
+        if any(not 0 < ltv < 1 for ltv in taken.values()):
+            top.fault(f"thing.{one.name}.collateral", "has an LTV that is none", "ratios above 0 and below 1")
+        provided = one.params["provided"]
+        if provided is not None and (one.params["borrowed"] or 0) > provided:
+            top.fault(f"thing.{one.name}.borrowed", "is more than was provided", f"at most {provided:g}")
+
+
+def _check_venues(things: Mapping[str, Thing], top: Section) -> None:
+    for one in (venue for venue in things.values() if venue.kind == "perp"):
+        if not 0 < one.params["initial_margin"] <= 1:
+            top.fault(f"thing.{one.name}.initial_margin", "is no margin", "a ratio above 0 and at most 1")
+        if not one.params["counted"] < 1:
+            top.fault(f"thing.{one.name}.counted", "counts in full", "a ratio below 1")
+        if one.params["margin"] and one.params["margin"] == one.params["counts"]:
+            top.fault(f"thing.{one.name}.counts", "is the margin asset itself", "another asset")
 
 
 def _check_bridges(things: Mapping[str, Thing], top: Section) -> None:

@@ -20,8 +20,9 @@ TABLES = ("exposure", "lever", "rule", "limits")
 def policy_of(role: Role, subjects: Callable[[str], list[str]]) -> dict[str, Any]:
     """The policy's document; `subjects`: thing → texts of all its names."""
     rows = {table: role.policy[table] for table in TABLES if table in role.policy} or {"rule": {"other": dict(OTHER)}}
-    named = {row.get("asset") for table in ("exposure", "rule") for row in _rows(rows.get(table))}
-    assets = {name: subjects(name) for name in sorted(one for one in named if isinstance(one, str) and one != "any")}
+    written = [row.get("asset") for table in ("exposure", "rule") for row in _rows(rows.get(table))]
+    named = {name for name in written if isinstance(name, str) and name != "any"}
+    assets = {name: subjects(name) for name in sorted(named)}
     return {"policy": 1, "mode": role.mode, **({"asset": assets} if assets else {}), **rows}
 
 
@@ -48,9 +49,10 @@ def check_policy(role: Role, things: Mapping[str, Thing], top: Section) -> None:
             what = "is no asset or price of this pack" if fault.path.startswith("asset.") else fault.what
             top.fault(f"{path}.{fault.path}", what, known)
     for name, row in _items(role.policy.get("exposure")):
-        if row.get("target") not in things:
+        target = row.get("target")
+        if not isinstance(target, str) or target not in things:
             allowed = f"one of {', '.join(sorted(one.name for one in things.values() if one.is_a.target))}"
-            top.fault(f"{path}.exposure.{name}.target", f"{row.get('target')!r} is no thing of this pack", allowed)
+            top.fault(f"{path}.exposure.{name}.target", f"{target!r:.60} is no thing of this pack", allowed)
 
 
 def _items(table: Any) -> list[tuple[str, Mapping[str, Any]]]:

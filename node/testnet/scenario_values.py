@@ -14,6 +14,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 CHAIN = re.compile(r"eip155:[1-9][0-9]{0,17}\Z")
 NUMBER_MAX = 1e15
 COUNT_MAX = 1_000_000
+USD_MIN = 1e-6
+"""Prices are ratios of these: nothing is worth nothing."""
 DURATION_S_MAX = 400 * 86_400.0
 
 
@@ -96,7 +98,7 @@ def _ratios(raw: Any, kinds: Kinds, of: tuple[str, ...]) -> dict[str, float]:
 
 _READ: Mapping[str, Callable[[Any, Kinds, Param], Any]] = {
     "amount": lambda raw, _, __: number(raw),
-    "usd": lambda raw, _, __: number(raw),
+    "usd": lambda raw, _, __: number(raw, USD_MIN),
     "ratio": lambda raw, _, __: number(raw, 0, 100),
     "count": lambda raw, _, __: _count(raw),
     "duration": lambda raw, _, __: abs(duration_s(raw)),

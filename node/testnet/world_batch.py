@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import trio
+
 from adapters.evm.abi import abi_of, created_address
 from adapters.evm.artifacts import artifact
 from adapters.evm.client import Account, ChainClient
@@ -102,7 +104,12 @@ class Batch:
         return max((receipt.block for receipt in self.receipts.values()), default=0)
 
     async def _look(self, part: list[Prepared]) -> None:
-        found = (await self.client.read(self.chain, *(ask_receipt(one.tx) for one in part))).value
+        """Some chains answer before they mined: they are given a moment."""
+        for wait_s in (0.0, 0.05, 0.2, 0.5, 1.0, 2.0):
+            await trio.sleep(wait_s)
+            found = (await self.client.read(self.chain, *(ask_receipt(one.tx) for one in part))).value
+            if None not in found:
+                break
         for one, receipt in zip(part, found):
             if receipt is None:
                 raise SetupFailed(f"{self.chain}: {one.says}: not mined at once; the chain must mine on arrival")

@@ -203,6 +203,10 @@ class _Site:
             self._send(DEPLOYER, pool, "Lending", "add_collateral", *args)
         self._approve(CROWD, loan, pool)
         self.sample_tx = self._send(CROWD, pool, "Lending", "provide", units(thing.params["provided"]))
+        for asset in thing.params["collateral"]:
+            self._approve(CROWD, asset, pool)
+        for asset, amount in thing.params["posted"].items():
+            self._send(CROWD, pool, "Lending", "supply_collateral", self.at[asset]["token"], units(amount))
         if thing.params["borrowed"]:
             self._honest_debt(thing, pool)
 
@@ -211,7 +215,6 @@ class _Site:
         debt, ltv = units(thing.params["borrowed"]), thing.params["collateral"][asset]
         # half as much again as the debt needs: honest users keep away from the edge
         posted = debt * UNIT // self._price(asset, thing.params["loan"]) * 15_000 // round(ltv * BPS)
-        self._approve(CROWD, asset, pool)
         self._send(CROWD, pool, "Lending", "supply_collateral", self.at[asset]["token"], posted)
         self._send(CROWD, pool, "Lending", "borrow", debt)
 

@@ -14,9 +14,10 @@ import trio
 
 from adapters.evm.abi import abi_of
 from adapters.evm.client import Account, ChainClient, Connection
+from adapters.evm.lever_rows import ROWS
 from adapters.evm.sending import Sender
 from adapters.evm.verifiers import EvmVerifier
-from adapters.policy.parse import parse_text
+from adapters.policy import check, parse_text
 from node.testnet import actors
 from node.testnet.chain_process import start_chain
 from node.testnet.scenario import ARMS, Scenario, load
@@ -26,10 +27,12 @@ from node.testnet.world_measure import Outcome, blocked_usd, measure
 from protocol.evidence import Ruling
 from protocol.ids import EpochHash, NetworkId, SourceId
 from protocol.membership import Epoch
+from protocol.messages import Level
 
 pytestmark = pytest.mark.network
 SEED = 11
 SPEED = 6.0
+DECLARED = {row.declared.call: row.declared for row in ROWS}
 
 
 def client_of(urls: dict[str, str]) -> ChainClient:
@@ -183,9 +186,11 @@ def test_lies_are_refuted_or_say_nothing_about_their_subject(played: Played) -> 
 
 def test_a_node_is_told_addresses_and_policies_that_parse(played: Played) -> None:
     world = played.worlds["tocsin"]
+    lease_ms = {Level[name]: int(lease_s * 1000) for name, lease_s in played.scenario.run.lease_s.items()}
     for role in world.members:
         policy = parse_text(world.policy_for(role))
         targets = world.targets_for(role, key_file="lever.key")
+        assert check(policy, DECLARED, lease_ms, n_groups=7, f=2) == ()
         assert {one.target for one in policy.exposures.values()} <= set(targets)
     assert world.targets_for("hop2", "k")["lend-c"]["key_file"] == "k"
     assert "key_file" not in world.targets_for("hop2", "k")["lend-b"]

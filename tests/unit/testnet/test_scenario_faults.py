@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from node.testnet import scenario_toml
 from node.testnet.scenario import Fault, ScenarioFaults, load
 from node.testnet.scenario_parse import parse_pack
 
@@ -28,7 +34,7 @@ lender = { needed = true, exposed = ["lend"], levers = ["lend.freeze"], mode = "
 [policy.lender]
 exposure.pool = { asset = "rs", read = "lending.reserve", target = "lend", max_age = "5m", ways_out = ["supply"] }
 [policy.lender.lever]
-freeze = { on = "pool", call = "lending.freeze", closes = ["supply"], expires_by = "target", max = "6h", cooldown = "2h" }
+freeze = {on = "pool", call = "lending.freeze", closes = ["supply"], expires_by = "target", max = "6h", cooldown = "2h"}
 [policy.lender.rule]
 other = { asset = "any", level = "any", own = "any", do = [], page = true }
 [event]
@@ -135,6 +141,30 @@ def test_tables_that_are_no_tables_are_faults_and_no_crash() -> None:
             parse_pack(f"{key} = 3\n", "test")
         with pytest.raises(ScenarioFaults):
             parse_pack(f"[{key}]\na = 3\n", "test")
+
+
+JUNK = (0, -1, 1e308, True, "", "x", "5m", "-5m", "rs", "lend", [], {}, ["a"], [1], [[]], {"a": 1}, "é" * 500)
+
+
+def leaves(table: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    for key, value in table.items() if isinstance(table, dict) else enumerate(table):
+        yield (*path, key)
+        if isinstance(value, (dict, list)):
+            yield from leaves(value, (*path, key))
+
+
+def test_whatever_stands_in_place_of_a_value_is_read_or_is_a_fault() -> None:
+    whole = tomllib.loads(GOOD.replace("2026-01-01T00:00:00Z", '"T0"').replace("l = 2026-01-01", 'l = "2026-01-01"'))
+    for path in leaves(whole):
+        for junk in JUNK:
+            changed = copy.deepcopy(whole)
+            at = changed
+            for key in path[:-1]:
+                at = at[key]
+            at[path[-1]] = junk
+            text = "".join(f"{key} = {scenario_toml.value(value)}\n" for key, value in changed.items())
+            with contextlib.suppress(ScenarioFaults):
+                parse_pack(text.replace('"T0"', "2026-01-01T00:00:00Z"), "test")
 
 
 def test_a_name_that_is_neither_pack_nor_file_lists_the_packs() -> None:
