@@ -68,7 +68,7 @@ class NodeConfig:
 
     @property
     def keys(self) -> Path:
-        """The directory of `attestation.key`, `transport.key`, `lever.key` (node.config_keys)."""
+        """The directory of `attestation.key`, `transport.key`, `lever.key` (node.keys)."""
         return self.data_dir / KEYS_NAME
 
 

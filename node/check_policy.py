@@ -1,0 +1,95 @@
+"""A policy held against this node's own targets and its network: all faults, and what would happen in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from governance.charter import Charter
+from node import keys
+from node.check_types import Finding
+from node.config import NodeConfig
+from node.keys import KeyFault, Purpose
+
+if TYPE_CHECKING:
+    from adapters.api import LeverDeclaration
+    from adapters.policy import Policy
+
+POLICY_BYTES_MAX = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class PolicyReport:
+    """`faults` empty: it may be run. `sentences` say what it would do."""
+
+    faults: tuple[str, ...]
+    sentences: tuple[str, ...] = ()
+
+
+def read_policy(path: Path) -> Policy | PolicyReport:
+    """The policy, or a report of why it cannot be read."""
+    from adapters.policy import PolicyFaults, parse_text
+
+    try:
+        with path.open("rb") as file:
+            return parse_text(file.read(POLICY_BYTES_MAX).decode("utf-8"))
+    except OSError as error:
+        return PolicyReport((f"{path} cannot be read: {error.strerror}; name it in node.toml, or leave `policy` out",))
+    except UnicodeDecodeError:
+        return PolicyReport((f"{path} is not UTF-8; save it as UTF-8",))
+    except PolicyFaults as error:
+        return PolicyReport(tuple(map(str, error.faults)))
+
+
+def judge_policy(path: Path, config: NodeConfig, charter: Charter) -> PolicyReport:
+    """Imports the adapters that the configuration names (web3 takes two seconds)."""
+    from adapters.policy import check, say
+
+    policy = read_policy(path)
+    if isinstance(policy, PolicyReport):
+        return policy
+    declared = declarations(config, charter)
+    if isinstance(declared, PolicyReport):
+        return declared
+    epoch = charter.epoch0()
+    world = (policy, declared, epoch.lease_ms, epoch.n, epoch.f)
+    return PolicyReport(tuple(map(str, check(*world))), tuple(say(*world)))
+
+
+def declarations(config: NodeConfig, charter: Charter) -> dict[str, LeverDeclaration] | PolicyReport:
+    """Lever call → what its adapter declares, of the targets that node.toml names."""
+    from adapters.catalog import CatalogFaults, build
+
+    tables = {
+        "connection": [{"id": one.id, "chain": one.chain, "url": one.url} for one in config.connections],
+        "target": {name: dict(table) for name, table in config.targets.items()},
+        "sensor": {name: dict(table) for name, table in config.sensors.items()},
+    }
+    try:
+        instances = build(tables, charter.epoch0, lambda file: _secret(config, file), lambda line: None)
+    except CatalogFaults as error:
+        return PolicyReport(tuple(f"{config.path}: {fault}" for fault in error.faults))
+    return {lever.declared.call: lever.declared for lever in instances.levers.values()}
+
+
+def _secret(config: NodeConfig, file: str) -> bytes:
+    try:
+        return keys.load_secret(config.keys / Path(file).name, Purpose.LEVER).reveal()
+    except KeyFault as fault:
+        raise ValueError(str(fault)) from None
+
+
+def policy_findings(config: NodeConfig, charter: Charter | None) -> Iterator[Finding]:
+    if config.policy is None:
+        yield Finding("policy", None, "no policy: the node observes, answers claims, and touches nothing", "")
+        return
+    if charter is None or not charter.members:
+        read = read_policy(config.policy)
+        faults = read.faults if isinstance(read, PolicyReport) else ()
+    else:
+        faults = judge_policy(config.policy, config, charter).faults
+    yield from (Finding("policy", False, fault, "") for fault in faults)
+    if not faults:
+        yield Finding("policy", True, f"{config.policy} is sane")

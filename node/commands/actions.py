@@ -1,0 +1,142 @@
+"""`tocsin action …`: what our own levers do, and a person's decision about them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from cyclopts import App
+
+from node.commands.common import (
+    NODE_TOML,
+    OK,
+    ConfigFile,
+    Output,
+    Person,
+    a_person,
+    an_id,
+    connect,
+    say,
+    say_json,
+    say_table,
+    until,
+)
+
+action_app = App(name="action", help="Own levers: list, approve, refuse, lift.")
+
+
+@action_app.command(name="list")
+def list_(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+    """Every action of our own levers, planned, waiting, standing or over.
+
+    Example: `tocsin action list`
+    """
+    with connect(config) as control:
+        actions = control.actions()
+    if output == "json":
+        say_json(actions)
+    elif not actions:
+        say("No action.")
+    else:
+        say_table(("key", "lever", "rung", "phase", "stands", "subject", "why"), [_row(action) for action in actions])
+    return OK
+
+
+def _row(action: dict[str, Any]) -> tuple[object, ...]:
+    human = " (by a person)" if action.get("by_human") else ""
+    return (
+        str(action.get("key", ""))[:12],
+        action.get("lever"),
+        action.get("rung"),
+        f"{action.get('phase')}{human}",
+        until(action.get("until_ms")),
+        action.get("subject"),
+        action.get("why"),
+    )
+
+
+@action_app.command
+def show(key: str, /, *, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+    """One action with every step it took.
+
+    Example: `tocsin action show 77ab01`
+
+    Parameters
+    ----------
+    key
+        A key of `tocsin action list`, or at least 6 digits of it.
+    """
+    with connect(config) as control:
+        action = control.action(an_id(key))
+    if output == "json":
+        say_json(action)
+        return OK
+    say(
+        f"{action.get('lever')} at {action.get('rung')} on {action.get('subject')} ({action.get('threat')}): "
+        f"{action.get('phase')}",
+        f"  key {action.get('key')}",
+        f"  stands {until(action.get('until_ms'))}{', set by a person' if action.get('by_human') else ''}",
+        f"  rule {action.get('rule')}: {action.get('why')}",
+    )
+    steps = [_step(step) for step in action.get("steps") or ()]
+    if steps:
+        say_table(("at (UTC)", "phase", "says", "reference"), steps)
+    return OK
+
+
+def _step(step: dict[str, Any]) -> tuple[object, ...]:
+    at_s = (step.get("at_ms") or 0) / 1000
+    clock = time.strftime("%d %b %H:%M:%S", time.gmtime(at_s))
+    return clock, step.get("phase"), step.get("says"), step.get("reference") or "-"
+
+
+def _decide(key: str, verb: str, person: str, config: ConfigFile, output: str, told: str) -> int:
+    with connect(config) as control:
+        said = control.decide(an_id(key), verb, a_person(person))
+    if output == "json":
+        say_json(said)
+    else:
+        say(told)
+    return OK
+
+
+@action_app.command
+def approve(key: str, /, *, person: Person = "", config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+    """Let a waiting action go: what a policy in mode `ask` waits for.
+
+    Example: `tocsin action approve 77ab01 --person anna`
+
+    Parameters
+    ----------
+    key
+        A key of `tocsin action list`, or at least 6 digits of it.
+    """
+    return _decide(key, "approve", person, config, output, "Approved; `tocsin action show` says when it stands.")
+
+
+@action_app.command
+def refuse(key: str, /, *, person: Person = "", config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+    """Say no to a waiting action.
+
+    Example: `tocsin action refuse 77ab01`
+
+    Parameters
+    ----------
+    key
+        A key of `tocsin action list`, or at least 6 digits of it.
+    """
+    return _decide(key, "refuse", person, config, output, "Refused; nothing was sent.")
+
+
+@action_app.command
+def lift(key: str, /, *, person: Person = "", config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+    """Lift a restriction of your own lever now: the owner's local act, which asks nobody else.
+
+    Example: `tocsin action lift 77ab01`
+
+    Parameters
+    ----------
+    key
+        A key of `tocsin action list`, or at least 6 digits of it.
+    """
+    return _decide(key, "lift", person, config, output, "Lifting; `tocsin action show` says when it was read back.")

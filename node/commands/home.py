@@ -1,0 +1,182 @@
+"""The directory of one member as `tocsin init` lays it out, and signing from it.
+
+D/governance.key   cold; leaves this machine after the charter is signed
+D/card.toml        public
+D/node.toml        the node's configuration
+D/data/            the node's own: mark.cbor, keys/ and, later, store.sqlite
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from governance.card import Card, parse_card, write_card
+from governance.durations import parse_duration
+from governance.faults import FileFault, FileFaults
+from governance.writing import Scalar, lines_of
+from node import keys, mark
+from node.config_identity import evm_address_of, peer_id_of
+from node.config_model import ADDRESSES_MAX, split_multiaddr
+from node.keys import Purpose
+from protocol.crypto import Signer
+from protocol.ids import GroupName, MemberName, PublicKey
+from protocol.limits import KEYSET_TERM_MS_MAX, NAME_CHARS_MAX
+from protocol.messages import NAME_ALPHABET, KeySet
+
+CARD_NAME, CONFIG_NAME, CHARTER_NAME, DATA_NAME = "card.toml", "node.toml", "charter.toml", "data"
+GOVERNANCE_NAME = "governance.key"
+"""Beside the card, never below data_dir: it is cold, and a copy of the node must not hold it."""
+CARD_BYTES_MAX = 64 * 1024
+_TAIL = """
+# policy = "policy.toml"      # without one: observe, answer claims, touch nothing
+#
+# One [[connection]] for each chain endpoint; id is the source's id in the charter:
+# [[connection]]
+# id = "NAME-home"
+# chain = "eip155:1"
+# url = "http://127.0.0.1:8545"
+#
+# Addresses of others stand in the charter; a [[peer]] here stands over them:
+# [[peer]]
+# member = "issuer"
+# addrs = ["/ip4/192.0.2.2/tcp/4001"]
+"""
+
+
+@dataclass(frozen=True)
+class Home:
+    """What was made. `lever_address` is 0x…"""
+
+    directory: Path
+    card: Card
+    lever_address: str
+
+    @property
+    def card_path(self) -> Path:
+        return self.directory / CARD_NAME
+
+    @property
+    def config_path(self) -> Path:
+        return self.directory / CONFIG_NAME
+
+    @property
+    def governance_path(self) -> Path:
+        return self.directory / GOVERNANCE_NAME
+
+
+@dataclass(frozen=True)
+class Founder:
+    governance: Signer
+    keyset: KeySet
+
+
+def _word_faults(name: str, group: str, addresses: tuple[str, ...], evm: str) -> list[FileFault]:
+    faults = []
+    for where, word in (("NAME", name), ("--group", group or name)):
+        if not 1 <= len(word) <= NAME_CHARS_MAX or not set(word) <= set(NAME_ALPHABET):
+            cure = f"use 1 to {NAME_CHARS_MAX} characters of a-z, 0-9 and -"
+            faults.append(FileFault(f"{word!r} is no name", where, cure))
+    for address in addresses:
+        try:
+            split_multiaddr(address)
+        except ValueError as error:
+            what, _, cure = str(error).partition(": ")
+            faults.append(FileFault(what, "--addr", cure))
+    if len(addresses) > ADDRESSES_MAX:
+        faults.append(FileFault(f"{len(addresses)} addresses", "--addr", f"at most {ADDRESSES_MAX}"))
+    if evm and _evm(evm) is None:
+        faults.append(FileFault(f"{evm!r} is no address", "--evm", "give 20 bytes in hexadecimal"))
+    return faults
+
+
+def _evm(written: str) -> bytes | None:
+    try:
+        raw = bytes.fromhex(written.removeprefix("0x"))
+    except ValueError:
+        return None
+    return raw if len(raw) == 20 else None
+
+
+def make_home(
+    directory: Path, name: str, group: str, addresses: tuple[str, ...], evm: str = "", *, seed: bytes | None = None
+) -> Home:
+    """FileFaults for bad words, KeyFault or OSError where the directory is in use or cannot be written.
+
+    `seed`: 32 bytes, makes the keys deterministic: for tests and the local network.
+    """
+    faults = _word_faults(name, group, addresses, evm)
+    if faults:
+        raise FileFaults(faults)
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise keys.KeyFault("the directory is in use", directory, "Choose a new one, so that no key is overwritten.")
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data = directory / DATA_NAME
+    # the attestation key's mark comes with it, so that an empty store beside it may sign at once (PROTOCOL 2)
+    hot = keys.new_keys(data, purposes=(Purpose.ATTESTATION, Purpose.TRANSPORT, Purpose.LEVER), seed=seed)
+    cold = keys.new_keys(data, purposes=(Purpose.GOVERNANCE,), seed=seed)
+    keys.key_path(data, Purpose.GOVERNANCE).rename(directory / GOVERNANCE_NAME)
+    transport = keys.load_secret(keys.key_path(data, Purpose.TRANSPORT), Purpose.TRANSPORT)
+    lever = keys.load_secret(keys.key_path(data, Purpose.LEVER), Purpose.LEVER)
+    card = Card(
+        name=MemberName(name),
+        group=GroupName(group or name),
+        governance=PublicKey(cold[Purpose.GOVERNANCE]),
+        attestation=PublicKey(hot[Purpose.ATTESTATION]),
+        peer_id=peer_id_of(transport.reveal()),
+        addresses=addresses,
+        evm=_evm(evm) if evm else None,
+    )
+    _write_new(directory / CARD_NAME, write_card(card))
+    _write_new(directory / CONFIG_NAME, _config(name, addresses[0]))
+    mark.sync_directory(directory)
+    return Home(directory, card, evm_address_of(lever.reveal()))
+
+
+def _config(name: str, address: str) -> str:
+    host, port = split_multiaddr(address)
+    family = address.split("/")[1]
+    # a name is how others find the node; where it listens is an address of this machine
+    listen = f"/ip4/0.0.0.0/tcp/{port}" if family.startswith("dns") else f"/{family}/{host}/tcp/{port}"
+    fields: dict[str, Scalar] = {"node": 1, "member": name, "charter": CHARTER_NAME, "data_dir": DATA_NAME}
+    fields |= {"listen": listen, "control": "control.sock", "log": "node.log"}
+    return lines_of(fields) + _TAIL
+
+
+def _write_new(path: Path, text: str) -> None:
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def founder_of(directory: Path, governance_key: Path | None, term: str, now_ms: int) -> Founder:
+    """The cold signer and the KeySet of the hot keys that lie in `directory`; KeyFault, FileFaults, MarkError."""
+    try:
+        term_ms = parse_duration(term)
+    except ValueError as error:
+        raise FileFaults([FileFault(str(error), "--term", 'write it like "365d"')]) from None
+    if not 0 < term_ms <= KEYSET_TERM_MS_MAX:
+        raise FileFaults([FileFault(f"{term} is out of bounds", "--term", "at most a year")])
+    card = _card(directory / CARD_NAME)
+    data = directory / DATA_NAME
+    attestation = keys.load_signer(keys.key_path(data, Purpose.ATTESTATION), Purpose.ATTESTATION).public
+    found = mark.read(keys.mark_path(data))
+    same = found is not None and found.attestation == attestation
+    version = found.key_version if found is not None and same else keys.FIRST_KEY_VERSION
+    transport = keys.load_secret(keys.key_path(data, Purpose.TRANSPORT), Purpose.TRANSPORT)
+    peer_id = peer_id_of(transport.reveal())
+    keyset = KeySet(card.name, version, attestation, card.evm, (peer_id,), now_ms + term_ms)
+    governance = keys.load_signer(governance_key or directory / GOVERNANCE_NAME, Purpose.GOVERNANCE)
+    return Founder(governance, keyset)
+
+
+def _card(path: Path) -> Card:
+    try:
+        with path.open("rb") as file:
+            return parse_card(file.read(CARD_BYTES_MAX).decode("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        what = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        cure = "name the directory that `tocsin init` made with --dir"
+        raise FileFaults([FileFault(f"the card cannot be read: {what}", str(path), cure)]) from None

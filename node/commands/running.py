@@ -1,0 +1,206 @@
+"""`tocsin up`, `down`, `status`, `testnet`: starting and watching."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from node.commands.common import (
+    NODE_TOML,
+    OK,
+    CommandError,
+    ConfigFile,
+    Output,
+    connect,
+    load_config,
+    say,
+    say_json,
+    say_table,
+    span,
+    usage,
+)
+
+
+def up(*, config: ConfigFile = NODE_TOML) -> int:
+    """Run this member's node until SIGTERM or Ctrl-C. Stopping lifts nothing.
+
+    Example: `tocsin up --config lender-a/node.toml`
+    """
+    loaded = load_config(config)
+    # libp2p and web3 take seconds to import: nothing else may pay for them
+    return int(import_module("node.app").run(loaded))
+
+
+def down(*, config: ConfigFile = NODE_TOML, wait: float = 15.0, output: Output = "human") -> int:
+    """Stop the node in order: finish the commit, undo nothing, say what stands.
+
+    Example: `tocsin down --config lender-a/node.toml`
+
+    Parameters
+    ----------
+    wait
+        Seconds to wait until it is gone; exit 1 where it is not.
+    """
+    from node.control import NodeUnreachable
+
+    with connect(config) as control:
+        said = control.stop()
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                control.status()
+            except NodeUnreachable:
+                break
+            if time.monotonic() >= deadline:
+                raise CommandError(f"still runs after {wait:g} s", str(control.socket), "look at its log")
+            time.sleep(0.1)
+    if output == "json":
+        say_json(said)
+    else:
+        say("Stopped. Restrictions that stand stay until their lease, a release or the owner's lift.")
+        say(*(f"  {line}" for line in said.get("stands") or ()))
+    return OK
+
+
+def status(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+    """What this node hears, whether it may sign, what it refuses.
+
+    Example: `tocsin status`
+    """
+    with connect(config) as control:
+        facts = control.status()
+    if output == "json":
+        say_json(facts)
+        return OK
+    say(*_status_lines(facts))
+    peers = [_peer(peer) for peer in facts.get("peers") or ()]
+    if peers:
+        say_table(("peer", "state", "round trip", "since", "queued", "refused"), peers)
+    chains = [(one.get("id"), one.get("chain"), _well(one), one.get("says") or "") for one in facts.get("chains") or ()]
+    if chains:
+        say_table(("connection", "chain", "", "says"), chains)
+    sensors = [(one.get("name"), one.get("says") or "well") for one in facts.get("sensors") or ()]
+    if sensors:
+        say_table(("sensor", "says"), sensors)
+    return OK
+
+
+def _well(chain: dict[str, Any]) -> str:
+    return "ok" if chain.get("ok") else "DOWN"
+
+
+def _status_lines(facts: dict[str, Any]) -> list[str]:
+    epoch, signing, quorum = facts.get("epoch") or {}, facts.get("signing") or {}, facts.get("quorum") or {}
+    lines = [
+        f"{facts.get('member')} of network {str(facts.get('network'))[:16]}…, epoch {epoch.get('number')}, "
+        f"up {span(facts.get('uptime_s') or 0)}, tocsin {facts.get('version')}",
+        "  signs" if signing.get("may") else f"  SIGNS NOTHING: {signing.get('why')}",
+        f"  hears {quorum.get('hears')} of {quorum.get('n')} groups, {quorum.get('needed')} needed, "
+        f"margin {quorum.get('margin')}",
+    ]
+    if quorum.get("silent"):
+        lines.append(f"  silent: {', '.join(map(str, quorum['silent']))}")
+    if quorum.get("blind"):
+        lines.append("  BLIND: no ISOLATE or HALT can form; own evidence and GUARD only")
+    lines.append(f"  clock {facts.get('skew_ms')} ms from the members' median")
+    lines.append(f"  {facts.get('alerts')} alerts, {facts.get('actions')} actions")
+    refusals = facts.get("refusals") or {}
+    if refusals:
+        lines.append("  refused: " + ", ".join(f"{code} {count}" for code, count in sorted(refusals.items())))
+    return lines
+
+
+def _peer(peer: dict[str, Any]) -> tuple[object, ...]:
+    state = "up" if peer.get("up") else "dialling" if peer.get("dialling") else "down"
+    rtt = peer.get("rtt_ms")
+    return (
+        peer.get("member"),
+        state,
+        f"{rtt:.1f} ms" if isinstance(rtt, int | float) else "-",
+        span(peer.get("since_s") or 0),
+        peer.get("queued"),
+        peer.get("refused"),
+    )
+
+
+@dataclass(frozen=True)
+class TestnetOptions:
+    """What `node.testnet.main.run` is given. `delay_ms` one-way, `kill` None: min(2, f)."""
+
+    members: int
+    seed: int
+    scenario: str
+    check: bool
+    output: Literal["human", "json"]
+    keep: Path | None
+    kill: int | None
+    expect_blind: bool
+    delay_ms: int
+    speed: float
+    chain: Literal["embedded", "anvil", "auto"]
+
+
+MEMBERS_LEAST, MEMBERS_MOST = 4, 20
+
+
+def testnet(
+    *,
+    members: int = 7,
+    seed: int = 1,
+    scenario: str = "forged-bridge-release",
+    check: bool = False,
+    output: Output = "human",
+    keep: Path | None = None,
+    kill: int | None = None,
+    expect_blind: Annotated[bool, Parameter(negative=())] = False,
+    delay: int = 0,
+    speed: float = 1.0,
+    chain: Literal["embedded", "anvil", "auto"] = "embedded",
+) -> int:
+    """Play an incident on a real network of nodes on this machine, and count what it saved.
+
+    Example: `tocsin testnet --members 7 --seed 3`
+
+    Example: `tocsin testnet --check -o json --keep /tmp/run`
+
+    Parameters
+    ----------
+    members
+        4 to 20 nodes, each a process.
+    seed
+        Keys, who lies, who dies and when, the attacker's choices.
+    scenario
+        A name of deploy/scenarios or a file of your own.
+    check
+        Print only the verdict; exit 1 when a fact is not as it should be.
+    keep
+        Keep every node's directory there.
+    kill
+        How many nodes die while a certificate forms; more than f only with --expect-blind.
+    expect_blind
+        The killed are too many: nothing above GUARD may form.
+    delay
+        Milliseconds that every link adds, one way.
+    speed
+        Divides the scenario's times once more.
+    chain
+        What stands in for the chains.
+    """
+    if not MEMBERS_LEAST <= members <= MEMBERS_MOST:
+        raise usage(f"--members {members} is out of bounds", f"use {MEMBERS_LEAST} to {MEMBERS_MOST}")
+    f = (members - 1) // 3
+    if kill is not None and not 0 <= kill < members:
+        raise usage(f"--kill {kill} is out of bounds", f"use 0 to {members - 1}")
+    if kill is not None and kill > f and not expect_blind:
+        raise usage(f"--kill {kill} is more than f = {f}", "add --expect-blind: no ISOLATE can form then")
+    if not 0 <= delay <= 5_000:
+        raise usage(f"--delay {delay} is out of bounds", "use 0 to 5000 milliseconds")
+    if not 0.01 <= speed <= 100:
+        raise usage(f"--speed {speed:g} is out of bounds", "use 0.01 to 100")
+    options = TestnetOptions(members, seed, scenario, check, output, keep, kill, expect_blind, delay, speed, chain)
+    return int(import_module("node.testnet.main").run(options))

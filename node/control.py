@@ -1,0 +1,153 @@
+"""The client of a node's control socket: HTTP and JSON under /v1 over a Unix socket of mode 0600.
+
+Everything a command says to a running node goes through here. What comes back is JSON of our own node; its texts may
+quote other members, so whoever prints them cleans them first.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+ANSWER_BYTES_MAX = 16 * 1024 * 1024
+TIMEOUT_S = 10.0
+LONG_POLL_S_MAX = 60.0
+
+
+class ControlError(Exception):
+    """The node answered no: `code` is stable, `what` and `do` are for people, `status` is HTTP's."""
+
+    def __init__(self, code: str, what: str, do: str, status: int) -> None:
+        super().__init__(f"{what}; {do}" if do else what)
+        self.code = code
+        self.what = what
+        self.do = do
+        self.status = status
+
+
+class NodeUnreachable(Exception):
+    """Nobody answers on the socket, or what answers is no node."""
+
+    def __init__(self, socket: Path, why: str) -> None:
+        super().__init__(f"{socket}: {why}")
+        self.socket = socket
+        self.why = why
+
+
+class Control:
+    """A context manager. Every method raises ControlError or NodeUnreachable and nothing else."""
+
+    def __init__(self, socket: Path, timeout_s: float = TIMEOUT_S) -> None:
+        self.socket = socket
+        transport = httpx.HTTPTransport(uds=str(socket))
+        # trust_env: a proxy named in the environment has no business with a local socket
+        self._http = httpx.Client(transport=transport, base_url="http://node/v1", timeout=timeout_s, trust_env=False)
+
+    def __enter__(self) -> Control:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._http.close()
+
+    def _call(self, method: str, path: str, timeout_s: float | None = None, **options: Any) -> Any:
+        if timeout_s is not None:
+            options["timeout"] = timeout_s
+        try:
+            with self._http.stream(method, path, **options) as response:
+                body = bytearray()
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    if len(body) > ANSWER_BYTES_MAX:
+                        raise NodeUnreachable(self.socket, f"answered over {ANSWER_BYTES_MAX} bytes")
+        except httpx.TimeoutException:
+            raise NodeUnreachable(self.socket, "did not answer in time") from None
+        except httpx.ConnectError:
+            why = "nobody listens there" if self.socket.exists() else "there is no such socket"
+            raise NodeUnreachable(self.socket, why) from None
+        except (httpx.HTTPError, OSError) as error:
+            raise NodeUnreachable(self.socket, f"the connection broke ({type(error).__name__})") from None
+        return self._answer(response, bytes(body))
+
+    def _answer(self, response: httpx.Response, body: bytes) -> Any:
+        try:
+            value = json.loads(body) if body else None
+        except (ValueError, RecursionError):
+            raise NodeUnreachable(self.socket, "what answers there is no tocsin node") from None
+        if response.status_code < 400:
+            return value
+        error = value.get("error") if type(value) is dict else None
+        if type(error) is not dict:
+            error = {"code": f"http-{response.status_code}", "what": f"the node answered {response.status_code}"}
+        words = [str(error.get(key, "")) for key in ("code", "what", "do")]
+        raise ControlError(words[0], words[1], words[2], response.status_code)
+
+    def _get(self, path: str, **query: Any) -> Any:
+        return self._call("GET", path, params=query) if query else self._call("GET", path)
+
+    def _post(self, path: str, body: dict[str, Any], timeout_s: float | None = None) -> Any:
+        return self._call("POST", path, timeout_s, json={key: one for key, one in body.items() if one is not None})
+
+    def status(self) -> dict[str, Any]:
+        return dict(self._get("/status"))
+
+    def alerts(self) -> list[dict[str, Any]]:
+        return list(self._get("/alerts"))
+
+    def alert(self, alert_id: str) -> dict[str, Any]:
+        return dict(self._get(f"/alerts/{quote(alert_id, safe='')}"))
+
+    def raise_alert(
+        self,
+        subject: str,
+        threat: str,
+        level: str,
+        person: str,
+        lease_s: int | None = None,
+        incident: str | None = None,
+    ) -> dict[str, Any]:
+        body = {"subject": subject, "threat": threat, "level": level, "person": person}
+        return dict(self._post("/alerts", {**body, "lease_s": lease_s, "incident": incident}) or {})
+
+    def withdraw(self, alert_id: str, person: str) -> dict[str, Any]:
+        return dict(self._post(f"/alerts/{quote(alert_id, safe='')}/withdraw", {"person": person}) or {})
+
+    def release(self, alert_id: str, person: str, through_ms: int | None = None) -> dict[str, Any]:
+        body = {"person": person, "through_ms": through_ms}
+        return dict(self._post(f"/alerts/{quote(alert_id, safe='')}/release", body) or {})
+
+    def actions(self) -> list[dict[str, Any]]:
+        return list(self._get("/actions"))
+
+    def action(self, key: str) -> dict[str, Any]:
+        return dict(self._get(f"/actions/{quote(key, safe='')}"))
+
+    def decide(self, key: str, verb: str, person: str) -> dict[str, Any]:
+        """`verb`: approve, refuse or lift."""
+        return dict(self._post(f"/actions/{quote(key, safe='')}/{verb}", {"person": person}) or {})
+
+    def explain(self, any_id: str) -> dict[str, Any]:
+        return dict(self._get(f"/explain/{quote(any_id, safe='')}"))
+
+    def certificate(self, digest: str) -> bytes:
+        """The whole certificate with its KeySets."""
+        return bytes.fromhex(self._get(f"/certificates/{quote(digest, safe='')}")["hex"])
+
+    def events(self, after: int, wait_s: float = 0.0) -> dict[str, Any]:
+        """`{"events": […], "next": N}`; waits at the node for up to `wait_s` for the first."""
+        wait_s = min(max(wait_s, 0.0), LONG_POLL_S_MAX)
+        query = {"after": after, "wait_s": wait_s}
+        return dict(self._call("GET", "/events", TIMEOUT_S + wait_s, params=query))
+
+    def feeds(self) -> list[dict[str, Any]]:
+        return list(self._get("/feeds"))
+
+    def backup(self, path: Path) -> dict[str, Any]:
+        return dict(self._post("/backup", {"path": str(path)}, timeout_s=300.0) or {})
+
+    def stop(self) -> dict[str, Any]:
+        return dict(self._post("/stop", {}) or {})
