@@ -26,6 +26,8 @@ class Observation:
     detector: str
     incident: str
     detail: str
+    amount: int = 0
+    """What is missing or moved, in the asset's base units; 0 where that is not known."""
 
 
 class Sensor(Protocol):

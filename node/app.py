@@ -188,10 +188,16 @@ class Node:
             for sensor in self.instances.sensors:
                 nursery.start_soon(sensor.run, self._observed)
             nursery.start_soon(self._signals)
+            nursery.start_soon(self.extra)
             ready()
             await self.stopping.wait()
             nursery.cancel_scope.cancel()
+        for close in self.instances.closers:
+            await close()
         self._farewell()
+
+    async def extra(self) -> None:
+        """For what is built on a node; an ordinary one does nothing more."""
 
     def _farewell(self) -> None:
         standing = [one for one in self.machine.state.actions.values() if one.phase not in ENDED]

@@ -95,6 +95,7 @@ class EvmSensor(ABC):
                 detector=self.name,
                 incident=f"{blob.claim.type[4:24]}-{blob.claim.id[:6].hex()}",
                 detail=judgement.why,
+                amount=judgement.amount,
             )
         )
 

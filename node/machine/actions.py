@@ -103,7 +103,7 @@ def _act(step: Step, decision: PolicyDecision) -> None:
             threat=decision.threat,
             rung=decision.rung,
             lease_ms=decision.lease_ms,
-            until_ms=step.now_ms + decision.lease_ms,
+            until_ms=_until_ms(step, decision),
             rule=decision.rule,
             why=cut(decision.why),
             claims=_as_claims(decision.claims),
@@ -115,6 +115,14 @@ def _act(step: Step, decision: PolicyDecision) -> None:
     if phase is Phase.ASKED:
         step.do(Tell(f"{lever} on {subject} waits for a person: tocsin action approve {key.hex()[:12]}"))
     run_next(step, state.actions[key])
+
+
+def _until_ms(step: Step, decision: PolicyDecision) -> int:
+    """A lease runs from when this node could first act on what it rests on, not from when it last looked: an alarm
+    that outlives another on the same lever does not start it anew."""
+    if decision.subject is None:
+        return step.now_ms + decision.lease_ms
+    return views.known_since_ms(step, (decision.subject, decision.threat)) + decision.lease_ms
 
 
 def _as_claims(names: tuple[ClaimName, ...]) -> tuple[Claim, ...]:
@@ -154,7 +162,7 @@ def _advance(step: Step, action: Action, decision: PolicyDecision) -> None:
         run_next(step, action)
         return
     new = set(decision.claims) - action.claims
-    until_ms = step.now_ms + decision.lease_ms
+    until_ms = _until_ms(step, decision)
     if not new or until_ms <= action.until_ms:
         return
     step.record(ActionRenewed(action.key, until_ms, _as_claims(tuple(new)), cut(decision.why), step.now_ms))

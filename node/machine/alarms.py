@@ -192,7 +192,8 @@ def observed(step: Step, observation: Observation) -> None:
                 observation.subject,
                 observation.threat,
                 observation.level,
-                sources=observation.sources,
+                observation.amount,
+                observation.sources,
             )
             rule_claim(step, claimed.claim, judgement)
         rulings.append(step.state.ruled[claimed.claim.digest])

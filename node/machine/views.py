@@ -10,7 +10,7 @@ from protocol.evidence import Ruling
 from protocol.ids import Digest
 from protocol.limits import STALE_CERTIFICATE_MS, STALE_WAIT_MS
 from protocol.messages import Basis, Level
-from protocol.quorum import CheckedCertificate
+from protocol.quorum import CheckedCertificate, certificate_id
 from protocol.release import ClaimName, Topic
 
 
@@ -62,9 +62,7 @@ def _view(step: Step, topic: Topic) -> AlarmView | None:
     if certificate is None and not live:
         return None
     own, own_level, amount = own_word(state, topic, live, certificate)
-    names: set[ClaimName] = set(certificate.claims) if certificate else set()
-    if certificate is None:
-        names = {(claim.type, claim.id) for one in live for claim in one.body.claims}
+    names = set(certificate.claims) if certificate else _own_claims(state, topic, live)
     return AlarmView(
         subject=topic[0],
         threat=topic[1],
@@ -76,9 +74,30 @@ def _view(step: Step, topic: Topic) -> AlarmView | None:
         own_level=own_level,
         amount=amount,
         claims=tuple(sorted(names)),
-        since_ms=min([one.body.since_ms for one in live], default=step.now_ms),
+        since_ms=known_since_ms(step, topic),
         ends_ms=certificate.ends_ms if certificate else None,
     )
+
+
+def _own_claims(state: State, topic: Topic, live: list[Opinion]) -> set[ClaimName]:
+    """Of what is claimed, that which our own check supports: a liar's extra claim makes no other action of ours."""
+    return {
+        (claim.type, claim.id)
+        for one in live
+        for claim in one.body.claims
+        if claim.digest in state.ruled and state.ruled[claim.digest].judgement.supports(*topic)
+    }
+
+
+def known_since_ms(step: Step, topic: Topic) -> int:
+    """When this node itself could first act on what it holds: no author can backdate a hold away or stretch a lease."""
+    state = step.state
+    certificate = top_certificate(step, topic)
+    if certificate is not None:
+        ours = certificate.certificate
+        return state.accepted_ms[certificate_id(ours.epoch, ours.topic, ours.level)]
+    mine = state.opinions.get(topic, {}).get(state.me)
+    return mine.entry.issued_ms if mine is not None else step.now_ms
 
 
 def top_certificate(step: Step, topic: Topic) -> CheckedCertificate | None:
@@ -109,9 +128,9 @@ def own_word(
     supporting = [one for one in rulings if one.supports(*topic)]
     if supporting:
         return Own.VERIFIED, max(one.level for one in supporting), max(one.amount for one in supporting)
-    if any(one.ruling is not Ruling.UNDECIDED for one in rulings):
-        return Own.CONTRADICTED, Level.NONE, 0
     mine = state.opinions.get(topic, {}).get(state.me)
     if mine is not None and mine in live and mine.body.basis is Basis.OBSERVED:
         return Own.OBSERVED, mine.body.level, 0
+    if any(one.ruling is not Ruling.UNDECIDED for one in rulings):
+        return Own.CONTRADICTED, Level.NONE, 0
     return (Own.UNABLE if rulings else Own.NONE), Level.NONE, 0

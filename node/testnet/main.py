@@ -1,0 +1,115 @@
+"""`tocsin testnet`: one command, from a forged message to contained assets. Prints within the first second."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+from node.testnet.options import Options
+from node.testnet.runfile import clean_up_after_the_dead, make_run_dir
+
+
+class Interrupted(Exception):
+    """Ctrl-C or SIGTERM: clean up, then leave."""
+
+
+def run(options: Options) -> int:
+    """0: every fact is as it should be. 1: it is not, or the run failed (said in one line)."""
+    human = options.output == "human"
+    if human:
+        _say(f"tocsin testnet: {options.members} members, scenario {options.scenario}, seed {options.seed}")
+    for told in clean_up_after_the_dead():
+        _say(told, human)
+    signal.signal(signal.SIGTERM, _interrupt)
+    scenario = _scenario(options)
+    if scenario is None:
+        return 1
+    run_dir = make_run_dir(options.keep)
+    try:
+        return _forked(options, scenario, run_dir, human)
+    except (KeyboardInterrupt, Interrupted):
+        sys.stderr.write("tocsin: interrupted; every process of the run was ended\n")
+        return 1
+    finally:
+        if options.keep is None:
+            shutil.rmtree(run_dir, ignore_errors=True)
+        elif human:
+            _say(f"kept: {run_dir}")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise Interrupted
+
+
+def _say(text: str, aloud: bool = True) -> None:
+    if aloud:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+
+def _scenario(options: Options) -> Any:
+    from node.testnet.scenario import ScenarioFaults, load
+
+    try:
+        scenario = load(options.scenario)
+    except ScenarioFaults as error:
+        for fault in error.faults:
+            sys.stderr.write(f"tocsin: {error.source}: {fault}\n")
+        return None
+    if options.members < scenario.members_min:
+        sys.stderr.write(
+            f"tocsin: {scenario.id} needs {scenario.members_min} members at least; use --members {scenario.members_min}\n"
+        )
+        return None
+    return scenario
+
+
+def _forked(options: Options, scenario: Any, run_dir: Any, human: bool) -> int:
+    """Imports, forks the zygote while this process has no loop and no thread, then supervises on trio."""
+    import trio
+
+    from node.testnet.zygote import fork_zygote
+
+    zygote, asks, answers = fork_zygote()
+    from node.testnet.processes import Processes
+    from node.testnet.report import report, verdict_json
+    from node.testnet.story import Story
+    from node.testnet.supervisor import RunFailed, Supervisor
+
+    processes = Processes(zygote, asks, answers, run_dir)
+    story = Story(options, scenario, aloud=human and not options.check)
+    supervisor = Supervisor(options, scenario, processes, run_dir, story.heard, story.say)
+    story.begin(supervisor)
+    try:
+        facts = trio.run(supervisor.run)
+    except BaseException as error:
+        processes.close()
+        failed = _first(error, RunFailed)
+        if failed is not None:
+            sys.stderr.write(f"tocsin: {failed}\n")
+            return 1
+        if _first(error, (KeyboardInterrupt, Interrupted)) is not None:
+            raise KeyboardInterrupt from None
+        raise
+    result = verdict_json(options, facts)
+    if human:
+        _say(report(options, facts, result))
+    else:
+        _say(json.dumps(result))
+    return 0 if all(check["ok"] for check in result["checks"]) else 1
+
+
+def _first(error: BaseException, kind: Any) -> BaseException | None:
+    """The first of a kind inside nested exception groups."""
+    if isinstance(error, kind):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            found = _first(one, kind)
+            if found is not None:
+                return found
+    return None
