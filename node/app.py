@@ -240,7 +240,8 @@ class Node:
         """Amounts are read, never typed; a reading that fails is unknown, never 0."""
         readers = {}
         for name, exposure in sorted(self.parts.policy.exposures.items()):
-            reader = self.instances.readers.get(f"{exposure.target or name}:{exposure.read}")
+            looked_at = self.parts.policy.exposures[exposure.behind] if exposure.behind else exposure
+            reader = self.instances.readers.get(f"{looked_at.target or looked_at.name}:{exposure.read}")
             if reader is not None:
                 readers[name] = reader
         while readers:
