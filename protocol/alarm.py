@@ -80,11 +80,12 @@ def source_rule_holds(by_group: dict[GroupName, list[Opinion]], epoch: Epoch) ->
 
 
 def _observed_by_one(opinion: Opinion, epoch: Epoch) -> str | None:
-    """The operator, where this is OBSERVED through one operator only."""
+    """The operator, where this is OBSERVED through one operator only; "" where through none that is registered:
+    nobody can tell such eyes apart, so they count once like one operator's."""
     if opinion.body.basis is not Basis.OBSERVED:
         return None
     operators = set().union(*operators_of([opinion], epoch).values())
-    return operators.pop() if len(operators) == 1 else None
+    return None if len(operators) > 1 else next(iter(operators), "")
 
 
 def counted_groups(opinions: Sequence[Opinion], epoch: Epoch, level: Level) -> dict[GroupName, list[Opinion]]:

@@ -1,7 +1,7 @@
 """Deterministic CBOR (RFC 8949 section 4.2) in the one dialect that is signed here.
 
-Integers of 64 bits, byte and text strings, arrays, maps with integer keys, booleans, null. No tags, floats,
-indefinite lengths, duplicate or unsorted keys, longer-than-needed heads or trailing bytes. The scanner refuses
+Integers of 64 bits, byte and text strings, arrays, maps with unsigned integer keys, booleans, null. No tags,
+floats, indefinite lengths, duplicate or unsorted keys, longer-than-needed heads or trailing bytes. The scanner refuses
 before cbor2 sees a byte, because cbor2 accepts all of these silently. The only importer of cbor2.
 """
 
@@ -20,7 +20,8 @@ _WIDTH_LEAST = {24: 24, 25: 1 << 8, 26: 1 << 16, 27: 1 << 32}
 
 
 def encode(value: Any) -> bytes:
-    """Canonical bytes of `value`. Integer map keys only: length-first and bytewise order then agree."""
+    """Canonical bytes of `value`. Unsigned map keys only: length-first and bytewise order then agree; with negative
+    ones they do not, and two encoders would sign two forms."""
     return bytes(cbor2.dumps(value, canonical=True))
 
 
@@ -109,8 +110,8 @@ class _Scanner:
         before = b""
         for _ in range(pairs):
             start = self.at
-            if start >= len(self.raw) or self.raw[start] >> 5 not in (_UINT, _NINT):
-                self._refuse("map key that is not an integer")
+            if start >= len(self.raw) or self.raw[start] >> 5 != _UINT:
+                self._refuse("map key that is not an unsigned integer")
             self._item(depth + 1)
             key = self.raw[start : self.at]
             if before and (len(key), key) <= (len(before), before):

@@ -15,7 +15,7 @@ from protocol.codec import decode, encode
 from protocol.errors import Code, ProtocolError
 from protocol.ids import EntryHash, MemberName, NetworkId, PublicKey
 from protocol.limits import ENTRY_BYTES_MAX, KEYSETS_PER_MEMBER_MAX
-from protocol.messages import BODIES, HASH, KEYSET, KIND_OF, NAME, Body, EntryKind, KeySet, Unknown
+from protocol.messages import BODIES, HASH, KEYSET, KIND_OF, NAME, Body, EntryKind, KeySet, Release, Unknown
 from protocol.schema import Codec, Field, Schema, unsigned
 
 PROTECTED = encode({1: -8})
@@ -141,6 +141,7 @@ def seal_entry(
     kind = body.kind if isinstance(body, Unknown) else KIND_OF[type(body)]
     packed = dict(body.fields) if isinstance(body, Unknown) else BODIES[kind].pack(body)
     entry = Entry(author, key_version, seq, prev, issued_ms, int(kind), body)
+    _check_times(entry)
     payload = encode(_ENTRY.pack(entry) | {7: packed})
     to_be_signed = _to_be_signed(domain_tag(kind), network, payload)
     raw = encode([PROTECTED, {}, payload, signer.sign(to_be_signed)])
@@ -159,8 +160,15 @@ def parse_entry(raw: bytes, network: NetworkId) -> Parsed:
     schema = BODIES.get(entry.kind)
     body = schema.unpack(entry.body) if schema else Unknown(entry.kind, entry.body)
     typed = Entry(entry.author, entry.key_version, entry.seq, entry.prev, entry.issued_ms, entry.kind, body)
+    _check_times(typed)
     to_be_signed = _to_be_signed(domain_tag(entry.kind), network, payload)
     return Parsed(raw, typed, EntryHash(crypto.sha256(to_be_signed)), to_be_signed, signature)
+
+
+def _check_times(entry: Entry[Any]) -> None:
+    """A Release speaks of the past only: dated ahead it would blind its readers to what comes until then."""
+    if isinstance(entry.body, Release) and entry.body.through_ms > entry.issued_ms:
+        raise ProtocolError(Code.BAD_SHAPE, "entry.body.through_ms: at most the entry's issued_ms")
 
 
 def verify_entry(parsed: Parsed, key: PublicKey) -> Verified[Any]:

@@ -18,8 +18,8 @@ from protocol.ids import Digest, SourceId
 from protocol.limits import BLOB_BYTES_MAX
 from protocol.membership import Bridge, Epoch, OracleFeed
 from protocol.messages import Claim, Level, Threat
-from protocol.schema import Codec, Field, Schema, many, raw_bytes, text, unsigned
-from protocol.subjects import Subject, account
+from protocol.schema import Codec, Field, Schema, many, raw_bytes, unsigned
+from protocol.subjects import CHAIN, Subject, account
 
 BPS = 10_000
 RELEASE_ISOLATE_BPS = 100
@@ -67,22 +67,23 @@ def _graded(value: int, isolate: int, guard: int) -> Level:
     return Level.ISOLATE if value >= isolate else Level.GUARD if value >= guard else Level.WATCH
 
 
-_CHAIN = text(64, 3)
 _ADDRESS = raw_bytes(20, 20)
 _HASH = raw_bytes(32, 32)
 
 
-def _pack_amount(value: int) -> bytes:
+def _pack_word(value: int) -> bytes:
     return value.to_bytes(32, "big")
 
 
-def _unpack_amount(raw: Any, where: str) -> int:
+def _unpack_word(raw: Any, where: str) -> int:
     if type(raw) is not bytes or len(raw) != 32:
         raise ProtocolError(Code.BAD_SHAPE, f"{where}: 32 bytes, big-endian")
     return int.from_bytes(raw, "big")
 
 
-_AMOUNT: Codec[int] = Codec(_pack_amount, _unpack_amount)
+WORD: Codec[int] = Codec(_pack_word, _unpack_word)
+"""A uint256 of a contract, whole: a forger chooses its message's number, and must not choose one that no claim
+can name."""
 
 
 @dataclass(frozen=True)
@@ -138,27 +139,27 @@ Inputs = ReleaseWithoutBurn | SupplyAboveBacking | LogSeen | OracleDeviation
 _INPUTS: dict[str, Schema[Any]] = {
     "evm-release-without-burn": Schema(
         ReleaseWithoutBurn,
-        Field(1, "home", _CHAIN),
+        Field(1, "home", CHAIN),
         Field(2, "escrow", _ADDRESS),
         Field(3, "tx", _HASH),
         Field(4, "log_index", unsigned()),
-        Field(5, "far", _CHAIN),
+        Field(5, "far", CHAIN),
         Field(6, "twin", _ADDRESS),
-        Field(7, "nonce", unsigned()),
+        Field(7, "nonce", WORD),
         Field(8, "recipient", _ADDRESS),
-        Field(9, "amount", _AMOUNT),
+        Field(9, "amount", WORD),
     ),
     "evm-supply-above-backing": Schema(
         SupplyAboveBacking,
-        Field(1, "home", _CHAIN),
+        Field(1, "home", CHAIN),
         Field(2, "escrow", _ADDRESS),
-        Field(3, "far", _CHAIN),
+        Field(3, "far", CHAIN),
         Field(4, "twin", _ADDRESS),
         Field(5, "home_block", unsigned()),
     ),
     "evm-log": Schema(
         LogSeen,
-        Field(1, "chain", _CHAIN),
+        Field(1, "chain", CHAIN),
         Field(2, "tx", _HASH),
         Field(3, "log_index", unsigned()),
         Field(4, "address", _ADDRESS),
@@ -168,7 +169,7 @@ _INPUTS: dict[str, Schema[Any]] = {
     ),
     "evm-oracle-deviation": Schema(
         OracleDeviation,
-        Field(1, "chain", _CHAIN),
+        Field(1, "chain", CHAIN),
         Field(2, "feed", _ADDRESS),
         Field(3, "block", unsigned()),
     ),
@@ -196,7 +197,9 @@ def claim_of(inputs: Inputs) -> ClaimBlob:
 
 
 def _claim_id(name: str, inputs: Inputs) -> bytes:
-    return sha256(encode(["tocsin/1/claim", name, *[getattr(inputs, part) for part in _IDENTITY[type(inputs)]]]))
+    parts = _IDENTITY[type(inputs)]
+    packed = [field.codec.pack(getattr(inputs, field.name)) for field in _INPUTS[name].fields if field.name in parts]
+    return sha256(encode(["tocsin/1/claim", name, *packed]))
 
 
 def open_claim(claim: Claim, blob: bytes) -> Inputs:

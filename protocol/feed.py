@@ -12,6 +12,9 @@ from protocol.ids import ZERO_HASH, EntryHash, MemberName
 WINDOW = 1024
 """Entries of a feed kept in memory to prove forks at once (about two megabytes); older ones lie in the store."""
 
+RIVALS_MAX = 16
+"""Forked entries remembered of one feed. One proof is enough; who forks without end gets no more of our memory."""
+
 
 class Link(enum.Enum):
     NEW = "new"
@@ -32,13 +35,16 @@ class Feed:
     top_hash: EntryHash = ZERO_HASH
     forgotten: int = -1
     """Links up to here left the window."""
+    rivals: set[EntryHash] = field(default_factory=set)
+    """Entries that lost their seq to another: seen, proven, not taken again."""
 
     def judge(self, entry: Parsed | Verified[Any]) -> tuple[Link, int | None]:
         """What this entry would be; for a FORK the seq of the entry it contradicts."""
         seq = entry.entry.seq
         here = self.links.get(seq)
         if here is not None:
-            return (Link.KNOWN, None) if here.hash == entry.hash else (Link.FORK, seq)
+            told = here.hash == entry.hash or entry.hash in self.rivals or len(self.rivals) >= RIVALS_MAX
+            return (Link.KNOWN, None) if told else (Link.FORK, seq)
         if seq <= self.forgotten:
             return Link.KNOWN, None
         before = self.links.get(seq - 1)
@@ -51,8 +57,11 @@ class Feed:
 
     def add(self, entry: Verified[Any]) -> None:
         seq = entry.entry.seq
+        here = self.links.get(seq)
+        if here is not None and here.hash != entry.hash:
+            entry = self._settle(here, entry)
         self.links[seq] = entry
-        if seq > self.top:
+        if seq >= self.top:
             self.top, self.top_hash = seq, entry.hash
         while self.whole + 1 in self.links:
             self.whole += 1
@@ -61,6 +70,13 @@ class Feed:
             self.forgotten = max(self.forgotten, oldest)
             self.whole = max(self.whole, oldest)
             del self.links[oldest]
+
+    def _settle(self, here: Verified[Any], entry: Verified[Any]) -> Verified[Any]:
+        """Of two entries of one seq the lower hash stands, so that all who know both have one head."""
+        low, high = (here, entry) if here.hash < entry.hash else (entry, here)
+        self.rivals.add(high.hash)
+        self.rivals.discard(low.hash)
+        return low
 
 
 def is_equivocation(one: Verified[Any], other: Verified[Any]) -> bool:

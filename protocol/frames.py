@@ -14,6 +14,8 @@ from protocol.schema import Codec, Field, Schema, many, raw_bytes, unsigned
 ENTRIES_PER_FRAME_MAX = 64
 WANTS_MAX = 64
 CERTIFICATES_SHOWN_MAX = 256
+HEADS_MAX = 2 * MEMBERS_MAX
+"""Eleven data items each: what a peer may send must stay under the bound of items that a decoder takes."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ _FRAMES: dict[int, Schema[Frame]] = {
     5: Schema(KeySets, Field(1, "raws", many(_SEALED, MEMBERS_MAX, 1))),
     6: Schema(
         Heads,
-        Field(1, "heads", many(_HEAD.codec(), 4 * MEMBERS_MAX)),
+        Field(1, "heads", many(_HEAD.codec(), HEADS_MAX)),
         Field(2, "shown", many(HASH, CERTIFICATES_SHOWN_MAX)),
     ),
     7: Schema(

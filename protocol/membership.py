@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,6 +41,8 @@ _OPERATORS: dict[type, Callable[[int, int], int]] = {
     ast.Mult: operator.mul,
 }
 _FUNCTIONS: dict[str, Callable[..., int]] = {"max": max, "min": min}
+_FORMULA = re.compile(r"(?: |[0-9]{1,3}|[nfQ]|max|min|[-+*(),])+\Z")
+"""The words of a formula. Python's parser alone would take hexadecimals, comments and full-width letters too."""
 
 
 def evaluate(formula: str, n: int) -> int:
@@ -54,7 +57,7 @@ def evaluate(formula: str, n: int) -> int:
             return names[node.id]
         if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
             return _OPERATORS[type(node.op)](walk(node.left), walk(node.right))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args and not node.keywords:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) >= 2 and not node.keywords:
             function = _FUNCTIONS.get(node.func.id)
             if function is not None:
                 return function(*[walk(one) for one in node.args])
@@ -62,6 +65,8 @@ def evaluate(formula: str, n: int) -> int:
 
     if len(formula) > 64:
         raise ProtocolError(Code.BAD_CHARTER, "a threshold formula has at most 64 characters")
+    if not _FORMULA.match(formula):
+        raise ProtocolError(Code.BAD_CHARTER, f"threshold {formula!r}: only n, f, Q, integers, + - *, max, min")
     try:
         return walk(ast.parse(formula, mode="eval").body)
     except (SyntaxError, RecursionError, ValueError):

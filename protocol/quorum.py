@@ -101,8 +101,16 @@ def _open_keysets(certificate: Certificate, epoch: Epoch, known: KeySetLookup) -
         if member is None:
             raise ProtocolError(Code.UNKNOWN_AUTHOR, "the certificate carries a KeySet of no member")
         sealed = open_keyset(raw, epoch.network, member.governance_key)
-        opened[(sealed.keyset.member, sealed.keyset.version)] = sealed
-    return lambda author, version: known(author, version) or opened.get((author, version))
+        key = (sealed.keyset.member, sealed.keyset.version)
+        opened[key] = _lower(opened.get(key), sealed) or sealed
+    return lambda author, version: _lower(known(author, version), opened.get((author, version)))
+
+
+def _lower(one: SealedKeySet | None, other: SealedKeySet | None) -> SealedKeySet | None:
+    """Of two KeySets of one member and version the lower hash holds, whoever told of it first."""
+    if one is None or other is None:
+        return one or other
+    return min(one, other, key=lambda sealed: sealed.hash)
 
 
 def _opinion(raw: bytes, certificate: Certificate, epoch: Epoch, keysets: KeySetLookup) -> Opinion:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from protocol.ids import GroupName, MemberName
@@ -22,20 +22,24 @@ def claim_names(claims: Iterable[Claim]) -> frozenset[ClaimName]:
 
 @dataclass
 class Releases:
-    """All Releases seen, per topic: each member's latest, the claims each group released, the point reached."""
+    """All Releases seen, per topic: each member's furthest, the claims each member released, the point reached."""
 
     latest: dict[Topic, dict[MemberName, int]] = field(default_factory=dict)
-    claims: dict[Topic, dict[ClaimName, set[GroupName]]] = field(default_factory=dict)
+    claims: dict[Topic, dict[ClaimName, set[MemberName]]] = field(default_factory=dict)
     points: dict[Topic, int] = field(default_factory=dict)
+    spent: dict[Topic, set[ClaimName]] = field(default_factory=dict)
+    """Claims that a quorum has released: like a point, never unsaid."""
 
     def add(self, author: MemberName, release: Release, epoch: Epoch) -> None:
         """A Release counts as of the epoch in force; a point once reached never falls."""
         topic = (release.subject, release.threat)
         by_member = self.latest.setdefault(topic, {})
         by_member[author] = max(release.through_ms, by_member.get(author, 0))
-        if epoch.may_count(author):
-            for name in claim_names(release.claims):
-                self.claims.setdefault(topic, {}).setdefault(name, set()).add(epoch.group_of(author))
+        for name in claim_names(release.claims):
+            told = self.claims.setdefault(topic, {}).setdefault(name, set())
+            told.add(author)
+            if _groups_of(told, epoch) >= epoch.q:
+                self.spent.setdefault(topic, set()).add(name)
         self.points[topic] = max(self.points.get(topic, 0), _point(by_member, epoch))
 
     def point_ms(self, topic: Topic) -> int:
@@ -50,9 +54,18 @@ class Releases:
         return self.covers_claims(topic, claim_names(attestation.claims), epoch)
 
     def covers_claims(self, topic: Topic, names: Iterable[ClaimName], epoch: Epoch) -> bool:
-        released = self.claims.get(topic, {})
+        told, spent = self.claims.get(topic, {}), self.spent.get(topic, set())
         wanted = tuple(names)
-        return bool(wanted) and all(len(released.get(name, ())) >= epoch.q for name in wanted)
+        return bool(wanted) and all(
+            name in spent or _groups_of(told.get(name, set()), epoch) >= epoch.q for name in wanted
+        )
+
+
+def _groups_of(members: Set[MemberName], epoch: Epoch) -> int:
+    """Groups all of whose unsuspended members are among these: ending takes the whole group, like the point."""
+    seats = [member for member in epoch.members if not member.suspended]
+    missing = {member.group for member in seats if member.name not in members}
+    return len({member.group for member in seats} - missing)
 
 
 def _point(by_member: Mapping[MemberName, int], epoch: Epoch) -> int:

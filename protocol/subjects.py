@@ -36,13 +36,29 @@ _REFERENCE = re.compile(r"[-_a-zA-Z0-9]{1,32}\Z")
 _ASSET_NAMESPACE = re.compile(r"[-a-z0-9]{3,8}\Z")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})+\Z")
-_PACKAGE = re.compile(r"pkg:[a-z0-9.+-]+/[a-zA-Z0-9._~/%@-]+\Z")
+_CHAR = r"(?:[a-zA-Z0-9._~-]|%[0-9A-F]{2})"
+_PACKAGE = re.compile(rf"pkg:(?P<type>[a-z][a-z0-9.+-]*)(?P<names>(?:/{_CHAR}+)+)(?:@(?:{_CHAR}|:)+)?\Z")
+_PERCENT = re.compile(r"%([0-9A-F]{2})")
+_NEVER_ESCAPED = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:")
+_FOLDED = frozenset({"bitbucket", "composer", "deb", "github", "npm", "oci", "pypi"})
+"""Package types whose registries know no case: written in lower case only (pypi: "-" for "_" too)."""
 EVM_ADDRESS_BYTES = 20
+COIN_TYPE_BYTES_MAX = 4
 HASH_BYTES = 32
 
 
 def _text(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
     return lambda part: type(part) is str and len(part) <= 200 and pattern.match(part) is not None
+
+
+def _package(part: Any) -> bool:
+    """A package URL without qualifiers and subpath, in the form that its specification calls canonical."""
+    found = _PACKAGE.match(part) if type(part) is str and len(part) <= 200 else None
+    if found is None or any(int(code, 16) in _NEVER_ESCAPED for code in _PERCENT.findall(part)):
+        return False
+    names, kind = found["names"], found["type"]
+    plain = _PERCENT.sub("", names)
+    return not (kind in _FOLDED and plain != plain.lower()) and not (kind == "pypi" and "_" in names)
 
 
 def _raw(least: int, most: int) -> Callable[[Any], bool]:
@@ -59,9 +75,11 @@ _SHAPES: dict[Kind, tuple[Callable[[Any], bool], ...]] = {
     Kind.BRIDGE: (*_CHAIN_PARTS, _raw(1, 64), *_CHAIN_PARTS),
     Kind.ORACLE: (*_CHAIN_PARTS, _raw(1, 64)),
     Kind.DOMAIN: (_text(_DOMAIN),),
-    Kind.PACKAGE: (_text(_PACKAGE),),
+    Kind.PACKAGE: (_package,),
     Kind.CREDENTIAL: (_raw(HASH_BYTES, HASH_BYTES),),
 }
+_CHAINS_AT = {kind: (0,) for kind in Kind if kind <= Kind.ORACLE} | {Kind.BRIDGE: (0, 3)}
+"""Where a subject's chains begin."""
 _WITH_ADDRESS = frozenset({Kind.ACCOUNT, Kind.MARKET, Kind.BRIDGE, Kind.ORACLE})
 
 
@@ -97,14 +115,28 @@ def subject_of(kind: Kind, *parts: Any) -> Subject:
     shape = _SHAPES[kind]
     if len(parts) != len(shape) or not all(fits(part) for fits, part in zip(shape, parts)):
         raise ProtocolError(Code.BAD_SHAPE, f"subject: not a well-formed {kind.name.lower()}")
+    if kind is Kind.ASSET and parts[2] == "slip44":
+        _check_coin_type(parts[3])
+    for at in _CHAINS_AT.get(kind, ()):
+        if parts[at] == "eip155":
+            _check_evm_chain(parts[at + 1])
     if parts[0] == "eip155":
         _check_evm(kind, parts)
     return Subject(encode([int(kind), *parts]))
 
 
-def _check_evm(kind: Kind, parts: tuple[Any, ...]) -> None:
-    if not parts[1].isdigit() or (parts[1] != "0" and parts[1].startswith("0")):
+def _check_evm_chain(reference: str) -> None:
+    if not reference.isdigit() or (reference != "0" and reference.startswith("0")):
         raise ProtocolError(Code.BAD_SHAPE, "subject: an eip155 reference is a decimal chain id")
+
+
+def _check_coin_type(raw: bytes) -> None:
+    """SLIP-44 numbers are written big-endian without leading zeros, so that one coin has one form."""
+    if len(raw) > COIN_TYPE_BYTES_MAX or (raw[0] == 0 and len(raw) > 1):
+        raise ProtocolError(Code.BAD_SHAPE, "subject: a slip44 reference is a shortest big-endian number of 32 bits")
+
+
+def _check_evm(kind: Kind, parts: tuple[Any, ...]) -> None:
     if kind in _WITH_ADDRESS and len(parts[2]) != EVM_ADDRESS_BYTES:
         raise ProtocolError(Code.BAD_SHAPE, "subject: an eip155 address has 20 bytes")
     if kind is Kind.ASSET and parts[2] == "erc20" and len(parts[3]) != EVM_ADDRESS_BYTES:
@@ -125,6 +157,14 @@ def parse_subject(raw: Any, where: str = "subject") -> Subject:
     return subject_of(kind, *parts[1:])
 
 
+def _parse_chain(raw: Any, where: str) -> str:
+    if type(raw) is not str:
+        raise ProtocolError(Code.BAD_SHAPE, f"{where}: a CAIP-2 chain")
+    return subject_of(Kind.CHAIN, *_split_chain(raw)).chain
+
+
+CHAIN: Codec[str] = Codec(str, _parse_chain)
+"""A chain as text, `eip155:1` (CAIP-2)."""
 SUBJECT: Codec[Subject] = Codec(lambda subject: subject.raw, parse_subject)
 
 

@@ -1,0 +1,141 @@
+"""Feeds: gaps never delay, forks are proofs, and nobody is proven who did not fork."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from protocol.codec import decode, encode
+from protocol.envelope import PROTECTED, Verified, parse_entry, verify_entry
+from protocol.feed import RIVALS_MAX, WINDOW, Feed, Link, is_equivocation
+from protocol.ids import ZERO_HASH, EntryHash, MemberName
+from protocol.messages import Notice, Tlp
+from tests.unit.protocol.world import NETWORK, sealed, signer
+
+Word = Verified[Any]
+
+
+def chain(count: int, who: str = "m00", version: int = 1, words: str = "") -> list[Word]:
+    made: list[Word] = []
+    prev = ZERO_HASH
+    for seq in range(count):
+        made.append(say(seq, prev, words or str(seq), who=who, version=version))
+        prev = made[-1].hash
+    return made
+
+
+def say(seq: int, prev: EntryHash, words: str, who: str = "m00", version: int = 1) -> Word:
+    return sealed(who, Notice(words, Tlp.GREEN), seq=seq, prev=prev, version=version)
+
+
+def fed(*words: Word) -> Feed:
+    feed = Feed(MemberName("m00"), 1)
+    for word in words:
+        feed.add(word)
+    return feed
+
+
+FIVE = chain(5)
+
+
+def test_a_chain_in_order_is_whole() -> None:
+    feed = fed(*FIVE)
+    assert (feed.whole, feed.top, feed.top_hash) == (4, 4, FIVE[4].hash)
+
+
+def test_the_order_of_arrival_leaves_no_trace() -> None:
+    wanted = fed(*FIVE)
+    for order in itertools.permutations(FIVE):
+        assert fed(*order) == wanted
+
+
+def test_a_gap_is_seen_and_delays_nothing() -> None:
+    feed = fed(FIVE[0], FIVE[1], FIVE[4])
+    assert feed.judge(FIVE[3]) == (Link.NEW, None)
+    assert (feed.whole, feed.top) == (1, 4)
+
+
+def test_what_came_before_is_known() -> None:
+    assert fed(*FIVE).judge(FIVE[2]) == (Link.KNOWN, None)
+
+
+def test_a_parsed_entry_is_judged_like_a_verified_one() -> None:
+    assert fed(*FIVE).judge(parse_entry(FIVE[2].raw, NETWORK)) == (Link.KNOWN, None)
+
+
+def test_another_payload_at_one_seq_is_a_fork() -> None:
+    rival = say(2, FIVE[1].hash, "otherwise")
+    assert fed(*FIVE).judge(rival) == (Link.FORK, 2)
+    assert is_equivocation(FIVE[2], rival)
+
+
+def test_a_link_to_another_past_is_a_fork_of_the_entry_before() -> None:
+    stray = say(3, EntryHash(b"\x01" * 32), "3")
+    assert fed(*FIVE[:3]).judge(stray) == (Link.FORK, 2)
+    assert is_equivocation(FIVE[2], stray)
+    assert is_equivocation(stray, FIVE[2])
+
+
+def test_a_past_that_the_next_entry_does_not_name_is_a_fork() -> None:
+    stray = say(2, FIVE[1].hash, "otherwise")
+    assert fed(FIVE[3]).judge(stray) == (Link.FORK, 3)
+
+
+def test_a_signature_changed_and_the_payload_kept_is_no_fork() -> None:
+    """Signatures play no part: a replay under another valid signature proves nothing against its author."""
+    again = verify_entry(parse_entry(FIVE[2].raw, NETWORK), signer("m00").public)
+    assert not is_equivocation(FIVE[2], again)
+    protected, unprotected, payload, _ = decode(FIVE[2].raw, bytes_max=9999)
+    forged = parse_entry(encode([PROTECTED, unprotected, payload, bytes(64)]), NETWORK)
+    assert protected == PROTECTED
+    assert fed(*FIVE).judge(forged) == (Link.KNOWN, None)
+
+
+def test_feeds_of_two_keys_or_two_authors_never_fork_each_other() -> None:
+    assert not is_equivocation(FIVE[2], chain(3, version=2, words="x")[2])
+    assert not is_equivocation(FIVE[2], chain(3, who="m01", words="x")[2])
+
+
+def test_entries_that_are_not_neighbours_prove_nothing() -> None:
+    assert not is_equivocation(FIVE[0], FIVE[2])
+    assert not is_equivocation(FIVE[0], FIVE[1])
+
+
+def test_both_sides_of_a_fork_are_known_afterwards() -> None:
+    """A liar who sends them in turn costs one proof, not one for each time."""
+    rival = say(2, FIVE[1].hash, "otherwise")
+    feed = fed(*FIVE[:3], rival)
+    assert feed.judge(rival) == (Link.KNOWN, None)
+    assert feed.judge(FIVE[2]) == (Link.KNOWN, None)
+
+
+def test_all_who_know_both_sides_have_one_head() -> None:
+    rivals = [say(2, FIVE[1].hash, f"otherwise {at}") for at in range(3)]
+    heads = {fed(*FIVE[:2], *order).top_hash for order in itertools.permutations([FIVE[2], *rivals])}
+    assert heads == {min(word.hash for word in [FIVE[2], *rivals])}
+
+
+def test_who_forks_without_end_takes_no_more_of_our_memory() -> None:
+    feed = fed(*FIVE)
+    taken = 0
+    for at in range(3 * RIVALS_MAX):
+        rival = say(2, FIVE[1].hash, f"otherwise {at}")
+        if feed.judge(rival)[0] is Link.FORK:
+            feed.add(rival)
+            taken += 1
+    assert taken == len(feed.rivals) == RIVALS_MAX
+
+
+@pytest.fixture(scope="module")
+def long() -> list[Word]:
+    return chain(WINDOW + 10)
+
+
+def test_the_window_is_bounded_and_what_left_it_is_known(long: list[Word]) -> None:
+    feed = fed(*long)
+    assert len(feed.links) == WINDOW
+    assert feed.forgotten == 9
+    assert feed.judge(long[3]) == (Link.KNOWN, None)
+    assert feed.whole == feed.top == WINDOW + 9
