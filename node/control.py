@@ -31,12 +31,13 @@ class ControlError(Exception):
 
 
 class NodeUnreachable(Exception):
-    """Nobody answers on the socket, or what answers is no node."""
+    """Nobody answers on the socket, or what answers is no node. `broke`: it was asked and went before it answered."""
 
-    def __init__(self, socket: Path, why: str) -> None:
+    def __init__(self, socket: Path, why: str, *, broke: bool = False) -> None:
         super().__init__(f"{socket}: {why}")
         self.socket = socket
         self.why = why
+        self.broke = broke
 
 
 class Control:
@@ -70,7 +71,8 @@ class Control:
             why = "nobody listens there" if self.socket.exists() else "there is no such socket"
             raise NodeUnreachable(self.socket, why) from None
         except (httpx.HTTPError, OSError) as error:
-            raise NodeUnreachable(self.socket, f"the connection broke ({type(error).__name__})") from None
+            why = f"the connection broke ({type(error).__name__})"
+            raise NodeUnreachable(self.socket, why, broke=True) from None
         return self._answer(response, bytes(body))
 
     def _answer(self, response: httpx.Response, body: bytes) -> Any:

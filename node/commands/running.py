@@ -49,7 +49,13 @@ def down(*, config: ConfigFile = NODE_TOML, wait: float = 15.0, output: Output =
     from node.control import NodeUnreachable
 
     with connect(config) as control:
-        said = control.stop()
+        said: dict[str, Any] = {}
+        try:
+            said = control.stop()
+        except NodeUnreachable as error:
+            # it may be gone before its answer is
+            if not error.broke:
+                raise
         deadline = time.monotonic() + wait
         while True:
             try:

@@ -80,6 +80,12 @@ def test_a_network_of_three_is_valid_and_only_informs() -> None:
     assert "only informs" in result.notes[0]
 
 
+def test_a_network_of_one_is_valid_and_nothing_can_form_in_it() -> None:
+    result = check(parse(world.founded(world.NAMES[:1])), world.NOW_MS)
+    assert result.ok
+    assert any("GUARD needs 2 of 1 groups: never" in note for note in result.notes)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
