@@ -209,7 +209,7 @@ class EmbeddedChain:
         intrinsic = 21_000 + 16 * len(request.data)
         if request.to is None:
             intrinsic += 32_000 + 2 * (len(request.data) // 32 + 1)
-        return min(GAS_LIMIT, (intrinsic + computation.get_gas_used()) * 5 // 4 + 5_000)
+        return min(GAS_LIMIT, (intrinsic + int(computation.get_gas_used())) * 5 // 4 + 5_000)
 
     def _run(self, request: CallRequest, number: int) -> ComputationAPI:
         state = self.state_at(number)

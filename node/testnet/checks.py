@@ -27,11 +27,11 @@ def _benign(facts: Facts) -> bool:
     return facts.scenario.id.endswith(".benign")
 
 
-def _happenings(facts: Facts, kind: str) -> list[tuple[str, Happening]]:
+def happenings(facts: Facts, kind: str) -> list[tuple[str, Happening]]:
     return [(name, one) for name, told in facts.told.items() for one in told if one["kind"] == kind]
 
 
-def _topics(facts: Facts) -> list[str]:
+def topics_of(facts: Facts) -> list[str]:
     """Threats that true claims of this scenario are about."""
     kinds = {thing.kind for thing in facts.scenario.things.values()}
     return ["bridge-forgery", "unbacked-supply"] if "bridge.escrow" in kinds else ["oracle-manipulation"]
@@ -50,7 +50,7 @@ def _second_hop(facts: Facts, name: str) -> bool:
 def certificates_everywhere(options: Options, facts: Facts) -> Check:
     missing = [
         f"{name}/{topic}"
-        for topic in _topics(facts)
+        for topic in topics_of(facts)
         for name in facts.told
         if not any(
             one["kind"] == "certificate" and one["level"] == "ISOLATE" and one["threat"] == topic
@@ -62,14 +62,14 @@ def certificates_everywhere(options: Options, facts: Facts) -> Check:
 
 def gates_shut(options: Options, facts: Facts) -> Check:
     """Every exposed member's levers were read back from the target before anything was called done."""
-    effective = {name for name, one in _happenings(facts, "action") if one["phase"] == "effective"}
+    effective = {name for name, one in happenings(facts, "action") if one["phase"] == "effective"}
     missing = [name for name in _exposed_acting(facts) if name not in effective]
     return Check("exposed-members-acted", not missing, "an effect read back at each", ", ".join(missing) or "all")
 
 
 def unexposed_still(options: Options, facts: Facts) -> Check:
     unexposed = {role.name for role in facts.roles if not role.is_exposed}
-    moved = sorted({name for name, _ in _happenings(facts, "action") if name in unexposed})
+    moved = sorted({name for name, _ in happenings(facts, "action") if name in unexposed})
     return Check("unexposed-members-did-nothing", not moved, "none acts", ", ".join(moved) or "none acted")
 
 
@@ -79,7 +79,7 @@ def false_isolations(options: Options, facts: Facts) -> Check:
     unexposed = {role.name for role in facts.roles if not role.is_exposed}
     count = sum(
         1
-        for name, one in _happenings(facts, "action")
+        for name, one in happenings(facts, "action")
         if one["phase"] == "effective"
         and one["rung"] in ABOVE_GUARD
         and (name in unexposed or one["subject"] not in faulty or _benign(facts))
@@ -129,14 +129,14 @@ def lies_refused(options: Options, facts: Facts) -> Check | None:
     believed = sorted(
         {
             name
-            for name, one in _happenings(facts, "attestation")
+            for name, one in happenings(facts, "attestation")
             if one["own"] and name not in facts.liars and claims & set(one["claims"])
         }
     )
     altered = {one["claim_id"][:12] for one in facts.lies if one["which"] == "altered"}
     seen = {
         one["claim"]
-        for name, one in _happenings(facts, "verdict")
+        for name, one in happenings(facts, "verdict")
         if name not in facts.liars and one["ruling"] == "refuted"
     }
     ok = not believed and altered <= seen
@@ -199,22 +199,15 @@ def nobody_acted_twice(options: Options, facts: Facts) -> Check:
             seen[key] = seen.get(key, 0) + 1
     twice = sorted({f"{thing}.{what}" for (thing, what, _, _), count in seen.items() if count > 1})
     by_role: dict[str, int] = {}
-    for thing, what, key, _ in seen:
-        by_role[ours[key]] = by_role.get(ours[key], 0) + 1
-        del thing, what
-    sent = dict(facts.chain.sent)
+    for _, _, action_key, _ in seen:
+        by_role[ours[action_key]] = by_role.get(ours[action_key], 0) + 1
     extra = sorted(
         f"{name}: {count} sent, {by_role.get(name, 0)} effects"
-        for name, count in sent.items()
+        for name, count in facts.chain.sent
         if count > by_role.get(name, 0)
     )
-    ok = not twice and not extra
-    return Check(
-        "nobody-acted-twice",
-        ok,
-        "one effect per action key",
-        "; ".join(twice + extra) or f"{len(seen)} effects, each once",
-    )
+    got = "; ".join(twice + extra) or f"{len(seen)} effects, each once"
+    return Check("nobody-acted-twice", not twice and not extra, "one effect per action key", got)
 
 
 def leases_ended(options: Options, facts: Facts) -> Check:
@@ -238,7 +231,7 @@ def thresholds_held(options: Options, facts: Facts) -> Check:
     short = sorted(
         {
             f"{one['level']} at {name} on {len(one['signers'])}"
-            for name, one in _happenings(facts, "certificate")
+            for name, one in happenings(facts, "certificate")
             if len({group[signer] for signer in one["signers"]}) < needed[one["level"]]
         }
     )
@@ -249,7 +242,7 @@ def restrictions_within_lease(options: Options, facts: Facts) -> Check:
     """No restriction on the chain outlives the lease that the charter and the policy allow."""
     longest_s = max(facts.scenario.run.lease_s.values(), default=0.0)
     ours = {action["key"] for held in facts.actions.values() for action in held}
-    opened = {one["key"]: one["at_ms"] / 1000 for _, one in reversed(_happenings(facts, "action"))}
+    opened = {one["key"]: one["at_ms"] / 1000 for _, one in reversed(happenings(facts, "action"))}
     bad = sorted(
         {
             f"{one.thing}.{one.what}"
@@ -261,7 +254,7 @@ def restrictions_within_lease(options: Options, facts: Facts) -> Check:
 
 
 def _last_word_s(facts: Facts, key: str, opened: dict[str, float]) -> float:
-    renewals = [one["at_ms"] / 1000 for _, one in _happenings(facts, "renewal") if one["key"] == key]
+    renewals = [float(one["at_ms"]) / 1000 for _, one in happenings(facts, "renewal") if one["key"] == key]
     return max([opened.get(key, 0.0), *renewals])
 
 
@@ -270,7 +263,7 @@ def quiet(options: Options, facts: Facts) -> Check:
     moved = sorted(
         {
             f"{name}.{one['lever']}"
-            for name, one in _happenings(facts, "action")
+            for name, one in happenings(facts, "action")
             if one["phase"] in ("sending", "sent", "effective")
         }
     )
@@ -279,12 +272,12 @@ def quiet(options: Options, facts: Facts) -> Check:
 
 
 def no_false_certificate(options: Options, facts: Facts) -> Check:
-    found = sorted({f"{one['level']} {one['threat']}" for _, one in _happenings(facts, "certificate")})
+    found = sorted({f"{one['level']} {one['threat']}" for _, one in happenings(facts, "certificate")})
     return Check("no-certificate", not found, "none", ", ".join(found) or "none")
 
 
 def blind_no_certificate(options: Options, facts: Facts) -> Check:
-    found = sorted({one["level"] for _, one in _happenings(facts, "certificate") if one["level"] in ABOVE_GUARD})
+    found = sorted({one["level"] for _, one in happenings(facts, "certificate") if one["level"] in ABOVE_GUARD})
     return Check("nothing-above-guard", not found, "no ISOLATE or HALT certificate", ", ".join(found) or "none")
 
 
@@ -312,7 +305,7 @@ def _ours(facts: Facts) -> dict[str, float]:
     return {
         "lies_believed": 0.0 if refused is None or refused.ok else 1.0,
         "false_isolations": float(false_isolations(options, facts).got),
-        "levers_moved": float(len([1 for _, one in _happenings(facts, "action") if one["phase"] == "effective"])),
+        "levers_moved": float(len([1 for _, one in happenings(facts, "action") if one["phase"] == "effective"])),
     }
 
 
@@ -336,34 +329,3 @@ _STORY: list[Any] = [
     leases_ended,
 ]
 _BLIND: list[Any] = [blind_no_certificate, blind_said, nobody_signed_twice]
-
-
-def timings_of(facts: Facts) -> dict[str, Any]:
-    """Milliseconds between things that were committed, in real time, never scaled."""
-    spans = []
-    for topic in _topics(facts):
-        first = [
-            one["at_ms"]
-            for _, one in _happenings(facts, "attestation")
-            if one["own"] and one["threat"] == topic and one["level"] == "ISOLATE"
-        ]
-        last = {}
-        for name, one in _happenings(facts, "certificate"):
-            if one["threat"] == topic and one["level"] == "ISOLATE" and name not in facts.killed_ms:
-                last.setdefault(name, one["at_ms"])
-        if first and last:
-            spans.append(max(last.values()) - min(first))
-    spans.sort()
-    drained = [deed["at_ms"] for deed in facts.deeds.get(TOCSIN, ()) if deed["who"] == "attacker" and deed["ok"]]
-    effects: dict[str, float] = {}
-    for name, one in _happenings(facts, "action"):
-        if one["phase"] == "effective" and drained:
-            effects.setdefault(name, round(one["at_ms"] - min(drained), 1))
-    return {
-        "first_attestation_to_certificate": {
-            "p50": round(spans[len(spans) // 2], 1) if spans else None,
-            "p95": round(spans[-1], 1) if spans else None,
-            "max": round(spans[-1], 1) if spans else None,
-        },
-        "drain_to_effect": effects,
-    }

@@ -61,9 +61,8 @@ def _scenario(options: Options) -> Any:
             sys.stderr.write(f"tocsin: {error.source}: {fault}\n")
         return None
     if options.members < scenario.members_min:
-        sys.stderr.write(
-            f"tocsin: {scenario.id} needs {scenario.members_min} members at least; use --members {scenario.members_min}\n"
-        )
+        least = scenario.members_min
+        sys.stderr.write(f"tocsin: {scenario.id} needs {least} members at least; use --members {least}\n")
         return None
     return scenario
 
@@ -103,7 +102,7 @@ def _forked(options: Options, scenario: Any, run_dir: Any, human: bool) -> int:
     return 0 if all(check["ok"] for check in result["checks"]) else 1
 
 
-def _first(error: BaseException, kind: Any) -> BaseException | None:
+def _first(error: BaseException, kind: type[BaseException] | tuple[type[BaseException], ...]) -> BaseException | None:
     """The first of a kind inside nested exception groups."""
     if isinstance(error, kind):
         return error

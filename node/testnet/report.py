@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from node.testnet.checks import checks_of, timings_of
+from node.testnet.checks import checks_of
 from node.testnet.options import Options
 from node.testnet.scenario import CONTROL, TOCSIN
 from node.testnet.supervisor import Facts
+from node.testnet.timings import timings_of
 from node.testnet.world_measure import blocked_usd
 
 Json = dict[str, Any]
@@ -67,13 +68,12 @@ def _history(facts: Facts, result: Json) -> list[str]:
         if told is None or told.at_s is None or role not in {one.name for one in facts.roles}:
             continue
         got = f"{effects[role] / 1000:8.2f} s" if role in effects else "   no effect"
-        note = "  (waits for played utilisation: no claim)" if role == "hop2" else ""
+        note = "  (waits for utilisation, which was played: no claim)" if role == "hop2" else ""
         lines.append(f"  {words:<13} {got} | {told.at_s / 60:5.0f} min{note}")
     spread = result["timings_ms"]["first_attestation_to_certificate"]
     if spread["p50"] is not None:
-        lines.append(
-            f"  first attestation → certificate on the last node: p50 {spread['p50']:.0f} ms, max {spread['max']:.0f} ms"
-        )
+        measured = f"p50 {spread['p50']:.0f} ms, max {spread['max']:.0f} ms"
+        lines.append(f"  first attestation → certificate on the last node: {measured}")
     return lines
 
 

@@ -127,9 +127,9 @@ class Supervisor:
     async def _build(self, nursery: trio.Nursery) -> Facts:
         roles = self.scenario.members(self.options.members)
         urls, kind = await self._chains(roles)
-        self.say(
-            f"two {kind} chains run: home {urls[0][1]}, source {urls[1][1]}; one process a chain stands behind all members' connections"
-        )
+        where = ", ".join(f"{chain} {url}" for chain, url in urls)
+        self.say(f"two {kind} chains run ({where}); each member is declared operator of its own connections,")
+        self.say("but on this machine one process a chain stands behind them all")
         client = ChainClient(tuple(Connection(SourceId(f"setup-{chain}"), chain, url) for chain, url in urls))
         try:
             worlds = {
