@@ -125,7 +125,7 @@ def _price(block: Mined, transaction: Any) -> int:
 def transaction_json(block: Mined, index: int) -> dict[str, Any]:
     transaction = block.transactions[index]
     kind = transaction.type_id or 0
-    found = {
+    found: dict[str, Any] = {
         "hash": octets(transaction.hash),
         "type": quantity(kind),
         "nonce": quantity(transaction.nonce),
