@@ -24,7 +24,13 @@ Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 node unreachable, 4 no quorum 
 
 
 def build_app() -> App:
-    app = App(name="tocsin", help=_HELP, version=keeping.version_text, result_action="return_value")
+    app = App(
+        name="tocsin",
+        help=_HELP,
+        version=keeping.version_text,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
     first: tuple[Command, ...] = (founding.init, running.up, running.down, running.status, running.testnet)
     for command in first:
         app.command(command)
@@ -60,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # whoever read us has gone; the interpreter must not complain about it at exit
         sys.stdout = None
         return FAILED
+    except BaseExceptionGroup as group:
+        return _tell_group(group)
     except Exception as error:
         return _tell_known(error)
 
@@ -114,11 +122,35 @@ def _tell_known(error: Exception) -> int:
     return FAILED
 
 
+def _tell_group(group: BaseExceptionGroup[BaseException]) -> int:
+    """A nursery wraps what happened in it: each leaf is told, the worst exit code wins."""
+    if group.subgroup(KeyboardInterrupt) is not None:
+        tell_error("interrupted")
+        return INTERRUPTED
+    codes = []
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            codes.append(_tell_group(one))
+        elif isinstance(one, CommandError):
+            _tell_lines(str(one))
+            codes.append(one.exit_code)
+        elif isinstance(one, Exception):
+            codes.append(_tell_known(one))
+        else:
+            raise one
+    return max(codes)
+
+
 def _place(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    """The innermost line of ours: where to look, without a traceback."""
+    trace, place = error.__traceback__, ""
+    ours = Path(__file__).resolve().parents[1]
+    while trace is not None:
+        path = Path(trace.tb_frame.f_code.co_filename)
+        if path.is_relative_to(ours) and "site-packages" not in path.parts[len(ours.parts) :]:
+            place = f"({path.relative_to(ours)}:{trace.tb_lineno})"
         trace = trace.tb_next
-    return f"({Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno})" if trace else ""
+    return place
 
 
 if __name__ == "__main__":
