@@ -28,9 +28,15 @@ class Bucket:
 
 
 CONNECTION_FRAMES = (2_000.0, 500.0)
-"""Burst and steady rate of frames that one connection may make us look at; asked-for answers are bounded by asking."""
+"""Burst and steady rate of what one connection may make us look at, in units of one frame of 4 KiB or one entry's
+signature: about a tenth of a core. Asked-for entries are bounded by asking."""
+FRAME_UNIT_BYTES = 4096
 AUTHOR_ENTRIES = (256.0, 20.0)
 """Burst and steady rate of verified entries of one author: a storm of 64 opinions twice over, then 20 a second."""
+
+
+SERVED = (256.0, 50.0)
+"""Answers from the store (ranges, blobs, certificates) that one connection may ask for: each may cost 192 KiB."""
 
 
 @dataclass
@@ -40,8 +46,8 @@ class Budgets:
     connections: dict[str, Bucket] = field(default_factory=dict)
     authors: dict[str, Bucket] = field(default_factory=dict)
 
-    def connection_may(self, peer_id: str, mono_ms: int) -> bool:
-        return self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES)).take(1, mono_ms)
+    def connection_may(self, peer_id: str, mono_ms: int, cost: float = 1) -> bool:
+        return self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES)).take(cost, mono_ms)
 
     def author_may(self, author: str, mono_ms: int) -> bool:
         return self.authors.setdefault(author, Bucket(*AUTHOR_ENTRIES)).take(1, mono_ms)

@@ -67,7 +67,7 @@ def alert(step: Step, topic: Topic) -> Json:
             "groups": list(held.groups),
         }
     live = [one for one in opinions.values() if is_live(one, state.epoch, now_ms)]
-    own, own_level, _ = views.own_word(state, topic, live, state.certificates[running[0]] if running else None)
+    own, own_level, _ = views.own_word(state, topic, live, state.certificates[running[0]] if running else None, now_ms)
     level = max(weighing.level, state.certificates[running[0]].certificate.level if running else Level.NONE)
     return {
         "id": alert_id(topic),

@@ -3,8 +3,11 @@ read back. Legal moves are the table `LANDS`; nothing else moves an action."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from adapters.api import ExpiresBy
 from adapters.policy import Decision as PolicyDecision
-from adapters.policy import Verdict, decide
+from adapters.policy import Verdict, decide, within_limits
 from node.effects import RunStep, Tell
 from node.events import LeverStepped
 from node.machine import views
@@ -14,6 +17,7 @@ from node.records import ActionOpened, ActionRenewed, ActionStepped, DecisionMad
 from protocol.codec import encode
 from protocol.crypto import sha256
 from protocol.ids import ActionKey, Digest
+from protocol.limits import U63_MAX
 from protocol.messages import ActionReport, Claim
 from protocol.release import ClaimName, Topic
 
@@ -31,6 +35,8 @@ LANDS = {
     (Phase.SENDING, "apply"): Phase.SENT,
     (Phase.SENT, "read_back"): Phase.EFFECTIVE,
     (Phase.LIFTING, "undo"): Phase.LIFTED,
+    (Phase.SENDING, "expire"): Phase.LAPSED,
+    (Phase.SENT, "expire"): Phase.LAPSED,
     (Phase.EFFECTIVE, "expire"): Phase.LAPSED,
     (Phase.ESCALATED, "expire"): Phase.LAPSED,
 }
@@ -39,6 +45,10 @@ RETRY_MS = (200, 400, 800, 1_600, 3_000, 5_000)
 TRIES_MAX = 8
 EXPIRY_GRACE_MS = 1_500
 """Targets count in whole seconds: read back only then whether a lapsed restriction is really gone."""
+MAY_STAND = (Phase.SENDING, Phase.SENT, Phase.EFFECTIVE, Phase.ESCALATED)
+RENEWABLE = (Phase.ASKED, Phase.ARMED, Phase.ORDERED, Phase.PLANNED, Phase.EFFECTIVE, Phase.ESCALATED)
+"""What is between sending and reading back is finished first, to the lease that was sent."""
+UTILISATION = "utilisation"
 
 
 def decide_topics(step: Step) -> None:
@@ -71,6 +81,8 @@ def _note(step: Step, decision: PolicyDecision) -> None:
             step.now_ms,
         )
     )
+    if decision.page:
+        step.do(Tell(f"{decision.verdict.value}: {decision.why}"))
 
 
 def _act(step: Step, decision: PolicyDecision) -> None:
@@ -89,8 +101,12 @@ def _act(step: Step, decision: PolicyDecision) -> None:
     if standing is not None:
         _advance(step, standing, decision)
         return
-    key = action_key(state, lever, decision)
-    if key in state.actions or _cooling(step, lever):
+    claims = _rests_on(state, lever, decision)
+    key = action_key(state, lever, decision, claims)
+    if key in state.actions or not _is_new(state, lever, decision, claims) or _cooling(step, lever):
+        return
+    if not within_limits(state.setup.policy, _sent_ms(state), step.now_ms):
+        _note(step, replace(decision, verdict=Verdict.HOLD, why="beyond limits.calls_per_hour of this policy"))
         return
     phase = {Verdict.ASK: Phase.ASKED, Verdict.ARM: Phase.ARMED}.get(decision.verdict, Phase.ORDERED)
     certificate = views.top_certificate(step, (subject, decision.threat))
@@ -103,10 +119,10 @@ def _act(step: Step, decision: PolicyDecision) -> None:
             threat=decision.threat,
             rung=decision.rung,
             lease_ms=decision.lease_ms,
-            until_ms=_until_ms(step, decision),
+            until_ms=_until_ms(step, decision, frozenset()),
             rule=decision.rule,
             why=cut(decision.why),
-            claims=_as_claims(decision.claims),
+            claims=_as_claims(claims),
             certificate=certificate.digest if certificate else b"",
             phase=phase.value,
             at_ms=step.now_ms,
@@ -117,19 +133,43 @@ def _act(step: Step, decision: PolicyDecision) -> None:
     run_next(step, state.actions[key])
 
 
-def _until_ms(step: Step, decision: PolicyDecision) -> int:
+def _rests_on(state: State, lever: str, decision: PolicyDecision) -> tuple[ClaimName, ...]:
+    """A full pool is a reading and no claim: each time counts for itself, after the one before has ended."""
+    rule = next((one for one in state.setup.policy.rules if one.name == decision.rule), None)
+    if decision.claims or rule is None or not rule.by_utilisation:
+        return decision.claims
+    before = sum(1 for one in state.actions.values() if (one.lever, one.subject) == (lever, decision.subject))
+    return ((UTILISATION, before.to_bytes(32, "big")),)
+
+
+def _is_new(state: State, lever: str, decision: PolicyDecision, claims: tuple[ClaimName, ...]) -> bool:
+    """What an earlier restriction rested on opens no second one, in whatever company it comes back."""
+    spent: set[ClaimName] = set()
+    for one in state.actions.values():
+        if (one.lever, one.subject, one.rung) == (lever, decision.subject, decision.rung):
+            spent |= one.claims
+    return not claims or not spent.issuperset(claims)
+
+
+def _sent_ms(state: State) -> list[int]:
+    return [at_ms for one in state.actions.values() if (at_ms := one.sent_ms()) is not None]
+
+
+def _until_ms(step: Step, decision: PolicyDecision, names: frozenset[ClaimName]) -> int:
     """A lease runs from when this node could first act on what it rests on, not from when it last looked: an alarm
     that outlives another on the same lever does not start it anew."""
     if decision.subject is None:
         return step.now_ms + decision.lease_ms
-    return views.known_since_ms(step, (decision.subject, decision.threat)) + decision.lease_ms
+    return views.known_since_ms(step, (decision.subject, decision.threat), names) + decision.lease_ms
 
 
 def _as_claims(names: tuple[ClaimName, ...]) -> tuple[Claim, ...]:
     return tuple(Claim(type_, id_, Digest(bytes(32))) for type_, id_ in sorted(names)[:64])
 
 
-def action_key(state: State, lever: str, decision: PolicyDecision) -> ActionKey:
+def action_key(
+    state: State, lever: str, decision: PolicyDecision, claims: tuple[ClaimName, ...] | None = None
+) -> ActionKey:
     """PROTOCOL 4: network, member, lever, subject, rung, epoch and the sorted claims of what opened it."""
     subject_raw = decision.subject.raw if decision.subject else b""
     parts = [
@@ -140,7 +180,7 @@ def action_key(state: State, lever: str, decision: PolicyDecision) -> ActionKey:
         subject_raw,
         int(decision.rung),
         state.epoch.hash,
-        [[type_, id_] for type_, id_ in sorted(decision.claims)],
+        [[type_, id_] for type_, id_ in sorted(decision.claims if claims is None else claims)],
     ]
     return ActionKey(sha256(encode(parts)))
 
@@ -161,13 +201,15 @@ def _advance(step: Step, action: Action, decision: PolicyDecision) -> None:
         _land(step, action, Phase.SENDING if action.phase is Phase.ARMED else Phase.ORDERED, decision.why)
         run_next(step, action)
         return
-    new = set(decision.claims) - action.claims
-    until_ms = _until_ms(step, decision)
-    if not new or until_ms <= action.until_ms:
+    if action.phase not in RENEWABLE or action.running:
+        return
+    new = frozenset(decision.claims) - action.claims
+    until_ms = _until_ms(step, decision, new) if new else 0
+    if until_ms <= action.until_ms:
         return
     step.record(ActionRenewed(action.key, until_ms, _as_claims(tuple(new)), cut(decision.why), step.now_ms))
-    if action.phase is Phase.EFFECTIVE:
-        _land(step, action, Phase.ORDERED, "renewed: the target is asked for the longer lease")
+    if action.phase in (Phase.EFFECTIVE, Phase.ESCALATED):
+        _land(step, action, Phase.SENDING, "renewed: the target is asked for the longer lease")
     run_next(step, action)
 
 
@@ -176,8 +218,9 @@ def run_next(step: Step, action: Action) -> None:
     name = NEXT_STEP.get(action.phase)
     if name is None or action.running or action.retry_at_ms > step.at.mono_ms:
         return
-    if action.phase in (Phase.ORDERED, Phase.PLANNED) and action.until_ms <= step.now_ms:
-        _land(step, action, Phase.LAPSED, "its lease ended before it was sent")
+    if action.until_ms <= step.now_ms and action.phase is not Phase.LIFTING:
+        if action.phase in (Phase.ORDERED, Phase.PLANNED):
+            _land(step, action, Phase.LAPSED, "its lease ended before it was sent")
         return
     action.running = name
     step.do(RunStep(action.key, name, action.instance, action.order()))
@@ -192,10 +235,11 @@ def _land(step: Step, action: Action, phase: Phase, says: str, reference: str = 
 
 def lever_stepped(step: Step, event: LeverStepped) -> None:
     action = step.state.actions.get(event.key)
-    if action is None or action.phase in ENDED:
+    if action is None or action.phase in ENDED or event.step != action.running:
         return
     action.running = ""
-    outcome = event.outcome
+    outcome = replace(event.outcome, until_ms=min(max(event.outcome.until_ms, 0), U63_MAX))
+    event = replace(event, outcome=outcome)
     if outcome.ok:
         action.retry_at_ms = 0
         _succeeded(step, action, event)
@@ -213,8 +257,6 @@ def _succeeded(step: Step, action: Action, event: LeverStepped) -> None:
     if phase is Phase.SIMULATED:
         after = Phase.ARMED if action.armed_only else Phase.SENDING
         _land(step, action, after, "planned and simulated, not sent" if action.armed_only else "to be sent")
-    elif phase is Phase.SENT and action.ended_ms == 0:
-        return
 
 
 def _failed(step: Step, action: Action, event: LeverStepped) -> None:
@@ -241,18 +283,24 @@ def actions_due(step: Step) -> None:
             continue
         if action.phase in (Phase.ASKED, Phase.ARMED) and action.until_ms <= step.now_ms:
             _land(step, action, Phase.LAPSED, "its lease ended unsent")
-        elif action.phase in (Phase.EFFECTIVE, Phase.ESCALATED) and (action.until_ms + EXPIRY_GRACE_MS <= step.now_ms):
+        elif action.phase in MAY_STAND and action.until_ms <= step.now_ms:
             _expire(step, action)
         else:
             run_next(step, action)
 
 
 def _expire(step: Step, action: Action) -> None:
-    """The word expired by itself; read back from the target that the restriction is gone."""
+    """Where the word expires by itself, read back from the target that the restriction is gone; where somebody must
+    end it, this node does, on time or at once after a restart. What only a person can end is paged."""
     if action.running or action.retry_at_ms > step.at.mono_ms:
         return
-    action.running = "expire"
-    step.do(RunStep(action.key, "expire", action.instance, action.order()))
+    ends = step.state.setup.declarations[action.lever].expires_by
+    if ends in (ExpiresBy.NODE, ExpiresBy.GUARD) and action.phase is not Phase.ESCALATED:
+        _land(step, action, Phase.LIFTING, "its lease ended: this node ends it")
+        run_next(step, action)
+    elif action.until_ms + EXPIRY_GRACE_MS <= step.now_ms:
+        action.running = "expire"
+        step.do(RunStep(action.key, "expire", action.instance, action.order()))
 
 
 def lift_released(step: Step, topic: Topic) -> None:
@@ -262,16 +310,17 @@ def lift_released(step: Step, topic: Topic) -> None:
         if (action.subject, action.threat) != topic or action.phase in ENDED:
             continue
         if state.releases.covers_claims(topic, action.claims, state.epoch) or (
-            action.opened_ms <= state.releases.point_ms(topic)
+            action.rests_ms <= state.releases.point_ms(topic)
         ):
             lift(step, action, "released by a quorum")
 
 
 def lift(step: Step, action: Action, why: str) -> None:
-    """Undo on the target where it may stand; else it simply ends."""
+    """Undo on the target where it may stand; else it simply ends. A step that is under way is waited for: were it
+    overtaken, it would restrict after the undo."""
     if action.phase in ENDED or action.phase is Phase.LIFTING:
         return
-    action.running, action.retry_at_ms = "", 0
+    action.retry_at_ms = 0
     _land(step, action, Phase.LIFTING if action.phase in ON_TARGET else Phase.LIFTED, why)
     run_next(step, action)
 
@@ -279,6 +328,7 @@ def lift(step: Step, action: Action, why: str) -> None:
 def approve(step: Step, action: Action, person: str) -> str:
     if action.phase is not Phase.ASKED:
         return f"it is {action.phase.value}, not waiting for a person"
+    person = person[:64]
     says = f"approved by {person}: lease from now"
     step.record(ActionRenewed(action.key, step.now_ms + action.lease_ms, (), says, step.now_ms))
     _land(step, action, Phase.ORDERED, f"approved by {person}")
@@ -289,5 +339,5 @@ def approve(step: Step, action: Action, person: str) -> str:
 def refuse(step: Step, action: Action, person: str) -> str:
     if action.phase not in (Phase.ASKED, Phase.ARMED):
         return f"it is {action.phase.value}; what stands on the target is ended by: tocsin action lift"
-    _land(step, action, Phase.REFUSED, f"refused by {person}")
+    _land(step, action, Phase.REFUSED, f"refused by {person[:64]}")
     return ""

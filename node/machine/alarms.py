@@ -5,20 +5,19 @@ Every member answers, exposed or not, in every policy mode: observe, ask and act
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from adapters.api import Observation
-from node.effects import Broadcast, Gossip, Send, VerifyClaim
-from node.machine import actions, views
+from node.effects import Broadcast, Gossip, Send
+from node.machine import actions, claims, views
+from node.machine.evolve import drop_opinion
 from node.machine.state import Link, Ruled, State
-from node.machine.step import Step, cut
-from node.records import BlobKept, CertificateAccepted, ClaimRuled, FalseStatement
+from node.machine.step import Step
+from node.records import BlobKept, CertificateAccepted
 from protocol.alarm import Opinion, is_live, lease_fault, weigh
 from protocol.errors import Code, ProtocolError
 from protocol.evidence import Judgement, Ruling
-from protocol.frames import CertificateFrame, Shown, WantBlobs, pack_frame
-from protocol.ids import Digest, MemberName, SourceId
-from protocol.limits import CLAIMS_MAX, OPINIONS_PER_AUTHOR_MAX, SKEW_AHEAD_MS_MAX, SOURCES_MAX
+from protocol.frames import CertificateFrame, Shown, pack_frame
+from protocol.ids import Digest, SourceId
+from protocol.limits import BLOB_BYTES_MAX, CLAIMS_MAX, LABEL_CHARS_MAX, SKEW_AHEAD_MS_MAX, SOURCES_MAX
 from protocol.messages import Attestation, Basis, Claim, Level, Tlp
 from protocol.quorum import assemble, certificate_id, check_certificate, pack_certificate
 from protocol.release import Topic, claim_names
@@ -26,9 +25,9 @@ from protocol.release import Topic, claim_names
 PUSH_GRACE_MS = 60
 """A certificate is pushed to peers that have not shown it after this: on a healthy network everybody counted it
 alone by then, and the push would only cost."""
-UNDECIDED_AGAIN_MS = (250, 500, 1_000, 2_000, 4_000, 8_000)
-UNDECIDED_TRIES_MAX = 40
-WITHDRAWN_LEASE_MS = 60_000
+FORGET_EVERY_MS = 10_000
+ENDED_KEPT_MS = 3_600_000
+"""An ended certificate is shown to people this long; the store keeps it."""
 
 
 def opinion_arrived(step: Step, link: Link | None, opinion: Opinion) -> None:
@@ -38,126 +37,31 @@ def opinion_arrived(step: Step, link: Link | None, opinion: Opinion) -> None:
         step.refuse(link.peer_id, Code.LEASE_TOO_LONG)
     if opinion.entry.issued_ms > step.now_ms + SKEW_AHEAD_MS_MAX and link is not None:
         step.refuse(link.peer_id, Code.FROM_THE_FUTURE)
-    _cap_author(state, opinion.entry.author)
     topic = (opinion.body.subject, opinion.body.threat)
-    held = state.opinions[topic].get(opinion.entry.author)
+    if opinion.entry.issued_ms > step.now_ms + SKEW_AHEAD_MS_MAX:
+        state.review_at_ms[topic] = opinion.entry.issued_ms - SKEW_AHEAD_MS_MAX
+    held = state.opinions.get(topic, {}).get(opinion.entry.author)
     if held is None or held.hash != opinion.hash:
         return
     if is_live(opinion, state.epoch, step.now_ms):
         for claim in opinion.body.claims:
-            _look_into(step, link, claim)
+            claims.look_into(step, link, opinion, claim)
         answer(step, topic)
     review(step, topic)
 
 
-def _cap_author(state: State, author: MemberName) -> None:
-    """An author's live opinions are capped: the highest (level, seq) stay."""
-    mine = [(held[author], topic) for topic, held in state.opinions.items() if author in held]
-    if len(mine) > OPINIONS_PER_AUTHOR_MAX:
-        weakest = min(mine, key=lambda one: (one[0].body.level, one[0].entry.seq))
-        del state.opinions[weakest[1]][author]
-
-
-def _look_into(step: Step, link: Link | None, claim: Claim) -> None:
-    """Re-run once per digest; ask the one who told us for the blob where it did not come along."""
-    state = step.state
-    ruled = state.ruled.get(claim.digest)
-    if ruled is not None and ruled.judgement.ruling is not Ruling.UNDECIDED:
-        return
-    if claim.digest in state.judging:
-        return
-    blob = state.blobs.get(claim.digest)
-    if blob is None:
-        blob = state.pushed_blobs.pop(claim.digest, None)
-        if blob is not None:
-            step.record(BlobKept(blob))
-    if blob is not None:
-        state.judging.add(claim.digest)
-        step.do(VerifyClaim(claim, blob))
-    elif link is not None:
-        step.send(link.peer_id, WantBlobs((claim.digest,)), sync=True)
-
-
-def blob_arrived(step: Step, digest: Digest) -> None:
-    """Kept only where a live opinion names it; else it waits among the pushed ones."""
-    for opinion, claim in _citing(step.state, digest, step.now_ms):
-        _look_into(step, None, claim)
-        del opinion
-        return
-
-
-def _citing(state: State, digest: Digest, now_ms: int) -> Iterable[tuple[Opinion, Claim]]:
-    for topic in sorted(state.opinions, key=views.topic_order):
-        for author in sorted(state.opinions[topic]):
-            opinion = state.opinions[topic][author]
-            if is_live(opinion, state.epoch, now_ms):
-                for claim in opinion.body.claims:
-                    if claim.digest == digest:
-                        yield opinion, claim
-
-
 def claim_judged(step: Step, claim: Claim, judgement: Judgement) -> None:
-    state = step.state
-    state.judging.discard(claim.digest)
-    rule_claim(step, claim, judgement)
+    """Our own verifier's verdict: our own words on it, and what the policy makes of it."""
+    claims.rule_claim(step, claim, judgement)
+    claims.judged(step, claim.digest)
     touched: set[Topic] = set()
-    for opinion, _ in list(_citing(state, claim.digest, step.now_ms)):
-        topic = (opinion.body.subject, opinion.body.threat)
-        touched.add(topic)
-        _note_false_statement(step, opinion, judgement)
+    for opinion, _ in list(claims.citing(step.state, claim.digest, step.now_ms)):
+        touched.add((opinion.body.subject, opinion.body.threat))
+        claims.note_false_statement(step, opinion, judgement)
     for topic in sorted(touched, key=views.topic_order):
         answer(step, topic)
+    if touched:
         actions.decide_topics(step)
-
-
-def _note_false_statement(step: Step, opinion: Opinion, judgement: Judgement) -> None:
-    """VERIFIED was said where a deterministic verifier refutes, or where what it proves is something else."""
-    body = opinion.body
-    if body.basis is not Basis.VERIFIED or judgement.ruling is Ruling.UNDECIDED:
-        return
-    if judgement.ruling is Ruling.REFUTED:
-        why = judgement.why
-    elif not judgement.supports(body.subject, body.threat):
-        why = f"the claim is true of {judgement.subject} and does not bear on {body.subject}"
-    elif body.level > judgement.level:
-        why = f"the claim supports at most {judgement.level.name}, {body.level.name} was said"
-    else:
-        return
-    said = f"{opinion.entry.author}#{opinion.entry.seq} on {body.subject}: {why}"
-    if said not in step.state.false_statements.get(opinion.entry.author, ()):
-        step.record(FalseStatement(opinion.raw, cut(said), step.now_ms), opinion)
-
-
-def rule_claim(step: Step, claim: Claim, judgement: Judgement) -> None:
-    amount = judgement.amount.to_bytes((judgement.amount.bit_length() + 7) // 8, "big")
-    step.record(
-        ClaimRuled(
-            claim,
-            judgement.ruling.value,
-            cut(judgement.why),
-            judgement.subject,
-            judgement.threat,
-            judgement.level,
-            amount,
-            tuple(judgement.sources),
-            step.now_ms,
-        )
-    )
-    ruled = step.state.ruled[claim.digest]
-    wait_ms = UNDECIDED_AGAIN_MS[min(ruled.tries - 1, len(UNDECIDED_AGAIN_MS) - 1)]
-    ruled.again_at_ms = step.at.mono_ms + wait_ms
-
-
-def retry_undecided(step: Step) -> None:
-    """On a tick: a chain that lagged or was down is asked again while somebody still claims it."""
-    state = step.state
-    for digest, ruled in sorted(state.ruled.items()):
-        if ruled.judgement.ruling is not Ruling.UNDECIDED or digest in state.judging:
-            continue
-        due = ruled.again_at_ms <= step.at.mono_ms and ruled.tries < UNDECIDED_TRIES_MAX
-        if due and digest in state.blobs and any(_citing(state, digest, step.now_ms)):
-            state.judging.add(digest)
-            step.do(VerifyClaim(ruled.claim, state.blobs[digest]))
 
 
 def answer(step: Step, topic: Topic) -> None:
@@ -174,14 +78,16 @@ def answer(step: Step, topic: Topic) -> None:
         if ruled is not None and ruled.judgement.supports(*topic)
     ]
     if supported:
-        _opine(step, topic, supported, "verifier", by_person=False)
+        _opine(step, topic, supported, "verifier")
 
 
 def observed(step: Step, observation: Observation) -> None:
     """An own sensor saw something: judged by the same pure function that others will re-run."""
     topic = (observation.subject, observation.threat)
     rulings = []
-    for claimed in observation.claims:
+    for claimed in observation.claims[:CLAIMS_MAX]:
+        if len(claimed.blob) > BLOB_BYTES_MAX:
+            continue
         if claimed.claim.digest not in step.state.blobs:
             step.record(BlobKept(claimed.blob))
         there = step.state.ruled.get(claimed.claim.digest)
@@ -195,16 +101,14 @@ def observed(step: Step, observation: Observation) -> None:
                 observation.amount,
                 observation.sources,
             )
-            rule_claim(step, claimed.claim, judgement)
+            claims.rule_claim(step, claimed.claim, judgement)
         rulings.append(step.state.ruled[claimed.claim.digest])
     if rulings:
-        _opine(step, topic, rulings, observation.detector, by_person=False, incident=observation.incident)
+        _opine(step, topic, rulings, observation.detector[:LABEL_CHARS_MAX], observation.incident[:LABEL_CHARS_MAX])
     actions.decide_topics(step)
 
 
-def _opine(
-    step: Step, topic: Topic, rulings: list[Ruled], detector: str, *, by_person: bool, incident: str = ""
-) -> None:
+def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incident: str = "") -> None:
     """Says what we hold on `topic`, unless we have said it. A new claim starts the opinion anew."""
     state = step.state
     held = state.opinions.get(topic, {}).get(state.me)
@@ -215,14 +119,14 @@ def _opine(
     fresh = [ruled for ruled in fresh if not _spent(state, topic, ruled.claim)]
     if not fresh:
         return
-    claims = _merge(fresh, ours)
-    level = max(state.ruled[claim.digest].judgement.level for claim in claims)
-    sources = _sources(state, claims)
+    named = _merge(fresh, ours)
+    level = max(one.judgement.level for claim in named if (one := state.ruled.get(claim.digest)) is not None)
+    sources = _sources(state, named)
     if not sources:
         return
     lease_ms = state.epoch.lease_bound_ms(level)
     expires_ms = step.now_ms + lease_ms
-    caps = [state.first_newest_ms.get(topic, {}).get(name) for name in claim_names(claims)]
+    caps = [state.first_newest_ms.get(topic, {}).get(name) for name in claim_names(named)]
     if all(cap is not None for cap in caps):
         expires_ms = min(expires_ms, max(cap for cap in caps if cap is not None) + lease_ms)
     if expires_ms <= step.now_ms:
@@ -235,13 +139,13 @@ def _opine(
             threat=topic[1],
             level=level,
             basis=Basis.VERIFIED,
-            claims=claims,
+            claims=named,
             sources=sources,
             detector=detector,
             incident=incident,
             since_ms=step.now_ms,
             expires_ms=expires_ms,
-            by_person=by_person,
+            by_person=False,
             tlp=Tlp.GREEN,
         ),
         tuple(state.blobs[ruled.claim.digest] for ruled in fresh if ruled.claim.digest in state.blobs),
@@ -249,12 +153,33 @@ def _opine(
 
 
 def retry_answers(step: Step) -> None:
-    """On a tick: what we could not say yet (not ready to sign, no manifest names the subject) is said once we may."""
-    if step.state.may_sign():
+    """On a tick: what we could not say yet (not ready to sign, no manifest names the subject) is said once we may;
+    what we said under a key that was replaced is said again under the new one, to the same end."""
+    state = step.state
+    if state.may_sign():
         return
-    for topic in sorted(step.state.opinions, key=views.topic_order):
-        if step.state.me not in step.state.opinions[topic]:
+    for topic, opinion in sorted(state.reissue.items(), key=lambda one: views.topic_order(one[0])):
+        body = opinion.body
+        if body.expires_ms <= step.now_ms or body.epoch != state.epoch.hash:
+            del state.reissue[topic]
+        elif not say_opinion(step, body):
+            return
+    for topic in sorted(state.opinions, key=views.topic_order):
+        if state.me not in state.opinions.get(topic, {}):
             answer(step, topic)
+
+
+def review_due(step: Step) -> None:
+    """On a tick: words that were dated ahead of us begin to count."""
+    state = step.state
+    for topic in [topic for topic, at_ms in state.review_at_ms.items() if at_ms <= step.now_ms]:
+        del state.review_at_ms[topic]
+        for opinion in list(state.opinions.get(topic, {}).values()):
+            if is_live(opinion, state.epoch, step.now_ms):
+                for claim in opinion.body.claims:
+                    claims.look_into(step, None, opinion, claim)
+        answer(step, topic)
+        review(step, topic)
 
 
 def _spent(state: State, topic: Topic, claim: Claim) -> bool:
@@ -271,10 +196,11 @@ def _merge(fresh: list[Ruled], ours: tuple[Claim, ...]) -> tuple[Claim, ...]:
     return tuple(sorted(list(newest.values())[:CLAIMS_MAX]))
 
 
-def _sources(state: State, claims: tuple[Claim, ...]) -> tuple[SourceId, ...]:
+def _sources(state: State, named: tuple[Claim, ...]) -> tuple[SourceId, ...]:
     found: dict[SourceId, None] = {}
-    for claim in claims:
-        for source in state.ruled[claim.digest].judgement.sources:
+    for claim in named:
+        ruled = state.ruled.get(claim.digest)
+        for source in ruled.judgement.sources if ruled is not None else ():
             if source in state.epoch.source_by_id:
                 found.setdefault(source)
     return tuple(sorted(found))[:SOURCES_MAX]
@@ -289,18 +215,22 @@ def say_opinion(step: Step, body: Attestation, blobs: tuple[bytes, ...] = ()) ->
 
 
 def review(step: Step, topic: Topic) -> None:
-    """Count; where a level is reached that no running certificate holds, make one."""
+    """Count; where a level is reached that no standing certificate holds, or on more than it rests on, make one."""
     state = step.state
     weighing = weigh(state.opinions.get(topic, {}).values(), state.epoch, step.now_ms, state.releases)
     if weighing.level < Level.GUARD:
         return
     id_ = certificate_id(state.epoch.hash, topic, weighing.level)
     held = state.certificates.get(id_)
-    if held is not None and held.ends_ms > step.now_ms:
-        return
+    standing = held is not None and views.stands(state, held, step.now_ms)
+    opinions = tuple(one for members in weighing.groups.values() for one in members)
+    if held is not None and standing:
+        rests_on = views.reasons(state, topic, weighing.level, held.opinions)
+        if views.reasons(state, topic, weighing.level, opinions) <= rests_on:
+            return
     certificate = assemble(state.epoch, topic, weighing.level, weighing.groups, state.keyset)
     raw = pack_certificate(certificate)
-    by_raw = {one.raw: one for members in weighing.groups.values() for one in members}
+    by_raw = {one.raw: one for one in opinions}
     try:
         checked = check_certificate(certificate, raw, state.epoch, state.keyset, by_raw.get)
     except ProtocolError:
@@ -308,12 +238,16 @@ def review(step: Step, topic: Topic) -> None:
     if checked.ends_ms <= step.now_ms:
         return
     step.record(CertificateAccepted(raw, assembled_here=True, at_ms=step.now_ms), checked)
-    certificate_accepted(step, id_)
+    certificate_accepted(step, id_, again=standing)
 
 
-def certificate_accepted(step: Step, id_: Digest) -> None:
+def certificate_accepted(step: Step, id_: Digest, again: bool = False) -> None:
+    """`again`: peers hold one of this id, and theirs is made new by the same entries as ours."""
     state = step.state
     checked = state.certificates[id_]
+    if again:
+        actions.decide_topics(step)
+        return
     step.do(Broadcast(pack_frame(Shown((id_,)))))
     state.push_at_ms[id_] = step.at.mono_ms + PUSH_GRACE_MS
     if checked.tlp <= Tlp.GREEN:
@@ -330,9 +264,9 @@ def push_due(step: Step) -> None:
         if held is None or held.ends_ms <= step.now_ms:
             continue
         raw = pack_frame(CertificateFrame(held.raw))
-        for link in (state.links[peer_id] for peer_id in sorted(state.links)):
-            if id_ not in link.shown:
-                link.shown.add(id_)
+        for _, link in sorted(state.links.items()):
+            if link.member is not None and id_ not in link.shown:
+                link.note_shown((id_,))
                 step.do(Send(link.peer_id, raw, sync=True))
 
 
@@ -340,23 +274,17 @@ def release_arrived(step: Step, topic: Topic) -> None:
     actions.lift_released(step, topic)
 
 
-def review_author(step: Step, author: MemberName) -> None:
-    """A newer KeySet is known: nothing sealed under the older one counts any more."""
-    state = step.state
-    newest = state.current_version(author)
-    for topic in sorted(state.opinions, key=views.topic_order):
-        held = state.opinions[topic].get(author)
-        if held is not None and held.entry.key_version < newest:
-            del state.opinions[topic][author]
-
-
 def forget_expired(step: Step) -> None:
-    """On a tick: an opinion is kept until the latest expiry that its author ever gave it, plus skew."""
+    """On a tick: an opinion is kept until the latest expiry that its author ever gave it, plus skew; what ended
+    certificates, verdicts and blobs nobody names any more, now and then."""
     state = step.state
     for (topic, author), until_ms in list(state.keep_until_ms.items()):
         if until_ms + SKEW_AHEAD_MS_MAX < step.now_ms:
-            del state.keep_until_ms[(topic, author)]
-            held = state.opinions.get(topic, {})
-            held.pop(author, None)
-            if not held:
-                state.opinions.pop(topic, None)
+            drop_opinion(state, topic, author)
+    if step.at.mono_ms < state.forget_at_ms:
+        return
+    state.forget_at_ms = step.at.mono_ms + FORGET_EVERY_MS
+    for id_, held in list(state.certificates.items()):
+        if held.ends_ms + ENDED_KEPT_MS < step.now_ms:
+            del state.certificates[id_], state.accepted_ms[id_], state.held_since_ms[id_]
+    claims.forget_unused(step)

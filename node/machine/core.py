@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from node.effects import Tell
 from node.events import (
     ClaimJudged,
     Clock,
@@ -20,7 +21,7 @@ from node.events import (
     SensorReported,
     Ticked,
 )
-from node.machine import actions, alarms, heads, views
+from node.machine import actions, alarms, claims, heads, views
 from node.machine.evolve import evolve
 from node.machine.incoming import frame_arrived, keyset_arrived
 from node.machine.operators import operator_asked
@@ -29,6 +30,9 @@ from node.machine.step import Decision, Step
 from node.records import Record
 from protocol.limits import HEARTBEAT_MS
 from protocol.messages import Heartbeat, Manifest
+
+SETTLING_MS = 5_000
+"""After a start the first connections are still being made: no reason to call anybody."""
 
 
 class Machine:
@@ -98,10 +102,32 @@ class Machine:
             step.say(Heartbeat(state.epoch.hash))
         alive = views.any_running(state, step.now_ms)
         alarms.push_due(step)
-        alarms.retry_undecided(step)
+        alarms.review_due(step)
+        claims.ask_missing(step)
+        claims.retry_undecided(step)
         alarms.retry_answers(step)
         alarms.forget_expired(step)
         heads.heads_due(step, alive)
         actions.actions_due(step)
-        if alive or state.opinions:
+        if alive or state.opinions or state.ruled or state.exposures:
             actions.decide_topics(step)
+        _say_margin(step)
+
+
+def _say_margin(step: Step) -> None:
+    """Every node says when few more silences would make it blind, and when it is."""
+    state = step.state
+    if step.at.mono_ms - state.started_mono_ms < SETTLING_MS:
+        return
+    margin = state.margin()
+    word = "blind" if margin < 0 else "thin" if margin <= min(1, state.epoch.f - 1) else ""
+    if word == state.margin_said:
+        return
+    state.margin_said = word
+    heard = f"{state.heard_groups()} of {state.epoch.n} groups are heard, {state.epoch.q} are needed"
+    says = {
+        "blind": f"blind: {heard}; until more are heard only own evidence and GUARD move levers",
+        "thin": f"thin: {heard}",
+        "": f"well again: {heard}",
+    }
+    step.do(Tell(says[word]))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from node.machine.state import ENDED, Action, Phase, Ruled, State
 from node.records import (
@@ -27,10 +28,18 @@ from protocol.envelope import Parsed, Verified, keyset_owner, open_keyset, parse
 from protocol.errors import ImpossibleError
 from protocol.evidence import Judgement, Ruling
 from protocol.feed import Feed
-from protocol.ids import ActionKey, Digest, SourceId
-from protocol.messages import Attestation, Manifest, Release
+from protocol.ids import ActionKey, Digest, GroupName, MemberName, SourceId
+from protocol.limits import OPINIONS_PER_AUTHOR_MAX
+from protocol.messages import Attestation, Level, Manifest, Release
 from protocol.quorum import CheckedCertificate, certificate_id, check_certificate, parse_certificate
-from protocol.release import Topic, claim_names
+from protocol.release import ClaimName, Topic, claim_names
+
+SEEN_MAX = 32_768
+SAID_MAX = 100_000
+"""Own claims: each was true of a subject in a manifest, so this is a lifetime's worth; the oldest go first."""
+RELEASE_TOPICS_MAX = 1_024
+RELEASE_CLAIMS_MAX = 256
+K = TypeVar("K")
 
 
 def verified_entry(state: State, raw: bytes) -> Verified[Any]:
@@ -53,12 +62,35 @@ def evolve(state: State, record: Record, known: Any = None) -> None:
 def _keyset(state: State, record: KeySetLearned, known: Any) -> None:
     owner = state.epoch.by_name[keyset_owner(record.raw)]
     sealed = known or open_keyset(record.raw, state.epoch.network, owner.governance_key)
+    version = sealed.keyset.version
     versions = state.keysets.setdefault(owner.name, {})
-    there = versions.get(sealed.keyset.version)
+    there = versions.get(version)
     if there is None or sealed.hash < there.hash:
-        versions[sealed.keyset.version] = sealed
+        versions[version] = sealed
+        if there is not None:
+            state.feeds.pop((owner.name, version), None)
+        _silence(state, owner.name, max(versions), version if there is not None else -1)
     for link in state.links.values():
         link.member = state.member_of(link.peer_id)
+
+
+def _silence(state: State, author: MemberName, newest: int, replaced: int) -> None:
+    """Nothing sealed under an older version counts any more; our own live words are said again under the new key."""
+    for topic in sorted(state.opinions, key=lambda one: (one[0].raw, one[1])):
+        held = state.opinions[topic].get(author)
+        if held is None or held.entry.key_version >= newest != replaced:
+            continue
+        drop_opinion(state, topic, author)
+        if author == state.me and held.body.level is not Level.NONE:
+            state.reissue[topic] = held
+
+
+def drop_opinion(state: State, topic: Topic, author: MemberName) -> None:
+    state.keep_until_ms.pop((topic, author), None)
+    held = state.opinions.get(topic, {})
+    held.pop(author, None)
+    if not held:
+        state.opinions.pop(topic, None)
 
 
 def _entry(state: State, record: EntryAccepted, known: Any) -> None:
@@ -67,15 +99,37 @@ def _entry(state: State, record: EntryAccepted, known: Any) -> None:
     key = (entry.author, entry.key_version)
     state.feeds.setdefault(key, Feed(*key)).add(verified)
     state.last_word_ms[entry.author] = max(entry.issued_ms, state.last_word_ms.get(entry.author, 0))
+    _remember(state.seen, sha256(record.raw), SEEN_MAX)
     body = entry.body
     if isinstance(body, Attestation):
-        _opinion(state, verified)
         if entry.author == state.me:
-            state.said.update(((body.subject, body.threat), claim.type, claim.id) for claim in body.claims)
+            for claim in body.claims:
+                _remember(state.said, ((body.subject, body.threat), claim.type, claim.id), SAID_MAX)
+        if entry.key_version >= state.current_version(entry.author):
+            _opinion(state, verified)
     elif isinstance(body, Release):
-        state.releases.add(entry.author, body, state.epoch)
+        _release(state, entry.author, body)
     elif isinstance(body, Manifest) and _is_latest_manifest(state, verified):
         state.manifests[entry.author] = frozenset(body.subjects)
+
+
+def _remember(known: dict[K, None], name: K, most: int) -> None:
+    known[name] = None
+    if len(known) > most:
+        del known[next(iter(known))]
+
+
+def _release(state: State, author: MemberName, body: Release) -> None:
+    """Bounded per author: who releases what nobody ever raised fills only its own share."""
+    topic: Topic = (body.subject, body.threat)
+    if author not in state.releases.latest.get(topic, {}):
+        if state.release_topics.get(author, 0) >= RELEASE_TOPICS_MAX:
+            return
+        state.release_topics[author] = state.release_topics.get(author, 0) + 1
+    named = sum(1 for told in state.releases.claims.get(topic, {}).values() if author in told)
+    if named > RELEASE_CLAIMS_MAX:
+        body = replace(body, claims=())
+    state.releases.add(author, body, state.epoch)
 
 
 def _is_latest_manifest(state: State, verified: Verified[Any]) -> bool:
@@ -87,15 +141,34 @@ def _is_latest_manifest(state: State, verified: Verified[Any]) -> bool:
 
 
 def _opinion(state: State, verified: Verified[Attestation]) -> None:
-    """The later seq of a feed replaces, a newer KeySet beats an older; never arrival, never the clock."""
+    """The later seq of a feed replaces, a newer KeySet beats an older; never arrival, never the clock. Of two words
+    of one seq the lower hash holds, as in the feed."""
     entry = verified.entry
     topic: Topic = (entry.body.subject, entry.body.threat)
     held = state.opinions.setdefault(topic, {})
     there = held.get(entry.author)
-    if there is None or (entry.key_version, entry.seq) > (there.entry.key_version, there.entry.seq):
+    if there is None or is_later(verified, there):
         held[entry.author] = verified
     keep = (topic, entry.author)
     state.keep_until_ms[keep] = max(entry.body.expires_ms, state.keep_until_ms.get(keep, 0))
+    if entry.author == state.me:
+        state.reissue.pop(topic, None)
+    _cap_author(state, entry.author)
+
+
+def is_later(one: Verified[Any], than: Verified[Any]) -> bool:
+    a, b = one.entry, than.entry
+    if (a.key_version, a.seq) == (b.key_version, b.seq):
+        return one.hash < than.hash
+    return (a.key_version, a.seq) > (b.key_version, b.seq)
+
+
+def _cap_author(state: State, author: MemberName) -> None:
+    """An author's live opinions are capped: the highest (level, seq) stay."""
+    mine = [(held[author], topic) for topic, held in state.opinions.items() if author in held]
+    if len(mine) > OPINIONS_PER_AUTHOR_MAX:
+        weakest = min(mine, key=lambda one: (one[0].body.level, one[0].entry.seq))
+        drop_opinion(state, weakest[1], author)
 
 
 def _blob(state: State, record: BlobKept, known: Any) -> None:
@@ -110,7 +183,7 @@ def _ruled(state: State, record: ClaimRuled, known: Any) -> None:
     )
     before = state.ruled.get(record.claim.digest)
     tries = before.tries + 1 if before else 1
-    state.ruled[record.claim.digest] = Ruled(record.claim, judgement, tries=tries)
+    state.ruled[record.claim.digest] = Ruled(record.claim, judgement, tries=tries, at_ms=record.at_ms)
 
 
 def _certificate(state: State, record: CertificateAccepted, known: Any) -> None:
@@ -119,11 +192,29 @@ def _certificate(state: State, record: CertificateAccepted, known: Any) -> None:
     )
     certificate = checked.certificate
     id_ = certificate_id(certificate.epoch, certificate.topic, certificate.level)
-    state.certificates[id_] = checked
+    before = state.certificates.get(id_)
+    if before is None or before.ends_ms <= record.at_ms:
+        state.held_since_ms[id_] = record.at_ms
     state.accepted_ms[id_] = record.at_ms
+    state.certificates[id_] = checked
     firsts = state.first_newest_ms.setdefault(certificate.topic, {})
-    for name in checked.claims:
+    for name in _sure_names(state, checked):
         firsts.setdefault(name, checked.newest_issued_ms)
+
+
+def _sure_names(state: State, checked: CheckedCertificate) -> list[ClaimName]:
+    """Claims that an honest group stands behind. A liar may name a claim before it comes true: were it noted, what
+    is said on it when it does would be cut short."""
+    topic = checked.certificate.topic
+    groups: dict[ClaimName, set[GroupName]] = {}
+    own: set[ClaimName] = set()
+    for one in checked.opinions:
+        for claim in one.body.claims:
+            groups.setdefault((claim.type, claim.id), set()).add(state.epoch.group_of(one.entry.author))
+            ruled = state.ruled.get(claim.digest)
+            if ruled is not None and ruled.judgement.supports(*topic):
+                own.add((claim.type, claim.id))
+    return sorted(name for name, told in groups.items() if len(told) > state.epoch.f or name in own)
 
 
 def _equivocation(state: State, record: EquivocationProven, known: Any) -> None:
@@ -133,9 +224,7 @@ def _equivocation(state: State, record: EquivocationProven, known: Any) -> None:
 
 def _false(state: State, record: FalseStatement, known: Any) -> None:
     entry = (known or verified_entry(state, record.entry)).entry
-    told = state.false_statements.setdefault(entry.author, [])
-    if len(told) < 64:
-        told.append(record.why)
+    state.false_statements.setdefault(entry.author, []).append(record.why)
 
 
 def _decision(state: State, record: DecisionMade, known: Any) -> None:
@@ -161,14 +250,22 @@ def _opened(state: State, record: ActionOpened, known: Any) -> None:
         armed_only=record.phase == Phase.ARMED.value,
         opened_ms=record.at_ms,
         steps=[(record.at_ms, record.phase, record.why, "")],
+        rests_ms=_rests_ms(state, (record.subject, record.threat), record.at_ms),
     )
+
+
+def _rests_ms(state: State, topic: Topic, at_ms: int) -> int:
+    held = state.opinions.get(topic, {}).values()
+    return min(at_ms, max((one.body.since_ms for one in held if one.body.level >= Level.GUARD), default=at_ms))
 
 
 def _renewed(state: State, record: ActionRenewed, known: Any) -> None:
     action = state.actions[ActionKey(record.key)]
     action.until_ms = max(action.until_ms, record.until_ms)
-    action.claims |= claim_names(record.claims)
-    action.steps.append((record.at_ms, "renewed", record.why, ""))
+    if record.claims:
+        action.claims |= claim_names(record.claims)
+        action.rests_ms = _rests_ms(state, (action.subject, action.threat), record.at_ms)
+    action.note(record.at_ms, "renewed", record.why)
 
 
 def _stepped(state: State, record: ActionStepped, known: Any) -> None:
@@ -176,8 +273,7 @@ def _stepped(state: State, record: ActionStepped, known: Any) -> None:
     phase = Phase(record.phase)
     action.attempts = action.attempts + 1 if phase is action.phase else 0
     action.phase = phase
-    if len(action.steps) < 256:
-        action.steps.append((record.at_ms, record.phase, record.says, record.reference))
+    action.note(record.at_ms, record.phase, record.says, record.reference)
     if record.phase == Phase.ORDERED.value or record.phase == Phase.SENDING.value:
         action.armed_only = False
     if phase in ENDED:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from node.effects import Send
-from node.machine.state import Link, State
+from node.effects import Send, Tell
+from node.machine.state import Link, State, Wanted
 from node.machine.step import Step
 from protocol.frames import (
     CERTIFICATES_SHOWN_MAX,
@@ -16,6 +16,8 @@ from protocol.frames import (
     WantEntries,
     pack_frame,
 )
+from protocol.ids import MemberName
+from protocol.limits import MEMBERS_MAX
 
 ASK_AGAIN_MS = 400
 HEADS_LIVE_MS = 1_000
@@ -27,11 +29,13 @@ RANGE_MAX = 256
 
 
 def peer_came_up(step: Step, peer_id: str) -> None:
+    """Who is no member hears what proves itself and names nobody's alarm: the KeySets."""
     state = step.state
-    state.links[peer_id] = Link(peer_id, state.member_of(peer_id))
+    link = state.links[peer_id] = Link(peer_id, state.member_of(peer_id))
     keysets = tuple(sealed.raw for versions in state.keysets.values() for sealed in versions.values())
-    step.send(peer_id, Hello(state.epoch.network, 1, keysets))
-    step.send(peer_id, our_heads(state, step.now_ms), sync=True)
+    step.send(peer_id, Hello(state.epoch.network, 1, keysets[-MEMBERS_MAX:]))
+    if link.member is not None:
+        step.send(peer_id, our_heads(state, step.now_ms), sync=True)
 
 
 def our_heads(state: State, now_ms: int) -> Heads:
@@ -47,7 +51,7 @@ def our_heads(state: State, now_ms: int) -> Heads:
 def heads_arrived(step: Step, link: Link, frame: Heads) -> None:
     state = step.state
     link.heads_at_ms = step.at.mono_ms
-    link.shown.update(frame.shown)
+    link.note_shown(frame.shown)
     differs = False
     own = (state.me, state.setup.key_version)
     theirs_of_own = -1
@@ -70,25 +74,46 @@ def _compare(step: Step, link: Link, head: Head) -> bool:
     """Asks for what is missing here up to their head, or for the entry at a head that contradicts ours."""
     key = (head.author, head.key_version)
     feed = step.state.feeds.get(key)
-    whole = feed.whole if feed else -1
+    link.theirs[key] = head.seq
     ours = feed.links.get(head.seq) if feed else None
-    if ours is not None and ours.hash != head.hash:
-        wanted = WantEntries(head.author, head.key_version, head.seq, head.seq)
-    elif head.seq > whole:
-        wanted = WantEntries(head.author, head.key_version, whole + 1, min(head.seq, whole + RANGE_MAX))
-    else:
+    if ours is not None and ours.hash != head.hash and feed is not None and head.hash not in feed.rivals:
+        _want(step, link, WantEntries(head.author, head.key_version, head.seq, head.seq))
+        return True
+    return _ask_range(step, link, key)
+
+
+def _ask_range(step: Step, link: Link, key: tuple[MemberName, int]) -> bool:
+    feed = step.state.feeds.get(key)
+    whole, theirs = feed.whole if feed else -1, link.theirs.get(key, -1)
+    if theirs <= whole:
         return False
-    if step.at.mono_ms - link.wanted.get(key, -ASK_AGAIN_MS) >= ASK_AGAIN_MS:
-        link.wanted[key] = step.at.mono_ms
-        step.send(link.peer_id, wanted, sync=True)
+    _want(step, link, WantEntries(*key, whole + 1, min(theirs, whole + RANGE_MAX)))
     return True
+
+
+def _want(step: Step, link: Link, want: WantEntries) -> None:
+    """The same thing again only after a while; the next range at once."""
+    key = (want.author, want.key_version)
+    last = link.wanted.get(key)
+    same = last is not None and last.from_seq == want.from_seq
+    if last is None or not same or step.at.mono_ms - last.at_ms >= ASK_AGAIN_MS:
+        link.wanted[key] = Wanted(step.at.mono_ms, want.from_seq, want.to_seq)
+        step.send(link.peer_id, want, sync=True)
+
+
+def ask_on(step: Step, link: Link) -> None:
+    """An answer came: where its range is whole now and the peer has more, the next one is asked for at once."""
+    for key, last in sorted(link.wanted.items()):
+        feed = step.state.feeds.get(key)
+        if feed is not None and feed.whole >= last.to_seq and link.theirs.get(key, -1) > feed.whole:
+            _ask_range(step, link, key)
 
 
 def serve_certificates(step: Step, link: Link, frame: WantCertificates) -> None:
     for id_ in frame.ids:
         held = step.state.certificates.get(id_)
         if held is not None and held.ends_ms > step.now_ms:
-            link.shown.add(id_)
+            link.note_shown((id_,))
             step.send(link.peer_id, CertificateFrame(held.raw), sync=True)
 
 
@@ -98,10 +123,14 @@ def judge_readiness(step: Step) -> None:
     state = step.state
     if state.signing_ready or state.setup.stopped_why:
         return
-    agreeing = sum(1 for link in state.links.values() if link.own_head_seen and link.member is not None)
+    shown = {link.member for link in state.links.values() if link.own_head_seen and link.member is not None}
+    agreeing = len({state.epoch.group_of(member) for member in shown if member in state.epoch.by_name})
     waited = step.at.mono_ms - state.started_mono_ms >= OWN_HEAD_PATIENCE_MS
     if state.setup.fresh or agreeing >= state.epoch.f + 1 or (waited and agreeing >= 1):
         state.signing_ready = True
+    elif waited and not state.observing_said:
+        state.observing_said = True
+        step.do(Tell("no peer has shown our own head yet: this node observes and signs nothing until one does"))
 
 
 def heads_due(step: Step, alarm_live: bool) -> None:
@@ -114,5 +143,6 @@ def heads_due(step: Step, alarm_live: bool) -> None:
         return
     state.heads_at_ms = step.at.mono_ms
     raw = pack_frame(our_heads(state, step.now_ms))
-    for peer_id in sorted(state.links):
-        step.do(Send(peer_id, raw, sync=True))
+    for peer_id, link in sorted(state.links.items()):
+        if link.member is not None:
+            step.do(Send(peer_id, raw, sync=True))

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from node.effects import ServeBlobs, ServeEntries
+from node.effects import Broadcast, ServeBlobs, ServeEntries, Tell
 from node.events import FrameArrived
-from node.machine import alarms, heads
-from node.machine.evolve import verify_parsed
+from node.ingress import FRAME_UNIT_BYTES
+from node.machine import alarms, claims, heads, views
+from node.machine.evolve import is_later, verify_parsed
 from node.machine.state import Link
 from node.machine.step import Step
 from node.records import (
@@ -24,6 +25,7 @@ from protocol.envelope import Verified, keyset_owner, open_keyset, parse_entry
 from protocol.errors import Code, ProtocolError
 from protocol.feed import Link as FeedLink
 from protocol.frames import (
+    ENTRIES_PER_FRAME_MAX,
     Blobs,
     CertificateFrame,
     Entries,
@@ -35,6 +37,7 @@ from protocol.frames import (
     WantBlobs,
     WantCertificates,
     WantEntries,
+    pack_frame,
     parse_frame,
 )
 from protocol.ids import Digest
@@ -42,19 +45,23 @@ from protocol.limits import KEYSETS_PER_MEMBER_MAX
 from protocol.messages import Attestation, Heartbeat, Release, Statement
 from protocol.quorum import certificate_id, check_certificate, parse_certificate
 
-PUSHED_BLOBS_MAX = 512
-"""Blobs that came ahead of the entries naming them; 32 KiB each at most, the oldest goes first."""
+PUSHED_PER_PEER_MAX = 64
+"""Blobs that came ahead of the entries naming them; 32 KiB each at most, the peer's own oldest goes first."""
 
 
 def frame_arrived(step: Step, event: FrameArrived) -> None:
     link = step.state.links.get(event.peer_id)
     if link is None:
         return
-    if not step.state.budgets.connection_may(event.peer_id, step.at.mono_ms):
+    cost = 1 + len(event.raw) // FRAME_UNIT_BYTES
+    if not step.state.budgets.connection_may(event.peer_id, step.at.mono_ms, cost):
         step.refuse(event.peer_id, Code.OVER_BUDGET)
         return
     try:
-        _dispatch(step, link, parse_frame(event.raw), event)
+        frame = parse_frame(event.raw)
+        if link.member is None and not isinstance(frame, Hello | KeySets):
+            raise ProtocolError(Code.UNKNOWN_AUTHOR, "only a member is listened to; a KeySet makes one")
+        _dispatch(step, link, frame, event)
     except ProtocolError as error:
         step.refuse(event.peer_id, error.code)
 
@@ -63,13 +70,15 @@ def _dispatch(step: Step, link: Link, frame: Frame, event: FrameArrived) -> None
     if isinstance(frame, Entries):
         for raw in frame.raws:
             _guarded(step, link, raw, event)
+        if event.asked:
+            heads.ask_on(step, link)
     elif isinstance(frame, Blobs):
         for raw in frame.raws:
             _blob(step, link, raw)
     elif isinstance(frame, CertificateFrame):
         certificate_arrived(step, link, frame.raw)
     elif isinstance(frame, Shown):
-        link.shown.update(frame.ids[: 4 * PUSHED_BLOBS_MAX - len(link.shown)])
+        link.note_shown(frame.ids)
     elif isinstance(frame, Heads):
         heads.heads_arrived(step, link, frame)
     elif isinstance(frame, Hello):
@@ -78,17 +87,25 @@ def _dispatch(step: Step, link: Link, frame: Frame, event: FrameArrived) -> None
         for raw in frame.raws:
             keyset_arrived(step, link.peer_id, raw)
     elif isinstance(frame, WantEntries):
+        _charge(step, link, 1)
         step.do(ServeEntries(link.peer_id, frame))
     elif isinstance(frame, WantBlobs):
+        _charge(step, link, len(frame.digests))
         step.do(ServeBlobs(link.peer_id, frame.digests))
     elif isinstance(frame, WantCertificates):
+        _charge(step, link, len(frame.ids))
         heads.serve_certificates(step, link, frame)
+
+
+def _charge(step: Step, link: Link, answers: int) -> None:
+    if not link.serving.take(answers, step.at.mono_ms):
+        raise ProtocolError(Code.OVER_BUDGET, "the peer asks for more than its share")
 
 
 def _guarded(step: Step, link: Link, raw: bytes, event: FrameArrived) -> None:
     """One bad entry of a frame costs the others nothing."""
     try:
-        entry_arrived(step, link, raw, direct=event.direct, asked=event.asked)
+        entry_arrived(step, link, raw, direct=event.direct)
     except ProtocolError as error:
         step.refuse(link.peer_id, error.code)
 
@@ -118,45 +135,70 @@ def keyset_arrived(step: Step, peer_id: str, raw: bytes) -> None:
         step.refuse(peer_id, Code.AUTHOR_OVER_BUDGET)
         return
     step.record(KeySetLearned(raw), sealed)
-    alarms.review_author(step, owner.name)
 
 
-def entry_arrived(step: Step, link: Link, raw: bytes, *, direct: bool, asked: bool) -> None:
-    """A valid entry counts at once, whatever is missing before it."""
+def entry_arrived(step: Step, link: Link, raw: bytes, *, direct: bool) -> None:
+    """A valid entry counts at once, whatever is missing before it. In the order of cost: seen, the connection's
+    budget, author known, signature, the author's budget."""
     state = step.state
+    if sha256(raw) in state.seen:
+        return
     parsed = parse_entry(raw, state.epoch.network)
-    author, version = parsed.entry.author, parsed.entry.key_version
+    author, version, seq = parsed.entry.author, parsed.entry.key_version, parsed.entry.seq
     feed = state.feeds.get((author, version))
     if feed is not None and feed.judge(parsed)[0] is FeedLink.KNOWN:
         return
+    asked = link.asked_for(author, version, seq)
+    if not asked and not state.budgets.connection_may(link.peer_id, step.at.mono_ms):
+        raise ProtocolError(Code.OVER_BUDGET, "the connection carries more entries than its budget")
     if author not in state.epoch.by_name:
         raise ProtocolError(Code.UNKNOWN_AUTHOR, f"{author} is no member of this epoch")
-    if state.keyset(author, version) is None:
+    keyset = state.keyset(author, version)
+    if keyset is None:
         raise ProtocolError(Code.UNKNOWN_KEY, f"KeySet {version} of {author} is not known here yet")
+    if parsed.entry.issued_ms > keyset.keyset.expires_ms:
+        raise ProtocolError(Code.BAD_KEY, f"{author} sealed under a KeySet that had expired")
     verified = verify_parsed(state, parsed)
     if not asked and not state.budgets.author_may(author, step.at.mono_ms):
         raise ProtocolError(Code.AUTHOR_OVER_BUDGET, f"{author} says more than its budget")
-    if author == state.me and _own_word(step, verified):
-        return
+    take_entry(step, link, verified, direct=direct)
+
+
+def take_entry(step: Step, link: Link, verified: Verified[Any], *, direct: bool) -> None:
+    """A proven entry that is new here."""
+    author, version = verified.entry.author, verified.entry.key_version
+    feed = step.state.feeds.get((author, version))
+    if author == step.state.me:
+        _own_word(step, verified)
     if feed is not None:
         verdict, seq = feed.judge(verified)
         if verdict is FeedLink.FORK and seq is not None:
-            step.record(EquivocationProven(feed.links[seq].raw, verified.raw, step.now_ms), verified)
+            _prove(step, feed.links[seq], verified)
     accept_entry(step, link, verified, direct=direct)
 
 
-def _own_word(step: Step, verified: Verified[Any]) -> bool:
+def _prove(step: Step, one: Verified[Any], other: Verified[Any]) -> None:
+    """Once per key; both entries go to everybody, for whom either is new makes the same proof of them."""
+    author = one.entry.author
+    if (author, one.entry.key_version) in step.state.equivocations:
+        return
+    step.record(EquivocationProven(one.raw, other.raw, step.now_ms), one)
+    step.do(Broadcast(pack_frame(Entries((one.raw, other.raw)))))
+    step.do(Tell(f"{author} forked its feed at {one.entry.seq}: two payloads under one key are kept as proof"))
+
+
+def _own_word(step: Step, verified: Verified[Any]) -> None:
     """Own entries come back from peers. One above our own head means that this store was rolled back."""
     state = step.state
     if verified.entry.key_version != state.setup.key_version:
-        return False
+        return
     if verified.entry.seq > state.own_head()[0] and state.setup.key_version not in state.stopped:
         why = (
             f"a peer holds our own entry {verified.entry.seq}, our store ends at {state.own_head()[0]}: it was rolled "
             "back. Delegate a fresh attestation key: tocsin restore"
         )
         step.record(SigningStopped(state.setup.key_version, why, step.now_ms))
-    return False
+        step.do(Tell(f"this node signs nothing any more: {why}"))
 
 
 def accept_entry(step: Step, link: Link | None, verified: Verified[Any], *, direct: bool) -> None:
@@ -185,42 +227,56 @@ def _blob(step: Step, link: Link, raw: bytes) -> None:
     digest = Digest(sha256(raw))
     if digest in state.blobs or digest in state.pushed_blobs:
         return
-    if len(state.pushed_blobs) >= PUSHED_BLOBS_MAX:
-        state.pushed_blobs.pop(next(iter(state.pushed_blobs)))
+    while len(link.pushed) >= PUSHED_PER_PEER_MAX:
+        state.pushed_blobs.pop(link.pushed.popleft(), None)
+    link.pushed.append(digest)
     state.pushed_blobs[digest] = raw
-    alarms.blob_arrived(step, digest)
+    claims.blob_arrived(step, digest)
 
 
 def certificate_arrived(step: Step, link: Link, raw: bytes) -> None:
     state = step.state
     certificate = parse_certificate(raw)
-    id_ = certificate_id(certificate.epoch, certificate.topic, certificate.level)
-    link.shown.add(id_)
+    topic = certificate.topic
+    id_ = certificate_id(certificate.epoch, topic, certificate.level)
+    link.note_shown((id_,))
     held = state.certificates.get(id_)
-    if held is not None and held.ends_ms > step.now_ms:
+    if held is not None and views.stands(state, held, step.now_ms):
         return
-
-    def known(entry_raw: bytes) -> Opinion | None:
-        for opinion in state.opinions.get(certificate.topic, {}).values():
-            if opinion.raw == entry_raw:
-                return opinion
-        return None
-
-    checked = check_certificate(certificate, raw, state.epoch, state.keyset, known)
-    if checked.ends_ms <= step.now_ms or (held is not None and held.ends_ms >= checked.ends_ms):
-        return
+    if len(certificate.entries) > len(state.epoch.members):
+        raise ProtocolError(Code.DUPLICATE_SIGNER, "more entries than the epoch has members")
+    if not state.budgets.connection_may(link.peer_id, step.at.mono_ms, len(certificate.entries)):
+        raise ProtocolError(Code.OVER_BUDGET, "the connection carries more certificates than its budget")
+    by_raw = {opinion.raw: opinion for opinion in state.opinions.get(topic, {}).values()}
+    checked = check_certificate(certificate, raw, state.epoch, state.keyset, by_raw.get)
     for keyset_raw in certificate.keysets:
         if len(keyset_raw) > 32:
             keyset_arrived(step, link.peer_id, keyset_raw)
-    step.record(CertificateAccepted(raw, assembled_here=False, at_ms=step.now_ms), checked)
-    for opinion in checked.opinions:
-        _take_from_certificate(step, link, opinion)
-    alarms.certificate_accepted(step, id_)
+    if views.stands(state, checked, step.now_ms):
+        step.record(CertificateAccepted(raw, assembled_here=False, at_ms=step.now_ms), checked)
+        for opinion in checked.opinions:
+            _take_from_certificate(step, link, opinion)
+        alarms.certificate_accepted(step, id_)
+    else:
+        _answer_with_later(step, link, checked.opinions)
 
 
 def _take_from_certificate(step: Step, link: Link, opinion: Opinion) -> None:
     """What a certificate proves, its entries say: they are stored, chained and answered like any other."""
-    feed = step.state.feeds.get((opinion.entry.author, opinion.entry.key_version))
-    if feed is not None and feed.judge(opinion)[0] is FeedLink.KNOWN:
-        return
-    entry_arrived(step, link, opinion.raw, direct=False, asked=True)
+    state = step.state
+    entry = opinion.entry
+    feed = state.feeds.get((entry.author, entry.key_version))
+    known = feed is not None and feed.judge(opinion)[0] is FeedLink.KNOWN
+    if not known and state.keyset(entry.author, entry.key_version) is not None:
+        take_entry(step, link, opinion, direct=False)
+
+
+def _answer_with_later(step: Step, link: Link, opinions: tuple[Opinion, ...]) -> None:
+    """Who carries an older word gets the later one: a withdrawal is known wherever a certificate still lies."""
+    later = []
+    for one in opinions:
+        held = step.state.opinions.get((one.body.subject, one.body.threat), {}).get(one.entry.author)
+        if held is not None and is_later(held, one):
+            later.append(held.raw)
+    if later:
+        step.send(link.peer_id, Entries(tuple(later[:ENTRIES_PER_FRAME_MAX])), sync=True)

@@ -37,9 +37,7 @@ def _raise(step: Step, command: Raise) -> str:
         return f"this node must not sign: {fault}"
     bound_ms = state.epoch.lease_bound_ms(command.level)
     if command.lease_ms > bound_ms:
-        return (
-            f"a lease of {command.lease_ms} ms is above the charter's {bound_ms} ms for {command.level.name}"
-        )
+        return f"a lease of {command.lease_ms} ms is above the charter's {bound_ms} ms for {command.level.name}"
     if not state.setup.own_sources:
         return "the register knows no source that this member operates; an opinion needs at least one"
     body = Attestation(

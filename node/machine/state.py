@@ -4,12 +4,14 @@ record (who is connected, what was asked for): that part is in `Link` and `Sessi
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from adapters.api import ExposureReading, LeverDeclaration, LeverOrder
 from adapters.policy import Policy
-from node.ingress import Budgets
+from node.ingress import SERVED, Bucket, Budgets
 from protocol.alarm import Opinion
 from protocol.crypto import Signer
 from protocol.envelope import SealedKeySet
@@ -63,6 +65,9 @@ class Phase(enum.Enum):
     REFUSED = "refused"
 
 
+SHOWN_MAX = 1024
+"""`certificate_id`s remembered of a peer; more than run at once in any network that still tells alarms apart."""
+STEPS_MAX = 256
 ENDED = frozenset({Phase.LAPSED, Phase.LIFTED, Phase.REFUSED})
 ON_TARGET = frozenset({Phase.SENDING, Phase.SENT, Phase.EFFECTIVE, Phase.ESCALATED, Phase.LIFTING})
 """The target may stand restricted."""
@@ -89,12 +94,23 @@ class Action:
     opened_ms: int
     steps: list[tuple[int, str, str, str]] = field(default_factory=list)
     """(at_ms, phase, says, reference)"""
+    rests_ms: int = 0
+    """When the newest word that it rests on was first issued: a release at or after it lifts the restriction."""
     ended_ms: int = 0
     attempts: int = 0
     retry_at_ms: int = 0
     running: str = ""
     """The step the shell is at, "" for none: at most one at a time."""
     reported: str = ""
+
+    def note(self, at_ms: int, phase: str, says: str, reference: str = "") -> None:
+        """The journal that people read; the store has all of it."""
+        if len(self.steps) < STEPS_MAX:
+            self.steps.append((at_ms, phase, says, reference))
+
+    def sent_ms(self) -> int | None:
+        """When it was first sent to its target."""
+        return next((at_ms for at_ms, phase, _, _ in self.steps if phase == Phase.SENDING.value), None)
 
     def order(self) -> LeverOrder:
         return LeverOrder(self.key, self.lever, self.subject, self.rung, self.until_ms, by_human=False)
@@ -108,11 +124,31 @@ class Ruled:
     judgement: Judgement
     again_at_ms: int = 0
     tries: int = 0
+    at_ms: int = 0
+
+
+@dataclass
+class Missing:
+    """A claim whose blob did not come along: asked for, of one peer after another."""
+
+    claim: Claim
+    author: MemberName
+    ask_at_ms: int
+    tries: int = 0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was last asked for of one feed at one peer: only that is an answer."""
+
+    at_ms: int
+    from_seq: int
+    to_seq: int
 
 
 @dataclass
 class Link:
-    """One connected peer."""
+    """One connected peer. Everything in it is bounded: it is filled by what the peer says."""
 
     peer_id: str
     member: MemberName | None
@@ -120,9 +156,21 @@ class Link:
     heads_at_ms: int = 0
     own_head_seen: bool = False
     differs: bool = False
-    wanted: dict[tuple[MemberName, int], int] = field(default_factory=dict)
-    """feed → when its missing part was last asked for here."""
-    blobs_left: int = 256
+    wanted: dict[tuple[MemberName, int], Wanted] = field(default_factory=dict)
+    theirs: dict[tuple[MemberName, int], int] = field(default_factory=dict)
+    """feed → their last seq, as they say."""
+    pushed: deque[Digest] = field(default_factory=deque)
+    serving: Bucket = field(default_factory=lambda: Bucket(*SERVED))
+
+    def note_shown(self, ids: Iterable[Digest]) -> None:
+        """Forgetting costs one push too many; remembering all that a liar invents would cost memory."""
+        if len(self.shown) > SHOWN_MAX:
+            self.shown.clear()
+        self.shown.update(ids)
+
+    def asked_for(self, author: MemberName, key_version: int, seq: int) -> bool:
+        want = self.wanted.get((author, key_version))
+        return want is not None and want.from_seq <= seq <= want.to_seq
 
 
 @dataclass
@@ -138,11 +186,17 @@ class State:
     skews_ms: dict[MemberName, int] = field(default_factory=dict)
     blobs: dict[Digest, bytes] = field(default_factory=dict)
     ruled: dict[Digest, Ruled] = field(default_factory=dict)
-    said: set[tuple[Topic, str, bytes]] = field(default_factory=set)
-    """(topic, claim type, claim id) that our own attestations named: never a reason to speak twice."""
+    said: dict[tuple[Topic, str, bytes], None] = field(default_factory=dict)
+    """(topic, claim type, claim id) that our own attestations named: never a reason to speak twice. Oldest first."""
+    reissue: dict[Topic, Opinion] = field(default_factory=dict)
+    """Our own live opinions under a key that was replaced: said again under the new one, to the same end."""
+    release_topics: dict[MemberName, int] = field(default_factory=dict)
     certificates: dict[Digest, CheckedCertificate] = field(default_factory=dict)
     """`certificate_id` → the one held of it."""
     accepted_ms: dict[Digest, int] = field(default_factory=dict)
+    """When the one held was accepted."""
+    held_since_ms: dict[Digest, int] = field(default_factory=dict)
+    """Since when one of this id has run without a gap: a hold counts from here."""
     first_newest_ms: dict[Topic, dict[ClaimName, int]] = field(default_factory=dict)
     """Newest issued_ms of the first certificate accepted on a claim: nothing said on it outlives that + a lease."""
     equivocations: dict[tuple[MemberName, int], tuple[bytes, bytes]] = field(default_factory=dict)
@@ -157,8 +211,18 @@ class State:
     budgets: Budgets = field(default_factory=Budgets)
     refusals: dict[str, int] = field(default_factory=dict)
     refusals_by_peer: dict[str, dict[str, int]] = field(default_factory=dict)
+    seen: dict[bytes, None] = field(default_factory=dict)
+    """SHA-256 of the bytes of entries that were verified: the same bytes again cost one hash. Oldest first."""
     pushed_blobs: dict[Digest, bytes] = field(default_factory=dict)
-    judging: set[Digest] = field(default_factory=set)
+    missing: dict[Digest, Missing] = field(default_factory=dict)
+    judging: dict[Digest, MemberName] = field(default_factory=dict)
+    """Being re-run now → on whose word."""
+    to_judge: dict[MemberName, deque[Claim]] = field(default_factory=dict)
+    """Waiting for their author's turn: nobody's claims wait behind another's."""
+    review_at_ms: dict[Topic, int] = field(default_factory=dict)
+    """Topics with an opinion dated ahead of us, and when it begins to count."""
+    forget_at_ms: int = 0
+    observing_said: bool = False
     push_at_ms: dict[Digest, int] = field(default_factory=dict)
     started_mono_ms: int = 0
     heads_at_ms: int = 0
@@ -170,6 +234,10 @@ class State:
     @property
     def epoch(self) -> Epoch:
         return self.setup.epoch
+
+    @cached_property
+    def policy_subjects(self) -> frozenset[Subject]:
+        return frozenset(one for subjects in self.setup.policy.assets.values() for one in subjects)
 
     @property
     def me(self) -> MemberName:
@@ -214,11 +282,10 @@ class State:
         return ""
 
     def skew_ms(self) -> int | None:
-        """Own clock minus the median of the members', where Q groups were heard."""
+        """Own clock minus the median of the members', where Q of them were heard: with fewer, f liars among them
+        could be the median."""
         heard = sorted(self.skews_ms.values())
-        if len(heard) + 1 < self.epoch.q:
-            return None
-        return heard[len(heard) // 2] if heard else 0
+        return heard[len(heard) // 2] if len(heard) >= self.epoch.q else None
 
     def up_members(self) -> frozenset[MemberName]:
         return frozenset(link.member for link in self.links.values() if link.member is not None)

@@ -15,6 +15,10 @@ from protocol.errors import Code
 from protocol.frames import Blobs, Entries, pack_frame
 from protocol.messages import Body
 
+OWN_PER_STEP_MAX = 64
+"""Own words of one decision: the mark holds a commit's. What is left is said on the next tick."""
+PEERS_REFUSED_MAX = 1_024
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -47,13 +51,15 @@ class Step:
     def refuse(self, peer_id: str, code: Code) -> None:
         """Counted by code and by peer; the peers are bounded by the allow-list, the codes by their enumeration."""
         self.state.refusals[code.word] = self.state.refusals.get(code.word, 0) + 1
+        if peer_id not in self.state.refusals_by_peer and len(self.state.refusals_by_peer) >= PEERS_REFUSED_MAX:
+            return
         by_code = self.state.refusals_by_peer.setdefault(peer_id, {})
         by_code[code.word] = by_code.get(code.word, 0) + 1
 
     def say(self, body: Body, blobs: tuple[bytes, ...] = ()) -> Verified[Any] | None:
         """Our own word, to every member, with the blobs it names just ahead of it. None while we must not sign."""
         state = self.state
-        if state.may_sign():
+        if state.may_sign() or len(self.own) >= OWN_PER_STEP_MAX:
             return None
         seq, head = state.own_head()
         sealed = seal_entry(

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Collection, Sequence
+
 from adapters.policy import AlarmView, Own, Situation
-from node.machine.state import State
+from node.machine.evolve import is_later
+from node.machine.state import Ruled, State
 from node.machine.step import Step
-from protocol.alarm import Opinion, is_live
+from protocol.alarm import Opinion, is_live, lease_fault, reaches
 from protocol.evidence import Ruling
-from protocol.ids import Digest
-from protocol.limits import STALE_CERTIFICATE_MS, STALE_WAIT_MS
+from protocol.ids import Digest, GroupName
+from protocol.limits import SKEW_AHEAD_MS_MAX, STALE_CERTIFICATE_MS, STALE_WAIT_MS
 from protocol.messages import Basis, Level
 from protocol.quorum import CheckedCertificate, certificate_id
 from protocol.release import ClaimName, Topic
+
+PERSONS_MARK = "by-person"
+"""Stands among claims for "as many persons as cannot all be liars said so, the last of them then"."""
+REASONS_MAX = 64
 
 
 def topic_order(topic: Topic) -> tuple[bytes, int]:
@@ -23,13 +31,62 @@ def running(state: State, topic: Topic, now_ms: int) -> list[Digest]:
     ids = [
         id_
         for id_, held in sorted(state.certificates.items())
-        if held.certificate.topic == topic and held.ends_ms > now_ms and not _released(state, id_)
+        if held.certificate.topic == topic and stands(state, held, now_ms)
     ]
     return sorted(ids, key=lambda id_: -state.certificates[id_].certificate.level)
 
 
-def _released(state: State, id_: Digest) -> bool:
-    return all(state.releases.covers(one.body, state.epoch) for one in state.certificates[id_].opinions)
+def stands(state: State, held: CheckedCertificate, now_ms: int) -> bool:
+    """It has not ended, and its signers still carry it: who said something later counts by that, what was said under
+    a replaced key or released does not count, whatever certificate carries it."""
+    if held.ends_ms <= now_ms:
+        return False
+    known = state.opinions.get(held.certificate.topic, {})
+    counted = []
+    for one in held.opinions:
+        now = known.get(one.entry.author)
+        counted.append(one if now is None or not is_later(now, one) else now)
+    counts = [one for one in counted if _may_count(state, one, now_ms)]
+    if len(counts) == len(held.opinions) and all(map(operator.is_, counts, held.opinions)):
+        return True
+    return reaches(counts, state.epoch, held.certificate.level) is not None
+
+
+def _may_count(state: State, one: Opinion, now_ms: int) -> bool:
+    return (
+        one.entry.key_version >= state.current_version(one.entry.author)
+        and one.body.epoch == state.epoch.hash
+        and one.entry.issued_ms <= now_ms + SKEW_AHEAD_MS_MAX
+        and not lease_fault(one, state.epoch)
+        and not state.releases.covers(one.body, state.epoch)
+    )
+
+
+def reasons(state: State, topic: Topic, level: Level, opinions: Sequence[Opinion]) -> frozenset[ClaimName]:
+    """What a certificate rests on: claims that an honest group must stand behind (f + 1 groups, or our own check), and
+    persons' marks by as many groups as cannot all be liars. A claim that a liar alone adds opens and renews nothing."""
+    groups: dict[ClaimName, set[GroupName]] = {}
+    sure: set[ClaimName] = set()
+    for one in opinions:
+        for claim in one.body.claims:
+            name = (claim.type, claim.id)
+            groups.setdefault(name, set()).add(state.epoch.group_of(one.entry.author))
+            ruled = state.ruled.get(claim.digest)
+            if ruled is not None and ruled.judgement.supports(*topic):
+                sure.add(name)
+    needed = state.epoch.thresholds[max(level, Level.GUARD)] - state.epoch.f
+    backed = {name for name, told in groups.items() if len(told) > state.epoch.f or name in sure}
+    if not backed:
+        backed = {name for name, told in groups.items() if len(told) >= needed}
+    marks: dict[GroupName, int] = {}
+    for one in opinions:
+        if one.body.by_person and not one.body.claims:
+            group = state.epoch.group_of(one.entry.author)
+            marks[group] = max(one.body.since_ms, marks.get(group, 0))
+    ranked = sorted(marks.values(), reverse=True)
+    if len(ranked) >= needed:
+        backed.add((PERSONS_MARK, ranked[needed - 1].to_bytes(32, "big")))
+    return frozenset(sorted(backed)[:REASONS_MAX])
 
 
 def any_running(state: State, now_ms: int) -> bool:
@@ -37,13 +94,18 @@ def any_running(state: State, now_ms: int) -> bool:
 
 
 def situation(step: Step) -> Situation:
+    """Of the subjects that the policy names: on nothing else can a lever rest."""
     state = step.state
+    named = state.policy_subjects
     topics = set(state.opinions) | {held.certificate.topic for held in state.certificates.values()}
-    views = [view for topic in sorted(topics, key=topic_order) if (view := _view(step, topic)) is not None]
+    for ruled in state.ruled.values():
+        if ruled.judgement.subject is not None and ruled.judgement.ruling is Ruling.SUPPORTS:
+            topics.add((ruled.judgement.subject, ruled.judgement.threat))
+    wanted = sorted((topic for topic in topics if topic[0] in named), key=topic_order)
     return Situation(
         now_ms=step.now_ms,
         epoch_lease_ms=state.epoch.lease_ms,
-        alarms=tuple(views),
+        alarms=tuple(view for topic in wanted if (view := _view(step, topic)) is not None),
         exposures=dict(state.exposures),
         only_informs=state.epoch.only_informs,
         blind=state.blind(),
@@ -59,10 +121,15 @@ def _view(step: Step, topic: Topic) -> AlarmView | None:
         for one in state.opinions.get(topic, {}).values()
         if is_live(one, state.epoch, step.now_ms) and not state.releases.covers(one.body, state.epoch)
     ]
-    if certificate is None and not live:
+    names = frozenset(own_evidence(state, topic, step.now_ms))
+    if certificate is None and not live and not names:
         return None
-    own, own_level, amount = own_word(state, topic, live, certificate)
-    names = set(certificate.claims) if certificate else _own_claims(state, topic, live)
+    own, own_level, amount = own_word(state, topic, live, certificate, step.now_ms)
+    since_ms = known_since_ms(step, topic, names)
+    if certificate is not None:
+        level = certificate.certificate.level
+        names |= reasons(state, topic, level, certificate.opinions)
+        since_ms = min(state.held_since_ms[_id(state.certificates[id_])] for id_ in running(state, topic, step.now_ms))
     return AlarmView(
         subject=topic[0],
         threat=topic[1],
@@ -74,30 +141,53 @@ def _view(step: Step, topic: Topic) -> AlarmView | None:
         own_level=own_level,
         amount=amount,
         claims=tuple(sorted(names)),
-        since_ms=known_since_ms(step, topic),
+        since_ms=since_ms,
         ends_ms=certificate.ends_ms if certificate else None,
     )
 
 
-def _own_claims(state: State, topic: Topic, live: list[Opinion]) -> set[ClaimName]:
-    """Of what is claimed, that which our own check supports: a liar's extra claim makes no other action of ours."""
-    return {
-        (claim.type, claim.id)
-        for one in live
-        for claim in one.body.claims
-        if claim.digest in state.ruled and state.ruled[claim.digest].judgement.supports(*topic)
-    }
+def _id(held: CheckedCertificate) -> Digest:
+    ours = held.certificate
+    return certificate_id(ours.epoch, ours.topic, ours.level)
 
 
-def known_since_ms(step: Step, topic: Topic) -> int:
-    """When this node itself could first act on what it holds: no author can backdate a hold away or stretch a lease."""
+def is_own_evidence(state: State, ruled: Ruled, now_ms: int) -> bool:
+    """What our own sensor read or our own verifier re-ran, for as long as an opinion on it could live: it holds for
+    our own levers whether or not we may speak."""
+    judgement = ruled.judgement
+    if judgement.ruling is not Ruling.SUPPORTS or judgement.subject is None:
+        return False
+    topic = (judgement.subject, judgement.threat)
+    mine = state.opinions.get(topic, {}).get(state.me)
+    withdrawn = mine is not None and mine.body.level is Level.NONE and mine.entry.issued_ms >= ruled.at_ms
+    return (
+        not withdrawn
+        and ruled.at_ms <= now_ms < ruled.at_ms + state.epoch.lease_bound_ms(judgement.level)
+        and ruled.at_ms > state.releases.point_ms(topic)
+        and not state.releases.covers_claims(topic, [(ruled.claim.type, ruled.claim.id)], state.epoch)
+    )
+
+
+def own_evidence(state: State, topic: Topic, now_ms: int) -> dict[ClaimName, Ruled]:
+    """Claims that our own check supports: a liar's extra claim makes no other action of ours."""
+    found: dict[ClaimName, Ruled] = {}
+    for _, ruled in sorted(state.ruled.items()):
+        if ruled.judgement.supports(*topic) and is_own_evidence(state, ruled, now_ms):
+            found.setdefault((ruled.claim.type, ruled.claim.id), ruled)
+    return found
+
+
+def known_since_ms(step: Step, topic: Topic, names: Collection[ClaimName]) -> int:
+    """When this node itself could first act on what it holds: no author can backdate a hold away or stretch a lease.
+    `names`: what is new; the certificate that brought it, else our own evidence of it."""
     state = step.state
     certificate = top_certificate(step, topic)
     if certificate is not None:
-        ours = certificate.certificate
-        return state.accepted_ms[certificate_id(ours.epoch, ours.topic, ours.level)]
-    mine = state.opinions.get(topic, {}).get(state.me)
-    return mine.entry.issued_ms if mine is not None else step.now_ms
+        rests_on = reasons(state, topic, certificate.certificate.level, certificate.opinions)
+        if not names or not rests_on.isdisjoint(names):
+            return state.accepted_ms[_id(certificate)]
+    evidence = own_evidence(state, topic, step.now_ms)
+    return max((ruled.at_ms for name, ruled in evidence.items() if not names or name in names), default=step.now_ms)
 
 
 def top_certificate(step: Step, topic: Topic) -> CheckedCertificate | None:
@@ -112,25 +202,36 @@ def top_certificate(step: Step, topic: Topic) -> CheckedCertificate | None:
 
 
 def _heads_asked(step: Step, id_: Digest) -> bool:
+    """f + 1 members have shown their heads since, and we lack nothing of theirs; or it was waited long enough."""
     state = step.state
     age_ms = step.now_ms - state.accepted_ms[id_]
-    asked = sum(1 for link in state.links.values() if step.at.mono_ms - link.heads_at_ms < age_ms)
-    return asked >= state.epoch.f + 1 or age_ms >= STALE_WAIT_MS
+    asked = {
+        link.member
+        for link in state.links.values()
+        if link.member is not None and not link.differs and 0 < step.at.mono_ms - link.heads_at_ms < age_ms
+    }
+    return len(asked) >= state.epoch.f + 1 or age_ms >= STALE_WAIT_MS
 
 
 def own_word(
-    state: State, topic: Topic, live: list[Opinion], certificate: CheckedCertificate | None
+    state: State, topic: Topic, live: list[Opinion], certificate: CheckedCertificate | None, now_ms: int
 ) -> tuple[Own, Level, int]:
-    """What this node itself found of what is claimed here: the strongest support wins over any refutation."""
+    """What this node itself found of what is claimed here: the strongest support wins over any refutation, and only
+    where all is refuted do we contradict: else a liar's false claim beside a true one would still our levers."""
     opinions = [*live, *(certificate.opinions if certificate else ())]
-    digests = {claim.digest for one in opinions for claim in one.body.claims}
-    rulings = [state.ruled[digest].judgement for digest in sorted(digests) if digest in state.ruled]
+    wanted = {claim for one in opinions for claim in one.body.claims}
+    if certificate is not None:
+        backed = reasons(state, topic, certificate.certificate.level, certificate.opinions)
+        wanted = {claim for claim in wanted if (claim.type, claim.id) in backed} or wanted
+    rulings = [state.ruled[one.digest].judgement for one in sorted(wanted) if one.digest in state.ruled]
     supporting = [one for one in rulings if one.supports(*topic)]
+    supporting += [one.judgement for one in own_evidence(state, topic, now_ms).values()]
     if supporting:
         return Own.VERIFIED, max(one.level for one in supporting), max(one.amount for one in supporting)
     mine = state.opinions.get(topic, {}).get(state.me)
     if mine is not None and mine in live and mine.body.basis is Basis.OBSERVED:
         return Own.OBSERVED, mine.body.level, 0
-    if any(one.ruling is not Ruling.UNDECIDED for one in rulings):
+    unsure = any(one.ruling is Ruling.UNDECIDED for one in rulings)
+    if rulings and not unsure and len(rulings) == len(wanted):
         return Own.CONTRADICTED, Level.NONE, 0
-    return (Own.UNABLE if rulings else Own.NONE), Level.NONE, 0
+    return (Own.UNABLE if unsure else Own.NONE), Level.NONE, 0

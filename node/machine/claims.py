@@ -1,0 +1,191 @@
+"""What claims rest on: fetch the blob, re-run it once, hold the verdict. A flood of one author's claims waits in that
+author's own line; the first claim of another is re-run at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+
+from node.effects import VerifyClaim
+from node.machine import views
+from node.machine.state import Link, Missing, State
+from node.machine.step import Step, cut
+from node.records import BlobKept, ClaimRuled, FalseStatement
+from protocol.alarm import Opinion, is_live
+from protocol.evidence import Judgement, Ruling, undecided
+from protocol.frames import WantBlobs
+from protocol.ids import Digest, MemberName
+from protocol.limits import LABEL_CHARS_MAX
+from protocol.messages import Basis, Claim, Level
+
+UNDECIDED_AGAIN_MS = (250, 500, 1_000, 2_000, 4_000, 8_000)
+UNDECIDED_TRIES_MAX = 40
+ASK_AGAIN_MS = (300, 600, 1_200, 2_500, 5_000)
+ASKS_MAX = 32
+AT_ONCE_PER_AUTHOR = 4
+WAITING_PER_AUTHOR = 512
+"""64 live opinions of 8 claims."""
+FALSE_STATEMENTS_MAX = 64
+"""Proofs kept of one author: one is enough to say so."""
+AMOUNT_MAX = (1 << 256) - 1
+SOURCES_RULED_MAX = 16
+
+
+def look_into(step: Step, link: Link | None, opinion: Opinion, claim: Claim) -> None:
+    """Re-run once per digest; ask for the blob where it did not come along."""
+    state = step.state
+    ruled = state.ruled.get(claim.digest)
+    if ruled is not None and ruled.judgement.ruling is not Ruling.UNDECIDED:
+        note_false_statement(step, opinion, ruled.judgement)
+        return
+    if claim.digest in state.judging:
+        return
+    blob = state.blobs.get(claim.digest)
+    if blob is None:
+        blob = state.pushed_blobs.pop(claim.digest, None)
+        if blob is not None:
+            step.record(BlobKept(blob))
+    if blob is not None:
+        _judge(step, claim, opinion.entry.author)
+    elif claim.digest not in state.missing:
+        first_at_ms = step.at.mono_ms + ASK_AGAIN_MS[0]
+        state.missing[claim.digest] = Missing(claim, opinion.entry.author, first_at_ms)
+        if link is not None:
+            step.send(link.peer_id, WantBlobs((claim.digest,)), sync=True)
+
+
+def _judge(step: Step, claim: Claim, author: MemberName) -> None:
+    state = step.state
+    state.missing.pop(claim.digest, None)
+    if sum(1 for one in state.judging.values() if one == author) < AT_ONCE_PER_AUTHOR:
+        state.judging[claim.digest] = author
+        step.do(VerifyClaim(claim, state.blobs[claim.digest]))
+        return
+    line = state.to_judge.setdefault(author, deque())
+    if len(line) < WAITING_PER_AUTHOR and claim not in line:
+        line.append(claim)
+
+
+def judged(step: Step, digest: Digest) -> None:
+    """One place is free: the next of the same author."""
+    state = step.state
+    author = state.judging.pop(digest, None)
+    line = state.to_judge.get(author) if author is not None else None
+    while line and author is not None:
+        claim = line.popleft()
+        known = state.ruled.get(claim.digest)
+        settled = known is not None and known.judgement.ruling is not Ruling.UNDECIDED
+        if claim.digest in state.blobs and claim.digest not in state.judging and not settled:
+            _judge(step, claim, author)
+            return
+
+
+def blob_arrived(step: Step, digest: Digest) -> None:
+    """Re-run at once where a live opinion waits for it; else it stays among the pushed ones."""
+    missing = step.state.missing.get(digest)
+    if missing is None:
+        return
+    found = next(citing(step.state, digest, step.now_ms), None)
+    if found is not None:
+        look_into(step, None, *found)
+
+
+def citing(state: State, digest: Digest, now_ms: int) -> Iterator[tuple[Opinion, Claim]]:
+    """Live opinions that name the claim of this digest."""
+    for topic in sorted(state.opinions, key=views.topic_order):
+        for author in sorted(state.opinions[topic]):
+            opinion = state.opinions[topic][author]
+            for claim in opinion.body.claims:
+                if claim.digest == digest and is_live(opinion, state.epoch, now_ms):
+                    yield opinion, claim
+
+
+def note_false_statement(step: Step, opinion: Opinion, judgement: Judgement) -> None:
+    """VERIFIED was said where a deterministic verifier refutes, or where what it proves is something else."""
+    body = opinion.body
+    if body.basis is not Basis.VERIFIED or body.level is Level.NONE or judgement.ruling is Ruling.UNDECIDED:
+        return
+    if judgement.ruling is Ruling.REFUTED:
+        why = judgement.why
+    elif not judgement.supports(body.subject, body.threat):
+        why = f"the claim is true of {judgement.subject} and does not bear on {body.subject}"
+    elif body.level > judgement.level and len(body.claims) == 1:
+        why = f"the claim supports at most {judgement.level.name}, {body.level.name} was said"
+    else:
+        return
+    said = f"{opinion.entry.author}#{opinion.entry.seq} on {body.subject}: {why}"
+    told = step.state.false_statements.get(opinion.entry.author, [])
+    if len(told) < FALSE_STATEMENTS_MAX and cut(said) not in told:
+        step.record(FalseStatement(opinion.raw, cut(said), step.now_ms), opinion)
+
+
+def within_bounds(judgement: Judgement) -> Judgement:
+    """A verifier or sensor may be anybody's plug-in: what would not fit a record is cut, or is no verdict."""
+    if not 0 <= judgement.threat <= 255:
+        return undecided(f"the verifier names threat {judgement.threat}, which is none")
+    sources = tuple(one for one in judgement.sources if len(one) <= LABEL_CHARS_MAX)[:SOURCES_RULED_MAX]
+    return replace(judgement, amount=min(max(judgement.amount, 0), AMOUNT_MAX), sources=sources)
+
+
+def rule_claim(step: Step, claim: Claim, judgement: Judgement) -> None:
+    judgement = within_bounds(judgement)
+    amount = judgement.amount.to_bytes((judgement.amount.bit_length() + 7) // 8, "big")
+    step.record(
+        ClaimRuled(
+            claim,
+            judgement.ruling.value,
+            cut(judgement.why),
+            judgement.subject,
+            judgement.threat,
+            judgement.level,
+            amount,
+            tuple(judgement.sources),
+            step.now_ms,
+        )
+    )
+    ruled = step.state.ruled[claim.digest]
+    wait_ms = UNDECIDED_AGAIN_MS[min(ruled.tries - 1, len(UNDECIDED_AGAIN_MS) - 1)]
+    ruled.again_at_ms = step.at.mono_ms + wait_ms
+
+
+def retry_undecided(step: Step) -> None:
+    """On a tick: a chain that lagged or was down is asked again while somebody still claims it."""
+    state = step.state
+    for digest, ruled in sorted(state.ruled.items()):
+        if ruled.judgement.ruling is not Ruling.UNDECIDED or digest in state.judging:
+            continue
+        due = ruled.again_at_ms <= step.at.mono_ms and ruled.tries < UNDECIDED_TRIES_MAX
+        found = next(citing(state, digest, step.now_ms), None) if due and digest in state.blobs else None
+        if found is not None:
+            _judge(step, ruled.claim, found[0].entry.author)
+
+
+def ask_missing(step: Step) -> None:
+    """On a tick: who told of a claim may have gone or never had its blob; one peer after another is asked."""
+    state = step.state
+    peers = sorted(link.peer_id for link in state.links.values() if link.member is not None)
+    for digest, missing in sorted(state.missing.items()):
+        if missing.ask_at_ms > step.at.mono_ms:
+            continue
+        if missing.tries >= ASKS_MAX or next(citing(state, digest, step.now_ms), None) is None:
+            del state.missing[digest]
+            continue
+        missing.ask_at_ms = step.at.mono_ms + ASK_AGAIN_MS[min(missing.tries, len(ASK_AGAIN_MS) - 1)]
+        if peers:
+            step.send(peers[missing.tries % len(peers)], WantBlobs((digest,)), sync=True)
+        missing.tries += 1
+
+
+def forget_unused(step: Step) -> None:
+    """Verdicts and blobs stay while an opinion or a running certificate names them, and supported ones for as long as
+    they are own evidence. The store keeps all of it."""
+    state = step.state
+    opinions = [one for held in state.opinions.values() for one in held.values()]
+    opinions += [one for held in state.certificates.values() for one in held.opinions]
+    named = {claim.digest for one in opinions for claim in one.body.claims}
+    for digest in [digest for digest in state.blobs if digest not in named and digest not in state.judging]:
+        del state.blobs[digest]
+    for digest in [digest for digest in state.ruled if digest not in named]:
+        if not views.is_own_evidence(state, state.ruled[digest], step.now_ms):
+            del state.ruled[digest]
