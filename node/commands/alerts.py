@@ -108,7 +108,8 @@ def _lines(alert: dict[str, Any]) -> list[str]:
         ends = until(certificate.get("ends_ms"))
         lines.append(f"  certificate {certificate.get('level')} {certificate.get('digest')}, {ends}")
     if own:
-        lines.append(f"  our own verdict: {own.get('verdict')} ({own.get('why')})")
+        why = f" ({own['why']})" if own.get("why") else ""
+        lines.append(f"  our own verdict: {own.get('verdict')}{why}")
     return lines
 
 

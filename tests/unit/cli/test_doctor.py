@@ -26,6 +26,9 @@ url = "http://127.0.0.1:8545/s3cret"
 [target.lending]
 kind = "evm.lending"
 chain = "eip155:1"
+contract = "0x1111111111111111111111111111111111111111"
+asset = "0x2222222222222222222222222222222222222222"
+usd_per_loan_unit = 3000
 key_file = "lever.key"
 """
 
@@ -130,15 +133,19 @@ def _foreign_store(site: Site) -> None:
     store.close()
 
 
+def _name_policy(site: Site) -> None:
+    path = site.home.config_path
+    lines = [line for line in path.read_text().splitlines() if not line.startswith(("policy", "# policy"))]
+    path.write_text("\n".join([*lines[:2], 'policy = "own.toml"', *lines[2:]]) + "\n")
+
+
 def _bad_policy(site: Site) -> None:
-    text = site.home.config_path.read_text()
-    site.home.config_path.write_text(text.replace("# policy =", "policy ="))
-    (site.home.directory / "policy.toml").write_text("policy = 1\nmood = 'act'\n")
+    _name_policy(site)
+    (site.home.directory / "own.toml").write_text("policy = 1\nmood = 'act'\n")
 
 
 def _no_policy_file(site: Site) -> None:
-    text = site.home.config_path.read_text()
-    site.home.config_path.write_text(text.replace("# policy =", "policy ="))
+    _name_policy(site)
 
 
 def _two_config_faults(site: Site) -> None:
@@ -160,7 +167,7 @@ def _two_config_faults(site: Site) -> None:
         (_undelegated_key, "seat: the governance key has not delegated this attestation key"),
         (_foreign_store, "store: the store is of another network than the charter"),
         (_bad_policy, "mood"),
-        (_no_policy_file, "policy.toml cannot be read"),
+        (_no_policy_file, "own.toml cannot be read"),
         (_two_config_faults, "config: clock.skew_max: is an unknown key; did you mean 'skew_max_ms'?"),
         (_two_config_faults, "config: peers: is an unknown key; did you mean 'peer'?"),
     ],
