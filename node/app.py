@@ -72,6 +72,7 @@ class Node:
         )
         self.started = time.monotonic()
         self.stopping = trio.Event()
+        self.asked_to_stop = trio.Event()
         self.misbehaved: dict[str, int] = {}
 
     def _instances(self) -> Instances:
@@ -110,8 +111,6 @@ class Node:
         subjects: set[Subject] = {
             one for exposure in policy.exposures.values() for one in policy.assets[exposure.asset]
         }
-        own = [one.id for one in parts.epoch.sources if one.operator == parts.config.member]
-        here = {one.id for one in parts.config.connections}
         return Setup(
             member=parts.config.member,
             epoch=parts.epoch,
@@ -120,12 +119,18 @@ class Node:
             policy=policy,
             instances=names,
             declarations={lever: self.instances.levers[name].declared for lever, name in names.items()},
-            own_sources=tuple(SourceId(one) for one in sorted(own) if one in here),
+            own_sources=self._own_sources(),
             manifest=tuple(sorted(subjects)),
             fresh=parts.fresh,
             stopped_why=parts.stopped_why,
             skew_max_ms=parts.config.clock.skew_max_ms,
         )
+
+    def _own_sources(self) -> tuple[SourceId, ...]:
+        """What this member itself operates: chains that it has a connection to, and services, which need none."""
+        here = {one.id for one in self.parts.config.connections}
+        own = [one for one in self.parts.epoch.sources if one.operator == self.parts.config.member]
+        return tuple(sorted(one.id for one in own if one.id in here or ":" not in one.scope))
 
     def _addresses(self) -> dict[str, PeerAddress]:
         """Members' transport identities by their KeySets; where they listen by our configuration or the charter."""
@@ -188,6 +193,7 @@ class Node:
             for sensor in self.instances.sensors:
                 nursery.start_soon(sensor.run, self._observed)
             nursery.start_soon(self._signals)
+            nursery.start_soon(self._stop_when_asked)
             nursery.start_soon(self.extra)
             ready()
             await self.stopping.wait()
@@ -210,6 +216,12 @@ class Node:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as arriving:
             async for _ in arriving:
                 self.stopping.set()
+
+    async def _stop_when_asked(self) -> None:
+        """A moment later, so that whoever asked gets the answer first."""
+        await self.asked_to_stop.wait()
+        await trio.sleep(0.1)
+        self.stopping.set()
 
     async def _observed(self, observation: Observation) -> None:
         await self.loop.inbox.send(SensorReported(observation))
@@ -266,7 +278,7 @@ class Node:
             tickets=performer.tickets,
             status=self.status,
             backup=self._backup,
-            stop=self.stopping.set,
+            stop=self.asked_to_stop.set,
         )
         config = HypercornConfig()
         config.bind = [f"unix:{path}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from node.machine import views
@@ -16,6 +17,11 @@ from protocol.messages import Level
 from protocol.release import Topic
 
 Json = dict[str, Any]
+
+
+def when(at_ms: float) -> str:
+    """UTC, to the millisecond, for sentences."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at_ms / 1000)) + f".{int(at_ms) % 1000:03d}Z"
 
 
 def alert_id(topic: Topic) -> str:
@@ -179,7 +185,7 @@ def _explain_topic(step: Step, topic: Topic) -> list[str]:
     if certificate:
         words.append(
             f"A certificate for {certificate['level']} stands on {len(certificate['groups'])} groups "
-            f"({', '.join(certificate['groups'])}); {told['needed']} are needed. It ends at {certificate['ends_ms']}."
+            f"({', '.join(certificate['groups'])}); {told['needed']} are needed. It ends at {when(certificate['ends_ms'])}."
         )
     else:
         words.append(f"No certificate runs; {told['needed']} groups are needed, {len(told['groups'])} say so.")
@@ -194,14 +200,14 @@ def _explain_topic(step: Step, topic: Topic) -> list[str]:
 
 
 def _action_line(one: Action) -> str:
-    return f"Own lever {one.lever} ({one.rung.name}, rule {one.rule}) is {one.phase.value}, until {one.until_ms}."
+    return f"Own lever {one.lever} ({one.rung.name}, rule {one.rule}) is {one.phase.value}, until {when(one.until_ms)}."
 
 
 def _explain_action(one: Action) -> list[str]:
     rests = "a certificate of the network" if one.certificate else "this member's own evidence"
     words = [_action_line(one), f"Rule {one.rule}: {one.why}", f"It was opened by {rests}."]
     words += [
-        f"{at_ms}: {phase}: {says}" + (f" [{reference}]" if reference else "")
+        f"{when(at_ms)} {phase}: {says}" + (f" [{reference}]" if reference else "")
         for at_ms, phase, says, reference in one.steps
     ]
     return words
