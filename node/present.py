@@ -183,9 +183,10 @@ def _explain_topic(step: Step, topic: Topic) -> list[str]:
         )
     certificate = told["certificate"]
     if certificate:
+        groups, ends = certificate["groups"], when(certificate["ends_ms"])
         words.append(
-            f"A certificate for {certificate['level']} stands on {len(certificate['groups'])} groups "
-            f"({', '.join(certificate['groups'])}); {told['needed']} are needed. It ends at {when(certificate['ends_ms'])}."
+            f"A certificate for {certificate['level']} stands on {len(groups)} groups ({', '.join(groups)}); "
+            f"{told['needed']} are needed. It ends at {ends}."
         )
     else:
         words.append(f"No certificate runs; {told['needed']} groups are needed, {len(told['groups'])} say so.")
