@@ -1,0 +1,171 @@
+"""What is answered, what is not, and what is kept of those who lie."""
+
+from __future__ import annotations
+
+from node.machine import Phase
+from node.records import FalseStatement
+from protocol.alarm import weigh
+from protocol.evidence import undecided
+from protocol.frames import Entries
+from protocol.messages import Level
+from tests.unit.machine.world import COIN, OTHER_COIN, THREAT, TOPIC, Liar, World, claim, opinion
+
+
+def liar(world: World) -> Liar:
+    return world.liars["m6"]
+
+
+def test_a_refuted_claim_is_not_answered_and_is_kept_as_a_false_statement() -> None:
+    world = World(7, liars=1)
+    liar(world).say(opinion(Level.ISOLATE, (claim(),)), claim())
+    world.run(500)
+    for node in world:
+        assert node.opinion(node.name) is None
+        assert node.count(FalseStatement) == 1
+        assert not node.state.actions
+
+
+def test_a_liar_who_repeats_itself_is_proven_each_time_up_to_a_bound() -> None:
+    world = World(4, liars=1)
+    for number in range(80):
+        world.liars["m3"].say(opinion(Level.ISOLATE, (claim(),), now_ms=world.now_ms), claim())
+        world.run(100)
+    assert world[0].count(FalseStatement) == 64
+
+
+def test_a_true_claim_on_a_subject_in_nobodys_manifest_is_not_answered() -> None:
+    world = World(7, liars=1)
+    junk = world.true(claim(), subject=OTHER_COIN)
+    liar(world).say(opinion(Level.ISOLATE, (junk,), subject=OTHER_COIN), junk)
+    world.run(500)
+    assert all(node.opinion(node.name, OTHER_COIN) is None for node in world)
+
+
+def test_a_true_claim_that_bears_on_something_else_moves_nothing() -> None:
+    world = World(7, liars=1)
+    other = world.true(claim(), subject=OTHER_COIN)
+    liar(world).say(opinion(Level.ISOLATE, (other,)), other)
+    world.run(500)
+    assert all(node.opinion(node.name) is None and node.count(FalseStatement) == 1 for node in world)
+
+
+def test_a_true_claim_of_no_weight_moves_no_lever() -> None:
+    world = World(7, liars=1)
+    dust = world.true(claim(), Level.WATCH)
+    liar(world).say(opinion(Level.HALT, (dust,)), dust)
+    world.run(500)
+    for node in world:
+        assert not node.state.certificates and not node.state.actions
+        answered = node.opinion(node.name)
+        assert answered is not None and answered.body.level is Level.WATCH
+
+
+def test_a_blob_that_did_not_come_along_is_asked_for_and_answered() -> None:
+    world = World(7)
+    world.truth[world.true(claim()).claim.digest]
+    blob_frames = []
+    carry = world.carry
+
+    def dropping(a: str, peer_id: str, raw: bytes, sync: bool) -> None:
+        if not sync and claim().blob in raw:
+            blob_frames.append(raw)
+        else:
+            carry(a, peer_id, raw, sync)
+
+    world.carry = dropping  # type: ignore[method-assign]
+    world[0].sense(claim())
+    world.run(1_000)
+    assert blob_frames and all(node.certificate() for node in world)
+
+
+def test_a_blob_that_the_author_withholds_is_asked_of_another_peer() -> None:
+    world = World(7, liars=1)
+    true = world.true(claim())
+    lonely = liar(world).seal(opinion(Level.ISOLATE, (true,)))
+    liar(world).send(Entries((lonely.raw,)), to=[0])
+    world.run(100)
+    assert world[0].opinion("m0") is None
+    world[1].sense(true)
+    world.run(3_000)
+    assert world[0].opinion("m0") is not None
+
+
+def test_an_undecided_claim_is_tried_again() -> None:
+    world = World(7)
+    true = world.true(claim())
+    world[3].verdicts[true.claim.digest] = [undecided("the chain lags")] * 3 + [world.truth[true.claim.digest]]
+    world[0].sense(true)
+    world.run(300)
+    assert world[3].opinion("m3") is None
+    world.run(3_000)
+    assert world[3].opinion("m3") is not None
+
+
+def test_a_false_claim_beside_a_true_one_does_not_still_the_levers() -> None:
+    world = World(7, liars=1)
+    true, false = world.true(claim(1)), claim(2)
+    world[3].verdicts[true.claim.digest] = undecided("no provider answers")
+    liar(world).say(opinion(Level.ISOLATE, (true, false)), true, false)
+    world.run(500)
+    assert world[3].certificate() and world[3].action().phase is Phase.EFFECTIVE
+
+
+def test_a_flood_of_claims_delays_nobody_elses_first() -> None:
+    world = World(7, liars=1)
+    for number in range(1_000, 1_064):
+        eight = tuple(claim(number * 8 + i) for i in range(8))
+        liar(world).say(opinion(Level.ISOLATE, eight, now_ms=world.now_ms), *eight)
+    world.run(30)
+    assert all(len(node.state.judging) <= 4 for node in world)
+    world[0].sense(world.true(claim()))
+    assert world.until(lambda: all(node.certificate() for node in world)) <= 2 * 20 + 5 + 50
+
+
+def test_opinions_of_one_author_are_capped() -> None:
+    world = World(4, liars=1)
+    for number in range(100):
+        subject = type(COIN)(COIN.raw[:-1] + bytes([number]))
+        body = opinion(Level.WATCH if number % 2 else Level.GUARD, subject=subject, now_ms=world.now_ms)
+        world.liars["m3"].say(body)
+    world.run(300)
+    state = world[0].state
+    held = [one for topic in state.opinions.values() for author, one in topic.items() if author == "m3"]
+    assert len(held) == 64
+    assert sum(1 for one in held if one.body.level is Level.GUARD) == 50
+    assert len(state.keep_until_ms) == 64 == len(state.opinions)
+
+
+def test_a_withdrawal_is_not_counted_and_is_kept() -> None:
+    world = World(7, liars=2)
+    for one in world.liars.values():
+        one.say(opinion(Level.GUARD, sources=(f"{one.name}-node",)))
+    world.run(100)
+    assert not world[0].certificate(Level.GUARD)
+    old = world.liars["m6"].seq
+    world.liars["m6"].say(opinion(Level.NONE, now_ms=world.now_ms))
+    world.run(100)
+    state = world[0].state
+    held = state.opinions[TOPIC]["m6"]
+    assert held.body.level is Level.NONE and held.entry.seq == old + 1
+    world.skip(2 * 3_600_000)
+    assert state.opinions[TOPIC]["m6"] is held
+    assert state.opinions[TOPIC].keys() == {"m5", "m6"} and TOPIC[1] == THREAT
+    assert weigh(state.opinions[TOPIC].values(), state.epoch, world.now_ms, state.releases).level is Level.WATCH
+
+
+def test_a_certificate_that_carries_a_withdrawn_word_is_not_accepted() -> None:
+    world = World(7, liars=3)
+    liars = list(world.liars.values())
+    world.unplug("m3")
+    for one in liars:
+        one.say(opinion(Level.GUARD, sources=(f"{one.name}-node",)), to=[0, 1, 2])
+    world.run(100)
+    held = world[0].certificate(Level.GUARD)
+    assert held is not None
+    world.replug("m3")
+    liars[0].say(opinion(Level.NONE, now_ms=world.now_ms), to=[3])
+    world.run(30)
+    carried = world[3].state.opinions.get(TOPIC, {})
+    assert carried["m4"].body.level is Level.NONE
+    world.run(3_000)
+    assert not world[3].state.actions and world[3].certificate(Level.GUARD) is None

@@ -1,0 +1,241 @@
+"""Who is up, who was away, who comes back, and what is carried to whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from node.events import FrameArrived, PeerCameUp
+from node.machine import Phase
+from node.records import EquivocationProven, SigningStopped
+from protocol.feed import Feed
+from protocol.frames import Entries, Head, Heads, Hello, Shown, pack_frame
+from protocol.ids import ZERO_HASH, Digest, NetworkId
+from protocol.limits import SKEW_AHEAD_MS_MAX
+from protocol.messages import Heartbeat, Level, Notice, Tlp
+from tests.unit.machine.world import (
+    HOUR_MS,
+    NETWORK,
+    START_MS,
+    TOPIC,
+    World,
+    claim,
+    hot,
+    keyset,
+    opinion,
+    peer_of,
+)
+
+
+@pytest.mark.parametrize(("down", "isolates"), [(2, True), (3, False)])
+def test_n_minus_f_suffice_and_one_fewer_is_blind(down: int, isolates: bool) -> None:
+    world = World(7)
+    for i in range(7 - down, 7):
+        world[i].stop()
+    world[0].sense(world.true(claim()))
+    world.run(6_000)
+    assert (world[0].certificate() is not None) is isolates
+    assert world[0].state.blind() is not isolates
+    assert any(told.startswith("blind" if not isolates else "thin") for told in world[0].told)
+    assert world[0].certificate(Level.GUARD) is not None
+    assert bool(world[0].state.actions) is isolates
+
+
+def test_who_was_away_catches_up_and_acts_on_a_certificate_still_running() -> None:
+    world = World(7)
+    world.unplug("m6")
+    world[0].sense(world.true(claim()))
+    world.skip(2 * HOUR_MS)
+    world.run(2_000)
+    assert not world[6].state.actions
+    world.replug("m6")
+    took_ms = world.until(lambda: bool(world[6].state.actions))
+    assert took_ms <= 5_000 + 4 * 20 + 200
+    world.run(3_000)
+    assert world[6].action().phase is Phase.EFFECTIVE
+    tops = {node.name: {key: feed.top for key, feed in node.state.feeds.items()} for node in world}
+    assert tops["m6"] == tops["m0"]
+
+
+def test_long_ranges_follow_each_other_without_waiting_for_heads() -> None:
+    world = World(4, liars=1)
+    world.unplug("m2")
+    quiet = world.liars["m3"]
+    for _ in range(900):
+        quiet.say(Notice("again", Tlp.GREEN), to=[0])
+        world.run(60)
+    world.plug("m2", "m0")
+    took_ms = world.until(lambda: world[2].state.feeds.get(("m3", 0), Feed("m3", 0)).whole == 899)
+    assert took_ms < 1_000
+
+
+def test_an_old_certificate_waits_for_what_its_signers_said_since() -> None:
+    world = World(7)
+    world.unplug("m6")
+    world[0].sense(world.true(claim()))
+    world.run(200)
+    world.skip(60_000 + HOUR_MS)
+    world.plug("m6", "m0")
+    for silent in ("m1", "m2", "m3", "m4"):
+        world[6].handle(PeerCameUp(peer_of(silent)))
+    world.run(1_000)
+    assert world[6].certificate() and not world[6].state.actions
+    world.run(5_000)
+    assert world[6].state.actions
+
+
+def test_loss_costs_retries_and_nothing_else() -> None:
+    world = World(7, seed=5)
+    world.loss = 0.15
+    world[0].sense(world.true(claim()))
+    assert world.until(lambda: all(node.certificate() for node in world), 8_000)
+
+
+def test_a_strangers_frames_are_ignored() -> None:
+    world = World(4)
+    before = world[0].machine.state.feeds[("m1", 0)].top
+    made = pack_frame(Entries((b"\x00",)))
+    world[0].handle(FrameArrived("peer-of-nobody", True, False, made))
+    world[0].handle(PeerCameUp("peer-of-nobody"))
+    world[0].handle(FrameArrived("peer-of-nobody", True, False, pack_frame(Shown((Digest(bytes(32)),)))))
+    sent = world[0].handle(FrameArrived("peer-of-nobody", False, True, pack_frame(Heads((), ()))))
+    assert not sent.effects and not sent.records
+    assert world[0].state.refusals_by_peer["peer-of-nobody"] == {"unknown-author": 2}
+    assert world[0].state.feeds[("m1", 0)].top == before
+
+
+def test_refusals_are_counted_by_code_and_peer() -> None:
+    world = World(4, liars=1)
+    liar = world.liars["m3"]
+    good = liar.seal(Notice("hello", Tlp.GREEN))
+    stranger = type(liar)(world, "m9")
+    late = opinion(Level.ISOLATE, now_ms=world.now_ms, expires_ms=world.now_ms + 7 * HOUR_MS)
+    ahead = liar.seal(opinion(Level.GUARD), issued_ms=world.now_ms + SKEW_AHEAD_MS_MAX + 100_000)
+    wrong = {
+        "not-canonical": b"\xff",
+        "bad-shape": b"\x01",
+        "unknown-critical": b"\x82\x18\x63\xa0",
+        "foreign-network": pack_frame(Hello(NetworkId(bytes(32)), 1, ())),
+        "bad-signature": pack_frame(Entries((good.raw[:-1] + bytes([good.raw[-1] ^ 1]),))),
+        "unknown-author": pack_frame(Entries((stranger.seal(Notice("x", Tlp.GREEN)).raw,))),
+        "unknown-key": pack_frame(Entries((liar.seal(Notice("x", Tlp.GREEN), seq=0, version=9).raw,))),
+        "lease-too-long": pack_frame(Entries((liar.seal(late).raw,))),
+        "from-the-future": pack_frame(Entries((ahead.raw,))),
+    }
+    for code, frame in wrong.items():
+        liar.send(frame, to=[0])
+        world.run(30)
+        assert world[0].state.refusals_by_peer[peer_of("m3")].get(code) == 1, code
+    assert not world[0].state.certificates
+
+
+def test_a_flooding_author_is_budgeted_and_delays_nobody() -> None:
+    world = World(7, liars=1)
+    flood = world.liars["m6"]
+    for _ in range(600):
+        flood.say(Notice("noise", Tlp.GREEN))
+    world[0].sense(world.true(claim()))
+    assert world.until(lambda: all(node.certificate() for node in world)) <= 2 * 20 + 5 + 50
+    refused = world[0].state.refusals_by_peer[peer_of("m6")]
+    assert refused["author-over-budget"] >= 300
+    assert peer_of("m1") not in world[0].state.refusals_by_peer
+
+
+def test_the_flood_of_an_author_over_the_answers_stream_is_budgeted_all_the_same() -> None:
+    world = World(4, liars=1)
+    flood = world.liars["m3"]
+    for _ in range(600):
+        flood.send(Entries((flood.seal(Notice("noise", Tlp.GREEN)).raw,)), sync=True)
+    world.run(100)
+    assert world[0].state.refusals_by_peer[peer_of("m3")]["author-over-budget"] >= 300
+
+
+def test_an_equivocation_is_proven_everywhere_and_kept() -> None:
+    world = World(7, liars=1)
+    liar = world.liars["m6"]
+    one, other = liar.seal(Notice("one", Tlp.GREEN), seq=0), liar.seal(Notice("two", Tlp.GREEN), seq=0)
+    liar.send(Entries((one.raw,)), to=[0, 1, 2])
+    liar.send(Entries((other.raw,)), to=[3, 4, 5])
+    world.run(3_000)
+    assert all(node.count(EquivocationProven) == 1 for node in world)
+    heads = {node.state.feeds[("m6", 0)].top_hash for node in world}
+    assert len(heads) == 1
+    world.wiretap.clear()
+    world.run(10_000)
+    assert not [raw for _, _, raw in world.wiretap if one.raw in raw or other.raw in raw]
+
+
+def test_a_newer_keyset_silences_the_older_at_once() -> None:
+    world = World(7, liars=3)
+    for one in world.liars.values():
+        one.say(opinion(Level.GUARD, sources=(f"{one.name}-node",)))
+    world.run(50)
+    assert world[0].certificate(Level.GUARD)
+    newer = keyset("m6", 1)
+    world.liars["m6"].send(Hello(NETWORK, 1, (newer,)))
+    world.run(50)
+    for node in world:
+        assert node.state.opinions[TOPIC].keys() == {"m4", "m5"}
+    world.liars["m6"].say(opinion(Level.HALT, now_ms=world.now_ms))
+    world.run(50)
+    assert all(node.state.opinions[TOPIC].keys() == {"m4", "m5"} for node in world)
+
+
+def test_a_new_key_says_the_live_opinions_again_to_the_same_end() -> None:
+    world = World(7)
+    world[0].sense(world.true(claim()))
+    world.run(1_000)
+    before = world[3].opinion("m3")
+    assert before is not None
+    world[3].stop()
+    world.extra_keysets.append(keyset("m3", 1))
+    world.run(500)
+    world[3].restart(signer=hot("m3", 1), key_version=1, fresh=True)
+    world.replug("m3")
+    world.run(1_000)
+    again = world[0].opinion("m3")
+    assert again is not None and again.entry.key_version == 1
+    assert (again.body.expires_ms, again.body.since_ms) == (before.body.expires_ms, before.body.since_ms)
+
+
+def test_a_clock_far_from_the_members_says_so_and_signs_nothing() -> None:
+    world = World(4)
+    node = world[0]
+    for i in (1, 2, 3):
+        node.state.skews_ms[world[i].name] = 45_000
+    assert "45000 ms" in node.state.may_sign()
+    node.state.skews_ms["m1"] = 0
+    node.state.skews_ms["m2"] = 0
+    assert not node.state.may_sign()
+
+
+def test_an_opinion_dated_ahead_counts_when_its_time_comes() -> None:
+    world = World(7, liars=3)
+    for one in world.liars.values():
+        body = opinion(Level.GUARD, now_ms=world.now_ms + 70_000, sources=(f"{one.name}-node",))
+        one.send(Entries((one.seal(body, issued_ms=world.now_ms + 70_000).raw,)))
+    world.run(200)
+    assert world[0].certificate(Level.GUARD) is None
+    world.skip(10_000)
+    world.run(300)
+    assert world[0].certificate(Level.GUARD)
+
+
+def test_a_heads_claim_of_a_billion_mutes_nobody() -> None:
+    world = World(7, liars=1)
+    world[0].stop()
+    world[0].restart()
+    lie = Head(world[0].name, 0, 0, 10**9, ZERO_HASH)
+    world.plug("m0", "m6")
+    world.liars["m6"].send(Heads((lie,), ()), to=[0], sync=True)
+    world.run(100)
+    assert world[0].state.may_sign()
+    world.replug("m0")
+    world.run(1_500)
+    assert not world[0].state.may_sign() and world[0].count(SigningStopped) == 0
+
+
+def test_heartbeats_tell_the_skew() -> None:
+    world = World(4, liars=1)
+    world.liars["m3"].say(Heartbeat(world.epoch.hash))
+    world.run(50)
+    assert world[0].state.skews_ms["m3"] == 20 and START_MS > 0
