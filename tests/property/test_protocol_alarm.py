@@ -79,14 +79,21 @@ words = st.tuples(
 
 @st.composite
 def situations(draw: st.DrawFn, n_max: int = 10) -> tuple[Epoch, list[Verified[Any]], Releases]:
-    """An epoch with groups and suspensions, at most one opinion of each member, and some Releases."""
+    """An epoch with groups and suspensions, at most one opinion of each member, and some Releases. Most members say
+    the same: independent draws would hardly ever agree enough to reach a level."""
     n = draw(st.integers(1, n_max))
     of = EPOCHS[n]
     if draw(st.booleans()):
         of = regrouped(of, {name(at): f"g{draw(st.integers(0, n - 1)):02d}" for at in range(draw(st.integers(0, n)))})
     if draw(st.booleans()):
         of = suspending(of, *[name(at) for at in draw(st.sets(st.integers(0, n - 1), max_size=2))])
-    opinions = [opinion(name(at), *draw(words)) for at in draw(st.sets(st.integers(0, n - 1)))]
+    crowd = (draw(st.sampled_from(COUNTED)), Basis.VERIFIED, draw(st.sampled_from([0, 0, 1])), 0, 1, 2)
+    silent = draw(st.sets(st.integers(0, n - 1), max_size=3))
+    opinions = [
+        opinion(name(at), *(draw(words) if draw(st.integers(0, 3)) == 0 else crowd))
+        for at in range(n)
+        if at not in silent
+    ]
     done = Releases()
     if draw(st.booleans()):
         for at in draw(st.sets(st.integers(0, n - 1))):
