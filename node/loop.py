@@ -8,7 +8,7 @@ nothing said or something that can be said again byte for byte.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,14 @@ from node.store import Batch, BlobRow, CertificateRow, EntryRow, RecordRow, Stor
 from node.watch import Watch, happening_of
 from protocol.crypto import sha256
 from protocol.envelope import Verified, parse_entry
-from protocol.quorum import certificate_id, parse_certificate
+from protocol.quorum import certificate_id, check_certificate, parse_certificate
 
 EVENTS_AT_ONCE = 64
 INBOX = 1024
 """Events waiting: beyond it the readers of the network wait, and with them the peers (back-pressure)."""
 TICK_S = 0.1
+OWN_AT_ONCE = 128
+"""Own entries of one commit; a decision adds at most 64 more, and the mark holds 256."""
 
 
 def now() -> Clock:
@@ -59,12 +61,16 @@ class Durable:
         self.store.commit(batch)
 
 
-def batch_of(records: Sequence[Record], state: State, now_ms: int) -> Batch:
+Known = Mapping[bytes, Verified[Any]]
+"""The bytes of entries → the entries: what the machine has parsed nobody parses again."""
+
+
+def batch_of(records: Sequence[Record], state: State, now_ms: int, known: Known | None = None) -> Batch:
     """The records themselves and what others ask for by name: entries by seq, blobs and certificates by digest."""
     entries, blobs, certificates = [], [], []
     for record in records:
         if isinstance(record, EntryAccepted):
-            entries.append(_entry_row(record, state))
+            entries.append(_entry_row(record, state, known or {}))
         elif isinstance(record, BlobKept):
             blobs.append(BlobRow(sha256(record.raw), record.raw))
         elif isinstance(record, CertificateAccepted):
@@ -73,15 +79,17 @@ def batch_of(records: Sequence[Record], state: State, now_ms: int) -> Batch:
     return Batch(rows, tuple(entries), tuple(blobs), tuple(certificates))
 
 
-def _entry_row(record: EntryAccepted, state: State) -> EntryRow:
-    parsed = parse_entry(record.raw, state.epoch.network)
+def _entry_row(record: EntryAccepted, state: State, known: Known) -> EntryRow:
+    parsed = known.get(record.raw) or parse_entry(record.raw, state.epoch.network)
     entry = parsed.entry
     return EntryRow(entry.author, entry.key_version, entry.seq, parsed.hash, record.raw, record.own, record.at_ms)
 
 
 def _certificate_row(record: CertificateAccepted, state: State, now_ms: int) -> CertificateRow:
     certificate = parse_certificate(record.raw)
-    held = state.certificates[certificate_id(certificate.epoch, certificate.topic, certificate.level)]
+    held = state.certificates.get(certificate_id(certificate.epoch, certificate.topic, certificate.level))
+    if held is None or held.raw != record.raw:  # one that came later in the same batch took its place
+        held = check_certificate(certificate, record.raw, state.epoch, state.keyset)
     return CertificateRow(
         held.digest,
         certificate.subject.raw,
@@ -118,7 +126,19 @@ class Loop:
                 except (trio.WouldBlock, trio.EndOfChannel):
                     break
             with trio.CancelScope(shield=True):
-                await self._commit([self.machine.handle(event, now()) for event in events])
+                await self._take(events)
+
+    async def _take(self, events: Sequence[Event]) -> None:
+        """One commit, or several where so much was said here that one mark could not hold it."""
+        decisions: list[Decision] = []
+        said = 0
+        for event in events:
+            decisions.append(self.machine.handle(event, now()))
+            said += len(decisions[-1].own)
+            if said >= OWN_AT_ONCE:
+                await self._commit(decisions)
+                decisions, said = [], 0
+        await self._commit(decisions)
 
     async def tick(self) -> None:
         """A tick is never queued behind another: a slow disk gets fewer, not more."""
@@ -131,12 +151,13 @@ class Loop:
         own = [entry for decision in decisions for entry in decision.own]
         if records:
             state = self.machine.state
-            batch = batch_of(records, state, now().wall_ms)
+            known = {raw: entry for decision in decisions for raw, entry in decision.known.items()}
+            batch = batch_of(records, state, now().wall_ms, known)
             attestation = state.setup.signer.public
             await trio.to_thread.run_sync(self.durable.write, batch, own, attestation, limiter=self._writer)
             at_ms = time.time_ns() / 1e6
             for record in records:
-                happening = happening_of(record, state, at_ms)
+                happening = happening_of(record, state, at_ms, known)
                 if happening is not None:
                     self.watch.tell(happening)
         for decision in decisions:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import trio
 
 from node import records as rec
 from node.machine.state import State
-from protocol.envelope import parse_entry
+from protocol.envelope import Verified, parse_entry
 from protocol.errors import ProtocolError
 from protocol.ids import ActionKey
 from protocol.messages import Attestation, Level, Release, Threat
-from protocol.quorum import parse_certificate
+from protocol.quorum import certificate_id, parse_certificate
 
 RING = 4096
 Happening = dict[str, Any]
@@ -59,16 +59,22 @@ class Watch:
         return self.since(number)
 
 
-def happening_of(record: rec.Record, state: State, at_ms: float) -> Happening | None:
-    """None for what nobody reads (blobs, plumbing)."""
-    teller = _TELLERS.get(type(record))
-    told = teller(record, state) if teller else None
+def happening_of(
+    record: rec.Record, state: State, at_ms: float, known: Mapping[bytes, Verified[Any]] | None = None
+) -> Happening | None:
+    """None for what nobody reads (blobs, plumbing). `known`: entries that are parsed already, by their bytes."""
+    if isinstance(record, rec.EntryAccepted):
+        told = _entry(record, state, known or {})
+    else:
+        teller = _TELLERS.get(type(record))
+        told = teller(record, state) if teller else None
     return None if told is None else {"at_ms": round(at_ms, 3), **told}
 
 
-def _entry(record: rec.EntryAccepted, state: State) -> Happening | None:
+def _entry(record: rec.EntryAccepted, state: State, known: Mapping[bytes, Verified[Any]]) -> Happening | None:
+    verified = known.get(record.raw)
     try:
-        entry = parse_entry(record.raw, state.epoch.network).entry
+        entry = verified.entry if verified is not None else parse_entry(record.raw, state.epoch.network).entry
     except ProtocolError:
         return None
     body = entry.body
@@ -92,7 +98,11 @@ def _entry(record: rec.EntryAccepted, state: State) -> Happening | None:
 
 def _certificate(record: rec.CertificateAccepted, state: State) -> Happening:
     certificate = parse_certificate(record.raw)
-    authors = [parse_entry(raw, state.epoch.network).entry.author for raw in certificate.entries]
+    held = state.certificates.get(certificate_id(certificate.epoch, certificate.topic, certificate.level))
+    if held is not None and held.raw == record.raw:
+        authors = [one.entry.author for one in held.opinions]
+    else:
+        authors = [parse_entry(raw, state.epoch.network).entry.author for raw in certificate.entries]
     return {
         "kind": "certificate",
         "subject": str(certificate.subject),
@@ -185,7 +195,6 @@ def _operator(record: rec.OperatorDid, state: State) -> Happening:
 
 
 _TELLERS: dict[type, Callable[[Any, State], Happening | None]] = {
-    rec.EntryAccepted: _entry,
     rec.CertificateAccepted: _certificate,
     rec.ClaimRuled: _ruled,
     rec.FalseStatement: _false,

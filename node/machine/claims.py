@@ -23,6 +23,8 @@ UNDECIDED_AGAIN_MS = (250, 500, 1_000, 2_000, 4_000, 8_000)
 UNDECIDED_TRIES_MAX = 40
 ASK_AGAIN_MS = (300, 600, 1_200, 2_500, 5_000)
 ASKS_MAX = 32
+ASKS_PER_TICK = 2
+"""Per author: claims without blobs by the hundred would spend our share of the peers' answers."""
 AT_ONCE_PER_AUTHOR = 4
 WAITING_PER_AUTHOR = 512
 """64 live opinions of 8 claims."""
@@ -165,9 +167,11 @@ def ask_missing(step: Step) -> None:
     """On a tick: who told of a claim may have gone or never had its blob; one peer after another is asked."""
     state = step.state
     peers = sorted(link.peer_id for link in state.links.values() if link.member is not None)
+    asked: dict[MemberName, int] = {}
     for digest, missing in sorted(state.missing.items()):
-        if missing.ask_at_ms > step.at.mono_ms:
+        if missing.ask_at_ms > step.at.mono_ms or asked.get(missing.author, 0) >= ASKS_PER_TICK:
             continue
+        asked[missing.author] = asked.get(missing.author, 0) + 1
         if missing.tries >= ASKS_MAX or next(citing(state, digest, step.now_ms), None) is None:
             del state.missing[digest]
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,11 +23,13 @@ PEERS_REFUSED_MAX = 1_024
 
 @dataclass(frozen=True)
 class Decision:
-    """`own`: entries sealed here; the mark names them before the records are durable."""
+    """`own`: entries sealed here; the mark names them before the records are durable. `known`: bytes of the entries in
+    `records` → the entry, so that nobody parses them again."""
 
     records: tuple[Record, ...]
     effects: tuple[Effect, ...]
     own: tuple[Verified[Any], ...]
+    known: Mapping[bytes, Verified[Any]] = field(default_factory=dict)
 
 
 @dataclass
@@ -36,6 +39,7 @@ class Step:
     records: list[Record] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
     own: list[Verified[Any]] = field(default_factory=list)
+    known: dict[bytes, Verified[Any]] = field(default_factory=dict)
 
     @property
     def now_ms(self) -> int:
@@ -44,6 +48,8 @@ class Step:
     def record(self, record: Record, known: Any = None) -> None:
         evolve(self.state, record, known)
         self.records.append(record)
+        if isinstance(record, EntryAccepted) and known is not None:
+            self.known[record.raw] = known
 
     def do(self, effect: Effect) -> None:
         self.effects.append(effect)
@@ -83,7 +89,7 @@ class Step:
         self.do(Send(peer_id, pack_frame(frame), sync))
 
     def done(self) -> Decision:
-        return Decision(tuple(self.records), tuple(self.effects), tuple(self.own))
+        return Decision(tuple(self.records), tuple(self.effects), tuple(self.own), self.known)
 
 
 def cut(words: str) -> str:
