@@ -7,6 +7,7 @@ external AAD binds the kind's domain tag and the network, so no signature is val
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -150,8 +151,11 @@ def seal_entry(
     return Verified(_DOOR, raw, entry, EntryHash(crypto.sha256(to_be_signed)))
 
 
+@functools.lru_cache(maxsize=256)
 def parse_entry(raw: bytes, network: NetworkId) -> Parsed:
-    """Size, canonical bytes and shape; ProtocolError names what is wrong."""
+    """Size, canonical bytes and shape; ProtocolError names what is wrong.
+
+    The last few are remembered: one entry is looked at on arrival, when it is stored, told and put into certificates."""
     payload, signature = _unseal(raw)
     fields = decode(payload, bytes_max=ENTRY_BYTES_MAX)
     entry = _ENTRY.unpack(fields, "entry")
@@ -199,13 +203,17 @@ def keyset_owner(raw: bytes) -> MemberName:
     return _parse_keyset(raw)[0].member
 
 
+@functools.lru_cache(maxsize=128)
 def _parse_keyset(raw: bytes) -> tuple[KeySet, bytes, bytes]:
     payload, signature = _unseal(raw)
     return KEYSET.unpack(decode(payload, bytes_max=ENTRY_BYTES_MAX)), payload, signature
 
 
+@functools.lru_cache(maxsize=512)
 def open_keyset(raw: bytes, network: NetworkId, governance: PublicKey) -> SealedKeySet:
-    """Checks seal and keys. The attestation key must be a point of the prime-order group."""
+    """Checks seal and keys. The attestation key must be a point of the prime-order group.
+
+    Remembered: every certificate carries the same few again."""
     keyset, payload, signature = _parse_keyset(raw)
     to_be_signed = _to_be_signed(KEYSET_TAG, network, payload)
     if not crypto.verify(governance, to_be_signed, signature):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -74,6 +75,7 @@ def pack_certificate(certificate: Certificate) -> bytes:
     return encode(_CERTIFICATE.pack(certificate))
 
 
+@functools.lru_cache(maxsize=32)
 def parse_certificate(raw: bytes) -> Certificate:
     """Shape only; `check_certificate` proves it."""
     certificate = _CERTIFICATE.unpack(decode(raw, bytes_max=CERTIFICATE_BYTES_MAX))

@@ -250,13 +250,12 @@ def certificate_accepted(step: Step, id_: Digest, again: bool = False) -> None:
         return
     step.do(Broadcast(pack_frame(Shown((id_,)))))
     state.push_at_ms[id_] = step.at.mono_ms + PUSH_GRACE_MS
-    if checked.tlp <= Tlp.GREEN:
-        step.do(Gossip(pack_frame(CertificateFrame(checked.raw))))
     actions.decide_topics(step)
 
 
 def push_due(step: Step) -> None:
-    """On a tick: to those peers that have not shown it by themselves."""
+    """On a tick: to those peers that have not shown it by themselves; by gossip where a member is out of our own reach.
+    GossipSub is the second path and costs ten times the first: where all members are in reach it stays silent."""
     state = step.state
     for id_ in [one for one, at_ms in sorted(state.push_at_ms.items()) if at_ms <= step.at.mono_ms]:
         del state.push_at_ms[id_]
@@ -268,6 +267,8 @@ def push_due(step: Step) -> None:
             if link.member is not None and id_ not in link.shown:
                 link.note_shown((id_,))
                 step.do(Send(link.peer_id, raw, sync=True))
+        if held.tlp <= Tlp.GREEN and len(state.up_members() | {state.me}) < len(state.epoch.members):
+            step.do(Gossip(raw))
 
 
 def release_arrived(step: Step, topic: Topic) -> None:

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,14 @@ from typing import Any
 BEGAN = time.monotonic()
 """As early as this module can tell: imports and the zygote count for the start."""
 
+import httpx
 import trio
 
 from adapters.evm.abi import abi_of
 from adapters.evm.client import Account, ChainClient, Connection
 from adapters.evm.sending import Sender
 from node.testnet.compose import Seat, source_id
-from node.testnet.follow import Happening
+from node.testnet.follow import Follower, Happening
 from node.testnet.processes import Processes, pss_mb
 from node.testnet.runfile import make_run_dir
 from node.testnet.scenario import Scenario, load
@@ -44,6 +46,7 @@ FORGED_UNITS = 1_600
 """At least one percent of what the escrow holds, thirty times over."""
 FIRST_NONCE = 1_000_000
 QUIET_S = 5.0
+FOLLOW_S = 0.7
 
 
 @dataclass(frozen=True)
@@ -76,11 +79,28 @@ class Job:
     result: dict[str, Any] = field(default_factory=dict)
 
 
+class SlowFollower(Follower):
+    """Asks now and then instead of holding a question open: the figures are the members' own times, and answering
+    the bench must not be part of them."""
+
+    async def follow(self, name: str) -> None:
+        one, number = self.members[name], 0
+        while True:
+            with suppress(httpx.HTTPError, ValueError):
+                told = await one.operator.get("/events", after=number, wait_s=0)
+                number = told["next"]
+                one.happenings += told["events"]
+            changed, self._changed = self._changed, trio.Event()
+            changed.set()
+            await trio.sleep(FOLLOW_S)
+
+
 class Bench(Supervisor):
     def __init__(self, job: Job, scenario: Scenario, processes: Processes, run_dir: Path) -> None:
         super().__init__(Options(job.members, job.chain), scenario, processes, run_dir, lambda *_: None, lambda _: None)
         self.job = job
-        self.plans = {}
+        self.follower = SlowFollower(self._heard)
+        self.plans: dict[str, Path] = {}
         self.began = BEGAN
         self._dressed: set[str] = set()
 
@@ -142,7 +162,8 @@ class Bench(Supervisor):
         """Alarms go round the members: no member's place in the mesh is favoured."""
         begin_ms = time.time() * 1000 + 500
         names = list(self.seats)
-        alarms, plans = [], {name: [] for name in names}
+        alarms: list[tuple[str, float, float]] = []
+        plans: dict[str, list[tuple[float, int]]] = {name: [] for name in names}
         for number in range(1, self.job.immediate + 1):
             at_ms = begin_ms + number * ALARM_S * 1000
             plans[names[number % len(names)]].append((at_ms, number))
