@@ -29,6 +29,7 @@ from protocol.messages import Claim
 
 VERIFYING_AT_ONCE = 8
 VERIFY_S_MAX = 10.0
+SERVING_AT_ONCE = 64
 SERVED_BYTES_MAX = 192 * 1024
 """Of one answer; who wants more asks again from where it ends."""
 ENTRIES_FRAME_BYTES_MAX = 60 * 1024
@@ -56,6 +57,7 @@ class Performer:
         self._nursery = nursery
         self._verifying = trio.CapacityLimiter(VERIFYING_AT_ONCE)
         self._reading = trio.CapacityLimiter(1)
+        self._serving = 0
         self._report = report
         self.tickets: dict[int, trio.MemorySendChannel[Reply]] = {}
 
@@ -71,10 +73,8 @@ class Performer:
             self._nursery.start_soon(self._verify, effect.claim, effect.blob)
         elif isinstance(effect, RunStep):
             self._nursery.start_soon(self._dispatch.run, effect)
-        elif isinstance(effect, ServeEntries):
-            self._nursery.start_soon(self._serve_entries, effect)
-        elif isinstance(effect, ServeBlobs):
-            self._nursery.start_soon(self._serve_blobs, effect)
+        elif isinstance(effect, ServeEntries | ServeBlobs):
+            self._serve(effect)
         elif isinstance(effect, Reply):
             waiting = self.tickets.pop(effect.ticket, None)
             if waiting is not None:
@@ -93,6 +93,22 @@ class Performer:
                 if scope.cancelled_caught:
                     judgement = undecided(f"no verdict within {VERIFY_S_MAX:.0f} s")
         await self._report(ClaimJudged(claim, judgement))
+
+    def _serve(self, effect: ServeEntries | ServeBlobs) -> None:
+        """Whoever asks faster than the store answers is not answered: it will ask again."""
+        if self._serving >= SERVING_AT_ONCE:
+            return
+        self._serving += 1
+        self._nursery.start_soon(self._serve_one, effect)
+
+    async def _serve_one(self, effect: ServeEntries | ServeBlobs) -> None:
+        try:
+            if isinstance(effect, ServeEntries):
+                await self._serve_entries(effect)
+            else:
+                await self._serve_blobs(effect)
+        finally:
+            self._serving -= 1
 
     async def _serve_entries(self, effect: ServeEntries) -> None:
         want = effect.want
