@@ -299,7 +299,8 @@ class Supervisor:
             self.processes.signal(name, signal.SIGKILL)
             facts.killed_ms[name] = int(time.time() * 1000)
         facts.kill_while_forming = len(formed) < len(self.seats)
-        self.say(f"{' and '.join(facts.victims)} killed (SIGKILL) while the {facts.kill_topic} certificate forms")
+        when = "while it was forming" if facts.kill_while_forming else "just after it had formed everywhere"
+        self.say(f"{' and '.join(facts.victims)} killed (SIGKILL): the {facts.kill_topic} certificate, {when}")
         await trio.sleep(BACK_AFTER_S)
         for name in facts.victims:
             await self.processes.wait(name, 5)
