@@ -139,9 +139,13 @@ class Bench(Supervisor):
         result["pss_mb_total"] = round(pss_mb([*self.processes.pids.values(), self.processes.zygote, os.getpid()]), 1)
         result["idle_cpu_percent"] = await self._idle()
         if self.job.immediate:
+            before = self._cpu()
             result["immediate"] = await self._immediate()
+            result["immediate_cpu_s"] = round(self._cpu() - before, 2)
         if self.job.forged:
+            before = self._cpu()
             result["forged"] = await self._forged(facts.world)
+            result["forged_cpu_s"] = round(self._cpu() - before, 2)
         if self.job.drain:
             result["drain"] = await self._drain(facts)
         result["cpu_s"] = {name: round(_cpu_s(pid), 2) for name, pid in self.processes.pids.items()}
@@ -152,11 +156,15 @@ class Bench(Supervisor):
     def told(self) -> dict[str, list[Happening]]:
         return {name: one.happenings for name, one in self.follower.members.items()}
 
+    def _cpu(self) -> float:
+        """Seconds of CPU that all members have used."""
+        return sum(_cpu_s(self.processes.pids[name]) for name in self.seats)
+
     async def _idle(self) -> float:
-        pids = [self.processes.pids[name] for name in self.seats]
-        before, at = sum(map(_cpu_s, pids)), time.monotonic()
+        before, at = self._cpu(), time.monotonic()
+        self.job.result["start_cpu_s"] = round(before, 2)
         await trio.sleep(QUIET_S)
-        return round((sum(map(_cpu_s, pids)) - before) / (time.monotonic() - at) / len(pids) * 100, 1)
+        return round((self._cpu() - before) / (time.monotonic() - at) / len(self.seats) * 100, 1)
 
     async def _immediate(self) -> list[tuple[str, float, float]]:
         """Alarms go round the members: no member's place in the mesh is favoured."""

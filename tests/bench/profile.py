@@ -1,9 +1,10 @@
-"""Where a member's time goes: cProfile in each forked member, one file each in the folder that was named."""
+"""Where a member's time goes: cProfile in each forked member, and what it imported that its zygote had not; files in a folder."""
 
 from __future__ import annotations
 
 import cProfile
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,10 +18,13 @@ def plug_in(folder: str) -> None:
 
     def run(config: NodeConfig, ready: Callable[[], None] = lambda: None) -> int:
         profiler = cProfile.Profile()
+        shared = set(sys.modules)
         try:
             return profiler.runcall(plain, config, ready)
         finally:
             Path(folder).mkdir(parents=True, exist_ok=True)
+            late = sorted(set(sys.modules) - shared)
+            (Path(folder) / f"{config.member}.imports").write_text("\n".join(late), "utf-8")
             profiler.dump_stats(os.fspath(Path(folder) / f"{config.member}.prof"))
 
     app.run = run
