@@ -50,6 +50,7 @@ class Dispatch:
         if effect.step == "read_back":
             return await lever.read_back(order)
         if effect.step == "undo":
+            self._plans.pop(order.action_key, None)
             return await lever.undo(order)
         return await self._expired(lever, order)
 

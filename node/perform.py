@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 
 import trio
 
@@ -21,13 +23,16 @@ from node.effects import (
     VerifyClaim,
 )
 from node.events import ClaimJudged, Event
-from node.store import Store
+from node.store import Store, StoreError
 from node.transport.api import Channel, Transport
-from protocol.evidence import undecided
+from node.transport.limits import FRAME_MAX
+from protocol.evidence import Judgement, undecided
 from protocol.frames import ENTRIES_PER_FRAME_MAX, Blobs, Entries, pack_frame
 from protocol.messages import Claim
 
+log = logging.getLogger("tocsin.perform")
 VERIFYING_AT_ONCE = 8
+TELL_S_MAX = 10.0
 VERIFY_S_MAX = 10.0
 SERVING_AT_ONCE = 64
 SERVED_BYTES_MAX = 192 * 1024
@@ -66,9 +71,10 @@ class Performer:
             sync = effect.sync or len(effect.raw) > ENTRIES_FRAME_BYTES_MAX
             self._transport.send(effect.peer_id, Channel.SYNC if sync else Channel.ENTRIES, effect.raw)
         elif isinstance(effect, Broadcast):
-            self._transport.broadcast(effect.raw)
+            self._broadcast(effect.raw)
         elif isinstance(effect, Gossip):
-            self._transport.gossip(effect.raw)
+            if len(effect.raw) <= FRAME_MAX[Channel.GOSSIP]:
+                self._transport.gossip(effect.raw)
         elif isinstance(effect, VerifyClaim):
             self._nursery.start_soon(self._verify, effect.claim, effect.blob)
         elif isinstance(effect, RunStep):
@@ -78,10 +84,26 @@ class Performer:
         elif isinstance(effect, Reply):
             waiting = self.tickets.pop(effect.ticket, None)
             if waiting is not None:
-                waiting.send_nowait(effect)
+                with suppress(trio.WouldBlock, trio.BrokenResourceError):  # who asked has gone
+                    waiting.send_nowait(effect)
         elif isinstance(effect, Tell):
             for sink in self._sinks:
-                self._nursery.start_soon(sink.tell, effect.text)
+                self._nursery.start_soon(self._tell, sink, effect.text)
+
+    def _broadcast(self, raw: bytes) -> None:
+        if len(raw) <= ENTRIES_FRAME_BYTES_MAX:
+            self._transport.broadcast(raw)
+            return
+        for peer in self._transport.status():
+            if peer.up:
+                self._transport.send(peer.peer_id, Channel.SYNC, raw)
+
+    async def _tell(self, sink: Sink, text: str) -> None:
+        try:
+            with trio.move_on_after(TELL_S_MAX):
+                await sink.tell(text)
+        except Exception as error:  # a sink is somebody's plug-in: the alarm goes on without it
+            log.warning("a sink could not tell %r: %s: %s", text[:80], type(error).__name__, error)
 
     async def _verify(self, claim: Claim, blob: bytes) -> None:
         verifier = self._verifiers.get(claim.type)
@@ -89,7 +111,7 @@ class Performer:
         if verifier is not None:
             async with self._verifying:
                 with trio.move_on_after(VERIFY_S_MAX) as scope:
-                    judgement = await verifier.verify(claim, blob)
+                    judgement = await _verdict(verifier, claim, blob)
                 if scope.cancelled_caught:
                     judgement = undecided(f"no verdict within {VERIFY_S_MAX:.0f} s")
         await self._report(ClaimJudged(claim, judgement))
@@ -107,6 +129,8 @@ class Performer:
                 await self._serve_entries(effect)
             else:
                 await self._serve_blobs(effect)
+        except StoreError as error:  # nobody else's question may stop this node; its own start checks the store
+            log.error("what %s asked for cannot be read: %s", effect.peer_id, error)
         finally:
             self._serving -= 1
 
@@ -130,3 +154,10 @@ class Performer:
         blobs = await trio.to_thread.run_sync(read, limiter=self._reading)
         for blob in blobs:
             self._transport.send(effect.peer_id, Channel.SYNC, pack_frame(Blobs((blob,))))
+
+
+async def _verdict(verifier: Verifier, claim: Claim, blob: bytes) -> Judgement:
+    try:
+        return await verifier.verify(claim, blob)
+    except Exception as error:  # a verifier is somebody's plug-in: what it cannot say is undecided
+        return undecided(f"the verifier failed: {type(error).__name__}: {error}")

@@ -244,7 +244,6 @@ def review(step: Step, topic: Topic) -> None:
 def certificate_accepted(step: Step, id_: Digest, again: bool = False) -> None:
     """`again`: peers hold one of this id, and theirs is made new by the same entries as ours."""
     state = step.state
-    checked = state.certificates[id_]
     if again:
         actions.decide_topics(step)
         return

@@ -18,6 +18,7 @@ from protocol.messages import Body
 
 OWN_PER_STEP_MAX = 64
 """Own words of one decision: the mark holds a commit's. What is left is said on the next tick."""
+BUNDLE_BYTES_MAX = 48 * 1024
 PEERS_REFUSED_MAX = 1_024
 
 
@@ -80,8 +81,8 @@ class Step:
         )
         self.record(EntryAccepted(sealed.raw, own=True, at_ms=self.now_ms), sealed)
         self.own.append(sealed)
-        if blobs:
-            self.do(Broadcast(pack_frame(Blobs(blobs))))
+        for together in _bundled(blobs):
+            self.do(Broadcast(pack_frame(Blobs(together))))
         self.do(Broadcast(pack_frame(Entries((sealed.raw,)))))
         return sealed
 
@@ -90,6 +91,13 @@ class Step:
 
     def done(self) -> Decision:
         return Decision(tuple(self.records), tuple(self.effects), tuple(self.own), self.known)
+
+
+def _bundled(blobs: tuple[bytes, ...]) -> list[tuple[bytes, ...]]:
+    """Small ones in one frame, as they are; an author may have padded his to the limit, and eight of those fit none."""
+    if sum(map(len, blobs)) <= BUNDLE_BYTES_MAX:
+        return [blobs] if blobs else []
+    return [(blob,) for blob in blobs]
 
 
 def cut(words: str) -> str:

@@ -69,7 +69,7 @@ def hot(name: str, version: int = 0) -> Signer:
 
 def keyset(name: str, version: int = 0) -> bytes:
     body = KeySet(
-        MemberName(name), version, hot(name, version).public, None, (peer_of(name),), START_MS + 400 * HOUR_MS
+        MemberName(name), version, hot(name, version).public, None, (peer_of(name),), START_MS + 8_000 * HOUR_MS
     )
     return seal_keyset(NETWORK, governance(name), body).raw
 
