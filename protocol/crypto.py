@@ -52,5 +52,5 @@ def verify(key: PublicKey, message: bytes, signature: bytes) -> bool:
 
 
 def is_sound_key(key: bytes) -> bool:
-    """True for a point of the prime-order group: checked once, when a key is delegated (PROTOCOL 1)."""
+    """True for a point of the prime-order group: checked once, when a key is delegated."""
     return len(key) == KEY_BYTES and bool(bindings.crypto_core_ed25519_is_valid_point(key))

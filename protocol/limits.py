@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 ENTRY_BYTES_MAX = 16 * 1024
-"""PROTOCOL: one entry. A member's attestation is about 350 bytes; the rest is room for statements."""
+"""One sealed entry. An attestation with one claim is 370 to 390 bytes; the rest is room for statements."""
 BLOB_BYTES_MAX = 32 * 1024
 """A claim's canonical inputs. The types so far need under 300 bytes; KeySet chains and foreign types more."""
 CERTIFICATE_BYTES_MAX = 192 * 1024
@@ -15,9 +15,9 @@ SOURCES_MAX = 4
 MANIFEST_SUBJECTS_MAX = 256
 TRANSPORT_KEYS_MAX = 4
 KEYSETS_PER_MEMBER_MAX = 16
-"""PROTOCOL 1: versions of one member in one epoch."""
+"""Versions of one member in one epoch."""
 OPINIONS_PER_AUTHOR_MAX = 64
-"""PROTOCOL 6: the highest (level, seq) stay."""
+"""Live ones; the highest (level, seq) stay."""
 MEMBERS_MAX = 256
 SUBJECT_BYTES_MAX = 256
 NAME_CHARS_MAX = 32
