@@ -82,6 +82,7 @@ def alert(step: Step, topic: Topic) -> Json:
         "level": level.name,
         "groups": sorted(weighing.groups),
         "needed": state.epoch.thresholds[max(level, Level.GUARD)],
+        "thresholds": {one.name: count for one, count in state.epoch.thresholds.items()},
         "certificate": certificate,
         "opinions": [_opinion(state, topic, author, now_ms) for author in sorted(opinions)],
         "own": {"verdict": own.value, "level": own_level.name, "why": _own_why(state, topic)},

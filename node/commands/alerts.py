@@ -227,7 +227,8 @@ def _await_level(control: Control, said: dict[str, Any], level: str, wait_s: int
         if reached in _ORDER and _ORDER.index(str(reached)) >= _ORDER.index(level):
             break
         if time.monotonic() >= deadline:
-            groups = f"{len(alert.get('groups') or ())} of {alert.get('needed')} groups say so"
+            needed = (alert.get("thresholds") or {}).get(level, alert.get("needed"))
+            groups = f"{len(alert.get('groups') or ())} groups say so, {needed} are needed"
             what = f"no certificate of {level} after {wait_s} s: {groups}"
             raise CommandError(
                 what, do="your word stands until its lease; `tocsin alert show` says who agrees", exit_code=NO_QUORUM

@@ -69,13 +69,14 @@ def init(
         f"  card to hand out      {home.card_path}",
         f"  governance key        {home.governance_path}  (cold: move it off this machine once the charter is signed)",
         f"  node configuration    {home.config_path}",
+        f"  policy                {home.policy_path}  (observes; moves no lever until you write rules)",
         f"  lever account         {home.lever_address}  (pays for lever transactions: give it gas, and only that)",
         "",
         "Next:",
         f"  1. hand {home.card_path} to the founders, get theirs; read governance keys out to each other",
-        "  2. one founder: tocsin charter create CARD… --out charter.toml --source ID=OPERATOR=CHAIN",
+        "  2. one founder: tocsin charter create CARD… --out charter.toml",
         f"  3. everybody, in turn: tocsin charter sign charter.toml --dir {directory}",
-        f"  4. tocsin charter check charter.toml, then put it at {directory / 'charter.toml'}",
+        f"  4. everybody: tocsin charter check charter.toml, then cp charter.toml {directory}/",
         f"  5. tocsin doctor --config {home.config_path}, then tocsin up --config {home.config_path}",
     )
     return OK
@@ -87,6 +88,7 @@ def _home_facts(home: Home) -> dict[str, Any]:
         "card": str(home.card_path),
         "governance_key": str(home.governance_path),
         "config": str(home.config_path),
+        "policy": str(home.policy_path),
         "peer_id": home.card.peer_id,
         "governance": home.card.governance.hex(),
         "attestation": home.card.attestation.hex(),
@@ -120,7 +122,8 @@ def create(
     name
         What people call the network.
     source
-        ID=OPERATOR=CHAIN: who answers for one view of one chain. Several times.
+        ID=OPERATOR=CHAIN: who answers for one view of one chain. Several times. Without any: what each member's own
+        people see.
     bridge
         ASSET=HOME=ESCROW=FAR=TWIN: a bridge whose releases claims may speak of. Several times.
     oracle
@@ -135,16 +138,17 @@ def create(
 
     if not cards:
         raise usage("no card is named", "tocsin charter create CARD… --out charter.toml")
+    founders = [_card(path) for path in cards]
     parameters: Parameters = parameters_of(
         name,
         created_ms=int(time.time() * 1000),
-        sources=source or [],
+        sources=source or [_people(card) for card in founders],
         bridges=bridge or [],
         oracles=oracle or [],
         leases=lease or [],
         thresholds=threshold or [],
     )
-    charter = found([_card(path) for path in cards], parameters)
+    charter = found(founders, parameters)
     result = check(charter, parameters.created_ms, signatures=False)
     if not result.ok:
         raise CommandError("\n  ".join(["no charter was written:", *map(str, result.faults)]))
@@ -152,9 +156,16 @@ def create(
     if output == "json":
         say_json({"charter": str(out), "network": charter.network.hex(), "notes": result.notes})
         return OK
+    if not source:
+        say("No --source: what each member's own people see is its source (a chain: --source ID=OPERATOR=CHAIN).")
     say(f"Wrote {out}: network {charter.network.hex()}", *(f"  note: {note}" for note in result.notes))
     say(f"Next: every founder reads it and runs `tocsin charter sign {out} --dir ITS_DIR`, one after the other.")
     return OK
+
+
+def _people(card: Card) -> str:
+    """A source that needs no chain: without one, nobody's alarm could meet the source rule."""
+    return f"{card.name}-people={card.name}=people"
 
 
 def _card(path: Path) -> Card:

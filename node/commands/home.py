@@ -3,6 +3,7 @@
 D/governance.key   cold; leaves this machine after the charter is signed
 D/card.toml        public
 D/node.toml        the node's configuration
+D/policy.toml      the owner's policy: observes until its owner writes rules
 D/data/            the node's own: mark.cbor, keys/ and, later, store.sqlite
 """
 
@@ -26,12 +27,18 @@ from protocol.limits import KEYSET_TERM_MS_MAX, NAME_CHARS_MAX
 from protocol.messages import NAME_ALPHABET, KeySet
 
 CARD_NAME, CONFIG_NAME, CHARTER_NAME, DATA_NAME = "card.toml", "node.toml", "charter.toml", "data"
+POLICY_NAME = "policy.toml"
 GOVERNANCE_NAME = "governance.key"
 """Beside the card, never below data_dir: it is cold, and a copy of the node must not hold it."""
 CARD_BYTES_MAX = 64 * 1024
-_TAIL = """
-# policy = "policy.toml"      # without one: observe, answer claims, touch nothing
+_POLICY = """# The owner's policy. `tocsin policy check --config node.toml` says in sentences what it would do.
+policy = 1
+mode = "observe"             # answers claims and raises alarms like every member; moves no lever
 #
+# What is at stake ([asset], [exposure]), what could be shut ([lever]) and when ([rule]) come here; then
+# mode = "ask": a person approves each action. mode = "act": the rules do.
+"""
+_TAIL = """
 # One [[connection]] for each chain endpoint; id is the source's id in the charter:
 # [[connection]]
 # id = "NAME-home"
@@ -60,6 +67,10 @@ class Home:
     @property
     def config_path(self) -> Path:
         return self.directory / CONFIG_NAME
+
+    @property
+    def policy_path(self) -> Path:
+        return self.directory / POLICY_NAME
 
     @property
     def governance_path(self) -> Path:
@@ -129,6 +140,7 @@ def make_home(
         evm=_evm(evm) if evm else None,
     )
     _write_new(directory / CARD_NAME, write_card(card))
+    _write_new(directory / POLICY_NAME, _POLICY)
     _write_new(directory / CONFIG_NAME, _config(name, addresses[0]))
     mark.sync_directory(directory)
     return Home(directory, card, evm_address_of(lever.reveal()))
@@ -140,7 +152,7 @@ def _config(name: str, address: str) -> str:
     # a name is how others find the node; where it listens is an address of this machine
     listen = f"/ip4/0.0.0.0/tcp/{port}" if family.startswith("dns") else f"/{family}/{host}/tcp/{port}"
     fields: dict[str, Scalar] = {"node": 1, "member": name, "charter": CHARTER_NAME, "data_dir": DATA_NAME}
-    fields |= {"listen": listen, "control": "control.sock", "log": "node.log"}
+    fields |= {"policy": POLICY_NAME, "listen": listen, "control": "control.sock", "log": "node.log"}
     return lines_of(fields) + _TAIL
 
 

@@ -120,7 +120,7 @@ def test_waiting_for_a_certificate_that_never_forms_is_exit_4(node: FakeNode, ca
     words = ("alert", "raise", SUBJECT, "bridge-forgery", "ISOLATE", "--wait", "1s", "--person", "anna")
     ran = run(capsys, *words, "--config", node.config)
     assert ran.code == 4
-    assert "1 of 3 groups say so" in ran.err
+    assert "1 groups say so, 3 are needed" in ran.err
 
 
 def test_waiting_ends_with_the_certificate(node: FakeNode, capsys: Capsys) -> None:
