@@ -81,7 +81,7 @@ def _forked(options: Options, scenario: Any, run_dir: Any, human: bool) -> int:
 
     processes = Processes(zygote, asks, answers, run_dir)
     story = Story(options, scenario, aloud=human and not options.check)
-    supervisor = Supervisor(options, scenario, processes, run_dir, story.heard, story.say)
+    supervisor = Supervisor(options, scenario, processes, run_dir, story.heard, story.say, story.deed)
     story.begin(supervisor)
     try:
         facts = trio.run(supervisor.run)

@@ -42,8 +42,8 @@ def report(options: Options, facts: Facts, result: Json) -> str:
     lines += [
         "Next:",
         "  tocsin testnet --scenario oracle-push        another kind of incident, the same nodes",
-        "  tocsin testnet --keep DIR                    keeps every member's directory; then: tocsin explain ID",
         "  tocsin testnet --kill 3 --expect-blind       too few are left: what nodes do then",
+        "  tocsin policy check FILE                     what a policy of yours would do, in sentences",
         "",
         "All facts are as they should be." if not bad else f"{len(bad)} fact(s) are NOT as they should be.",
     ]

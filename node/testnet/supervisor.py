@@ -94,11 +94,12 @@ class Supervisor:
         run_dir: Path,
         news: Callable[[str, Happening], None],
         say: Callable[[str], None],
+        deed: Callable[[dict[str, Any]], None],
     ) -> None:
         self.options, self.scenario = options, scenario
         self.processes, self.run_dir = processes, run_dir
         self.follower = Follower(self._heard)
-        self._news, self.say = news, say
+        self._news, self.say, self._deed = news, say, deed
         self.began = time.monotonic()
         self.seats: dict[str, Seat] = {}
         self.chance = random.Random(f"{options.seed}/story")  # noqa: S311 (a schedule, no secret)
@@ -250,6 +251,7 @@ class Supervisor:
                 out = self.run_dir / f"{arm}-{actor}.jsonl"
                 spec = actors.spec(built, start_ms=facts.start_ms, out=out, speed=self.options.speed)
                 await self.processes.start(f"{arm}-{actor}", "actor", actor=actor, spec=spec)
+        nursery.start_soon(self._tell_deeds)
         if not self.options.expect_blind and facts.victims:
             nursery.start_soon(self._kill_and_restart, facts)
         for event in self.scenario.events_in(TOCSIN, [role.name for role in facts.roles]):
@@ -258,6 +260,17 @@ class Supervisor:
                     self._approve, facts, event.who, self.scenario.play_s(event.at_s, self.options.speed)
                 )
         await self._until_over(facts)
+
+    async def _tell_deeds(self) -> None:
+        """Follows what the actors of the defended arm write down."""
+        told: dict[str, int] = {}
+        while True:
+            for actor in ("attacker", "crowd", "people"):
+                deeds = actors.read_deeds(self.run_dir / f"{TOCSIN}-{actor}.jsonl")
+                for deed in deeds[told.get(actor, 0) :]:
+                    self._deed(deed)
+                told[actor] = len(deeds)
+            await trio.sleep(0.2)
 
     def _write_lies(self, facts: Facts) -> None:
         told = lies(facts.world, self.options.seed)
