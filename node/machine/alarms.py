@@ -15,16 +15,18 @@ from node.records import BlobKept, CertificateAccepted
 from protocol.alarm import Opinion, is_live, lease_fault, weigh
 from protocol.errors import Code, ProtocolError
 from protocol.evidence import Judgement, Ruling
-from protocol.frames import CertificateFrame, Shown, pack_frame
+from protocol.frames import CERTIFICATES_SHOWN_MAX, CertificateFrame, Shown, pack_frame
 from protocol.ids import Digest, SourceId
 from protocol.limits import BLOB_BYTES_MAX, CLAIMS_MAX, LABEL_CHARS_MAX, SKEW_AHEAD_MS_MAX, SOURCES_MAX
 from protocol.messages import Attestation, Basis, Claim, Level, Tlp
 from protocol.quorum import assemble, certificate_id, check_certificate, pack_certificate
 from protocol.release import Topic, claim_names
 
-PUSH_GRACE_MS = 60
+PUSH_GRACE_MS = 250
 """A certificate is pushed to peers that have not shown it after this: on a healthy network everybody counted it
 alone by then, and the push would only cost."""
+VERIFIER = "verifier"
+"""The detector of an answer."""
 FORGET_EVERY_MS = 10_000
 ENDED_KEPT_MS = 3_600_000
 """An ended certificate is shown to people this long; the store keeps it."""
@@ -78,7 +80,7 @@ def answer(step: Step, topic: Topic) -> None:
         if ruled is not None and ruled.judgement.supports(*topic)
     ]
     if supported:
-        _opine(step, topic, supported, "verifier")
+        _opine(step, topic, supported, VERIFIER)
 
 
 def observed(step: Step, observation: Observation) -> None:
@@ -148,8 +150,15 @@ def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incide
             by_person=False,
             tlp=Tlp.GREEN,
         ),
-        tuple(state.blobs[ruled.claim.digest] for ruled in fresh if ruled.claim.digest in state.blobs),
+        _own_blobs(state, fresh, detector),
     )
+
+
+def _own_blobs(state: State, fresh: list[Ruled], detector: str) -> tuple[bytes, ...]:
+    """Pushed ahead by whoever saw it; who answers was given them as everybody was, and gives them when asked."""
+    if detector == VERIFIER:
+        return ()
+    return tuple(state.blobs[ruled.claim.digest] for ruled in fresh if ruled.claim.digest in state.blobs)
 
 
 def retry_answers(step: Step) -> None:
@@ -247,9 +256,16 @@ def certificate_accepted(step: Step, id_: Digest, again: bool = False) -> None:
     if again:
         actions.decide_topics(step)
         return
-    step.do(Broadcast(pack_frame(Shown((id_,)))))
+    state.to_show[id_] = None
     state.push_at_ms[id_] = step.at.mono_ms + PUSH_GRACE_MS
     actions.decide_topics(step)
+
+
+def show_due(step: Step) -> None:
+    """On a tick: which certificates we hold by now, in one frame and off their own way."""
+    if step.state.to_show:
+        step.do(Broadcast(pack_frame(Shown(tuple(step.state.to_show)[:CERTIFICATES_SHOWN_MAX]))))
+        step.state.to_show.clear()
 
 
 def push_due(step: Step) -> None:

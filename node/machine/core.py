@@ -101,6 +101,7 @@ class Machine:
             state.heartbeat_at_ms = step.at.mono_ms + HEARTBEAT_MS
             step.say(Heartbeat(state.epoch.hash))
         alive = views.any_running(state, step.now_ms)
+        alarms.show_due(step)
         alarms.push_due(step)
         alarms.review_due(step)
         claims.ask_missing(step)

@@ -224,6 +224,8 @@ class State:
     forget_at_ms: int = 0
     observing_said: bool = False
     push_at_ms: dict[Digest, int] = field(default_factory=dict)
+    to_show: dict[Digest, None] = field(default_factory=dict)
+    """`certificate_id`s that peers are told of at the next tick, in order."""
     started_mono_ms: int = 0
     heads_at_ms: int = 0
     heartbeat_at_ms: int = 0

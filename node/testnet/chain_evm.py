@@ -32,6 +32,7 @@ NO_HASH = b"\0" * 32
 WEI = 10**18
 # States of old blocks kept warm: verifiers ask several times at one height, then move on.
 WARM_STATES = 24
+CALLS_KEPT = 4_096
 
 
 class ChainError(Exception):
@@ -112,6 +113,7 @@ class EmbeddedChain:
     number_of_hash: dict[bytes, int] = field(default_factory=dict)
     place_of_tx: dict[bytes, tuple[int, int]] = field(default_factory=dict)  # hash to (block, index)
     _states: "OrderedDict[int, Any]" = field(default_factory=OrderedDict)
+    _called: dict[tuple[CallRequest, int], bytes | ChainError] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         state = {
@@ -200,8 +202,21 @@ class EmbeddedChain:
         return bytes(self.state_at(number).get_code(address))
 
     def call(self, request: CallRequest, number: int) -> bytes:
-        """The return data; ChainError 3 with the revert data, or -32000 when the machine failed otherwise."""
-        return bytes(self._run(request, number).output)
+        """The return data; ChainError 3 with the revert data, or -32000 when the machine failed otherwise.
+
+        Remembered: blocks never change here, and every member asks the same of the same block."""
+        found = self._called.get((request, number))
+        if found is None:
+            try:
+                found = bytes(self._run(request, number).output)
+            except ChainError as failed:
+                found = failed
+            if len(self._called) >= CALLS_KEPT:
+                self._called.clear()
+            self._called[(request, number)] = found
+        if isinstance(found, ChainError):
+            raise ChainError(found.code, str(found), found.data)
+        return found
 
     def estimate(self, request: CallRequest, number: int) -> int:
         """Gas that suffices: what was used before refunds, the intrinsic part, and 1/64th rules covered."""

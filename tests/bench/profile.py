@@ -1,10 +1,11 @@
-"""Where a member's time goes: cProfile in each forked member, and what it imported that its zygote had not; files in a folder."""
+"""Where a member's time goes: cProfile by CPU time in each forked member, and what it imported that its zygote had not; files in a folder."""
 
 from __future__ import annotations
 
 import cProfile
 import os
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def plug_in(folder: str) -> None:
     plain = app.run
 
     def run(config: NodeConfig, ready: Callable[[], None] = lambda: None) -> int:
-        profiler = cProfile.Profile()
+        profiler = cProfile.Profile(time.thread_time)
         shared = set(sys.modules)
         try:
             return profiler.runcall(plain, config, ready)
