@@ -230,9 +230,9 @@ class TestWhenItEnds:
 
     def test_a_group_ends_with_its_members_last(self) -> None:
         of = regrouped(epoch(5), {"m04": "g00"})
-        said = [says(who, expires_ms=NOW + 1000) for who in names(4)]
-        said.append(says("m04", expires_ms=NOW + 5000))
-        assert check(certificate(said, of=of), of).ends_ms == NOW + 1000
+        said = [says("m00", expires_ms=NOW + 1000), *(says(who, expires_ms=NOW + 5000) for who in names(2, 1))]
+        said.append(says("m04", expires_ms=NOW + 4000))
+        assert check(certificate(said, of=of), of).ends_ms == NOW + 4000
 
     def test_liars_with_long_leases_do_not_prolong_what_honest_groups_ended(self) -> None:
         said = [says("m00", expires_ms=NOW + 1000), says("m01", expires_ms=NOW + 1000), says("m02")]
