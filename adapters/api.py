@@ -154,5 +154,7 @@ class Instances:
     readers: dict[str, ExposureReader] = field(default_factory=dict)
     levers: dict[str, Lever] = field(default_factory=dict)
     sinks: tuple[Sink, ...] = ()
+    probes: dict[str, Callable[[], Awaitable[str]]] = field(default_factory=dict)
+    """Connection id → asks it now: "" where it is well, else what is wrong."""
     closers: tuple[Callable[[], Awaitable[None]], ...] = ()
     """Awaited once when the node ends: connections and the like."""

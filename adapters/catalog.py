@@ -164,5 +164,6 @@ def _joined(one: Instances, other: Instances) -> Instances:
         readers=one.readers | other.readers,
         levers=one.levers | other.levers,
         sinks=(*one.sinks, *other.sinks),
+        probes=one.probes | other.probes,
         closers=(*one.closers, *other.closers),
     )

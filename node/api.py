@@ -6,6 +6,7 @@ Reads look at the state; commands go through the loop's inbox like everything el
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -28,6 +29,7 @@ from protocol.messages import Level, threat_from_word
 from protocol.release import Topic
 from protocol.subjects import from_text
 
+log = logging.getLogger("tocsin.api")
 ANSWER_S = 10.0
 PERSON_CHARS_MAX = 64
 
@@ -72,7 +74,8 @@ class Surface:
     tickets: dict[int, trio.MemorySendChannel[Reply]]
     status: Callable[[], dict[str, Any]]
     backup: Callable[[str], Awaitable[dict[str, Any]]]
-    stop: Callable[[], None]
+    stop: Callable[[], list[str]]
+    """Begins the stop; says what stands."""
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def step(self) -> Step:
@@ -115,6 +118,12 @@ def make_app(surface: Surface) -> FastAPI:
     async def refused(request: Request, error: Refused) -> JSONResponse:
         body = {"error": {"code": error.code, "what": error.what, "do": error.do}}
         return JSONResponse(body, status_code=error.status)
+
+    @app.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        what = f"a fault of the node itself ({type(error).__name__})"
+        return JSONResponse({"error": {"code": "fault", "what": what, "do": "look at its log"}}, status_code=500)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -218,5 +227,5 @@ def _house_routes(app: FastAPI, surface: Surface) -> None:
 
     @app.post("/v1/stop")
     async def stop() -> dict[str, Any]:
-        surface.stop()
-        return {"ok": True, "says": "stopping; restrictions stand until their lease ends"}
+        stands = surface.stop()
+        return {"ok": True, "says": "stopping; restrictions stand until their lease ends", "stands": stands}

@@ -11,7 +11,8 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,25 +37,27 @@ from node.events import (
 )
 from node.loop import Durable, Loop, batch_of, now
 from node.machine import Machine, Setup
-from node.machine.state import ENDED
+from node.machine.state import ON_TARGET
+from node.mark import MarkError
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
-from node.present import quorum
+from node.present import when
 from node.records import EntryAccepted, KeySetLearned, Record, unpack_record
+from node.status import status_of
 from node.store import StoreError
 from node.telemetry import open_log
 from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerUp, ReceivedFrame
-from node.transport.host import Libp2pTransport
+from node.transport.host import Libp2pTransport, ListenFailedError
 from node.watch import Watch
 from protocol.errors import ImpossibleError, ProtocolError
 from protocol.ids import SourceId
 from protocol.subjects import Subject
 
 log = logging.getLogger("tocsin.node")
-VERSION = "0.1.0"
 RECURSION_LIMIT = 1_000
 """A dependency raises it to 100 000 at import; nested input from outside would then overflow the C stack."""
 READ_EXPOSURES_S = 1.0
+PROBE_CHAINS_S = 5.0
 
 
 class Node:
@@ -74,6 +77,8 @@ class Node:
         self.stopping = trio.Event()
         self.asked_to_stop = trio.Event()
         self.misbehaved: dict[str, int] = {}
+        self.chain_faults: dict[str, str] = {}
+        """Connection id → "" or what is wrong, as last asked."""
 
     def _instances(self) -> Instances:
         config = self.parts.config
@@ -190,6 +195,8 @@ class Node:
             nursery.start_soon(self._pump)
             nursery.start_soon(loop.run)
             nursery.start_soon(self._watch_exposures)
+            for connection, probe in self.instances.probes.items():
+                nursery.start_soon(self._watch_chain, connection, probe)
             for sensor in self.instances.sensors:
                 nursery.start_soon(sensor.run, self._observed)
             nursery.start_soon(self._signals)
@@ -205,10 +212,18 @@ class Node:
     async def extra(self) -> None:
         """For what is built on a node; an ordinary one does nothing more."""
 
+    def standing(self) -> list[str]:
+        """What our levers hold now, in words: it outlives this process until its lease."""
+        held = [one for one in self.machine.state.actions.values() if one.phase in ON_TARGET]
+        return [
+            f"{one.lever} on {one.subject} stands until {when(one.until_ms)} ({one.phase.value})"
+            for one in sorted(held, key=lambda one: one.opened_ms)
+        ]
+
     def _farewell(self) -> None:
-        standing = [one for one in self.machine.state.actions.values() if one.phase not in ENDED]
-        for one in standing:
-            log.info("stands: %s on %s until %d (%s)", one.lever, one.subject, one.until_ms, one.phase.value)
+        standing = self.standing()
+        for line in standing:
+            log.info(line)
         log.info("stopped; nothing was undone, %d restriction(s) stand until their lease ends", len(standing))
         self.parts.store.close()
 
@@ -248,6 +263,15 @@ class Node:
         if known or len(self.misbehaved) < 256:
             self.misbehaved[event.why] = known + 1
 
+    async def _watch_chain(self, connection: str, probe: Callable[[], Awaitable[str]]) -> None:
+        """A chain that is down, slow or another one is no reason not to run; it is said, and said again when well."""
+        while True:
+            fault = await probe()
+            if bool(fault) != bool(self.chain_faults.get(connection, "")):
+                log.warning("connection %s: %s", connection, fault or "well again")
+            self.chain_faults[connection] = fault
+            await trio.sleep(PROBE_CHAINS_S)
+
     async def _watch_exposures(self) -> None:
         """Amounts are read, never typed; a reading that fails is unknown, never 0."""
         readers = {}
@@ -278,7 +302,7 @@ class Node:
             tickets=performer.tickets,
             status=self.status,
             backup=self._backup,
-            stop=self.asked_to_stop.set,
+            stop=self._stop,
         )
         config = HypercornConfig()
         config.bind = [f"unix:{path}"]
@@ -299,6 +323,10 @@ class Node:
                     await trio.sleep(0.01)
             task_status.started()
 
+    def _stop(self) -> list[str]:
+        self.asked_to_stop.set()
+        return self.standing()
+
     async def _backup(self, dest: str) -> dict[str, Any]:
         take = functools.partial(backups.backup, self.parts.config.store, Path(dest))
         try:
@@ -308,51 +336,7 @@ class Node:
         return {"ok": True, "says": f"checked copy at {dest}; keys and the mark are not in it"}
 
     def status(self) -> dict[str, Any]:
-        state, parts = self.machine.state, self.parts
-        why = state.may_sign()
-        return {
-            "member": parts.config.member,
-            "network": parts.charter.network.hex(),
-            "network_name": parts.charter.parameters.name,
-            "epoch": {"number": parts.epoch.number, "hash": parts.epoch.hash.hex()},
-            "signing": {"may": not why, "why": why},
-            "quorum": quorum(state),
-            "mode": parts.policy.mode.name.lower(),
-            "peers": self._peers(),
-            "chains": [{"id": one.id, "chain": one.chain} for one in parts.config.connections],
-            "sensors": [{"name": one.name, "says": one.health()} for one in self.instances.sensors],
-            "skew_ms": state.skew_ms(),
-            "refusals": dict(sorted(state.refusals.items())),
-            "wire_refusals": dict(sorted(self.misbehaved.items())),
-            "refusals_by_peer": {
-                state.member_of(peer) or peer: dict(sorted(codes.items()))
-                for peer, codes in sorted(state.refusals_by_peer.items())
-            },
-            "false_statements": {name: list(told) for name, told in sorted(state.false_statements.items())},
-            "equivocations": sorted({author for author, _ in state.equivocations}),
-            "alerts": len(state.opinions),
-            "certificates": len(state.certificates),
-            "actions": sum(1 for one in state.actions.values() if one.phase not in ENDED),
-            "uptime_s": round(time.monotonic() - self.started, 3),
-            "version": VERSION,
-            "listening": list(self.transport.listening),
-        }
-
-    def _peers(self) -> list[dict[str, Any]]:
-        state = self.machine.state
-        return [
-            {
-                "member": state.member_of(one.peer_id) or "",
-                "peer_id": one.peer_id,
-                "up": one.up,
-                "rtt_ms": one.rtt_ms,
-                "since_s": round(one.since_s, 3),
-                "queued": one.queued,
-                "refused": one.refused,
-                "dialling": one.dialling,
-            }
-            for one in self.transport.status()
-        ]
+        return status_of(self)
 
 
 def run(config: NodeConfig, ready: Callable[[], None] = lambda: None) -> int:
@@ -360,9 +344,54 @@ def run(config: NodeConfig, ready: Callable[[], None] = lambda: None) -> int:
     sys.setrecursionlimit(RECURSION_LIMIT)
     try:
         node = Node(load_parts(config))
-        trio.run(functools.partial(node.run, ready))
+
+        def up() -> None:
+            _tell_owner(_hello(node))
+            ready()
+
+        trio.run(functools.partial(node.run, up))
     except StartFault as error:
-        for fault in error.faults:
-            sys.stderr.write(f"tocsin: {fault}\n")
+        _tell_owner(error.faults)
         return 1
+    except BaseExceptionGroup as group:
+        known = list(_known(group))
+        if not known:
+            raise
+        _tell_owner(known)
+        return 1
+    standing = node.standing()
+    _tell_owner([f"stopped; nothing was undone; {len(standing) or 'no'} restriction(s) of ours stand", *standing])
     return 0
+
+
+def _known(group: BaseExceptionGroup[BaseException]) -> Iterator[str]:
+    """What ended the node where that is no fault of the program: the port is taken, the disk is full or torn."""
+    for one in group.exceptions:
+        if isinstance(one, BaseExceptionGroup):
+            yield from _known(one)
+        elif isinstance(one, StartFault):
+            yield from one.faults
+        elif isinstance(one, ListenFailedError):
+            yield f"{one}; stop what holds it, or change `listen` in node.toml"
+        elif isinstance(one, StoreError | MarkError):
+            yield str(one)
+
+
+def _tell_owner(lines: Sequence[str]) -> None:
+    """To whoever started the node, on standard error: the log is for machines, and may be a file."""
+    with suppress(OSError, ValueError):
+        for line in lines:
+            sys.stderr.write(f"tocsin: {line}\n")
+        sys.stderr.flush()
+
+
+def _hello(node: Node) -> list[str]:
+    config, charter = node.parts.config, node.parts.charter
+    where = ", ".join(node.transport.listening) or config.listen
+    lines = [
+        f"{config.member} of network {charter.network.hex()[:16]}… is up on {where}, policy on "
+        f"{node.parts.policy.mode.name.lower()}; tocsin status --config {config.path}"
+    ]
+    if node.parts.stopped_why:
+        lines.append(f"SIGNS NOTHING: {node.parts.stopped_why}")
+    return lines

@@ -169,7 +169,7 @@ def _store(facts: Facts) -> Iterator[Finding]:
     if not facts.config.store.exists():
         return
     # SQLAlchemy comes with it: only where there is a store to look at
-    from node.store_check import check_file
+    from node.store_check import check_file, own_seq
     from node.store_errors import StoreError
 
     try:
@@ -182,8 +182,26 @@ def _store(facts: Facts) -> Iterator[Finding]:
         yield Finding("store", False, "the store is of another network than the charter", cure)
     elif found.member not in (None, facts.config.member):
         yield Finding("store", False, f"the store is {found.member}'s", "each member has a data_dir of its own")
+    elif facts.status is None and (behind := _behind(facts, own_seq)):
+        yield Finding("store", False, behind, "run `tocsin restore --fresh-key` with the governance key")
     else:
         yield Finding("store", True, f"whole, {found.records} records")
+
+
+def _behind(facts: Facts, own_seq: Callable[[Path, str, int], int]) -> str:
+    """What the node itself would find at its start; "" where mark and store can agree."""
+    try:
+        found = mark.read(facts.config.mark)
+    except mark.MarkError:
+        return ""
+    if found is None:
+        return ""
+    seq = own_seq(facts.config.store, facts.config.member, found.key_version)
+    if seq > found.seq:
+        return f"the store (seq {seq}) is ahead of the mark (seq {found.seq}): the mark was rolled back"
+    if seq < found.seq - len(found.raws):
+        return f"the key has signed up to seq {found.seq}, the store ends at seq {seq}: it is an older copy"
+    return ""
 
 
 def _port(facts: Facts) -> Iterator[Finding]:

@@ -53,6 +53,16 @@ def check_file(path: Path, *, every_row: bool = False) -> FileFacts:
         return FileFacts(revision, meta.get("network"), member.decode() if member else None, records)
 
 
+def own_seq(path: Path, member: str, key_version: int) -> int:
+    """The last own entry under a key; -1 for none. Call after `check_file`."""
+    with told(path), closing(sqlite3.connect(path)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'entries'").fetchone():
+            return -1
+        asked = "SELECT max(seq) FROM entries WHERE own AND author = ? AND key_version = ?"
+        (found,) = connection.execute(asked, (member, key_version)).fetchone()
+    return -1 if found is None else int(found)
+
+
 def checked_meta(rows: Iterable[Iterable[Any]], where: str | Path) -> dict[str, bytes]:
     """`network` and `member` of `(key, value, checksum)` rows."""
     meta = {}

@@ -7,7 +7,7 @@ receipt waiting need asyncio, so the provider, batches and waiting are ours; enc
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -145,6 +145,14 @@ class Link:
         self._down_since = 0.0
         self.rests_until = 0.0
 
+    async def probe(self) -> str:
+        """Asks for the head now: "" where it answers as the chain that it should be, else what is wrong."""
+        try:
+            await self.ask([ask_block()])
+        except ChainError:
+            return self.health()
+        return ""
+
     def health(self) -> str:
         since_s = trio.current_time() - self._down_since
         return f"{self.connection.where}: {self.fault}, for {since_s:.0f} s" if self.fault else ""
@@ -273,6 +281,10 @@ class ChainClient:
         """ "" where every connection is well, else each that is not and why."""
         said = [link.health() for links in self._links.values() for link in links]
         return "; ".join(one for one in said if one)
+
+    def probes(self) -> dict[str, Callable[[], Awaitable[str]]]:
+        """Connection id → its probe."""
+        return {str(link.connection.source_id): link.probe for links in self._links.values() for link in links}
 
     async def every(
         self, chain: str, asks: Sequence[Ask[Any]]

@@ -27,7 +27,7 @@ SENSORS: dict[str, type[EvmSensor]] = {
 def family(shop: Shop) -> dict[str, Any]:
     """What every configuration with a connection gets: the verifier, and the client's end."""
     client = client_of(shop)
-    return {"verifiers": (EvmVerifier(client, shop.epoch),), "closers": (client.aclose,)}
+    return {"verifiers": (EvmVerifier(client, shop.epoch),), "probes": client.probes(), "closers": (client.aclose,)}
 
 
 def client_of(shop: Shop) -> ChainClient:

@@ -1,0 +1,69 @@
+"""A running node as `tocsin status` and the local network's supervisor read it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from node.machine.state import ENDED
+from node.present import quorum
+
+if TYPE_CHECKING:
+    from node.app import Node
+
+VERSION = "0.1.0"
+
+
+def status_of(node: Node) -> dict[str, Any]:
+    """What `tocsin status` shows."""
+    state, parts = node.machine.state, node.parts
+    why = state.may_sign()
+    return {
+        "member": parts.config.member,
+        "network": parts.charter.network.hex(),
+        "network_name": parts.charter.parameters.name,
+        "epoch": {"number": parts.epoch.number, "hash": parts.epoch.hash.hex()},
+        "signing": {"may": not why, "why": why},
+        "quorum": quorum(state),
+        "mode": parts.policy.mode.name.lower(),
+        "peers": _peers(node),
+        "chains": [_chain(node, one.id, one.chain) for one in parts.config.connections],
+        "sensors": [{"name": one.name, "says": one.health()} for one in node.instances.sensors],
+        "skew_ms": state.skew_ms(),
+        "refusals": dict(sorted(state.refusals.items())),
+        "wire_refusals": dict(sorted(node.misbehaved.items())),
+        "refusals_by_peer": {
+            state.member_of(peer) or peer: dict(sorted(codes.items()))
+            for peer, codes in sorted(state.refusals_by_peer.items())
+        },
+        "false_statements": {name: list(told) for name, told in sorted(state.false_statements.items())},
+        "equivocations": sorted({author for author, _ in state.equivocations}),
+        "alerts": len(state.opinions),
+        "certificates": len(state.certificates),
+        "actions": sum(1 for one in state.actions.values() if one.phase not in ENDED),
+        "uptime_s": round(time.monotonic() - node.started, 3),
+        "version": VERSION,
+        "listening": list(node.transport.listening),
+    }
+
+
+def _chain(node: Node, connection: str, chain: str) -> dict[str, Any]:
+    says = node.chain_faults.get(connection)
+    return {"id": connection, "chain": chain, "ok": says == "", "says": "not asked yet" if says is None else says}
+
+
+def _peers(node: Node) -> list[dict[str, Any]]:
+    state = node.machine.state
+    return [
+        {
+            "member": state.member_of(one.peer_id) or "",
+            "peer_id": one.peer_id,
+            "up": one.up,
+            "rtt_ms": one.rtt_ms,
+            "since_s": round(one.since_s, 3),
+            "queued": one.queued,
+            "refused": one.refused,
+            "dialling": one.dialling,
+        }
+        for one in node.transport.status()
+    ]
