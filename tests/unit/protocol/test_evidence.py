@@ -104,6 +104,8 @@ class TestRefusedBlobs:
 
     def test_another_blob_than_the_digest_names(self) -> None:
         assert self.refused(claim_of(FORGED).claim, claim_of(SHORT).blob) is Code.BAD_CLAIM
+        same_id = claim_of(replace(FORGED, amount=5)).blob
+        assert self.refused(claim_of(FORGED).claim, same_id) is Code.BAD_CLAIM
 
     def test_inputs_of_another_type_than_the_claim_says(self) -> None:
         blob = claim_of(SHORT).blob
