@@ -35,6 +35,9 @@ AUTHOR_ENTRIES = (256.0, 20.0)
 """Burst and steady rate of verified entries of one author: a storm of 64 opinions twice over, then 20 a second."""
 
 
+AUTHOR_SYNCED = (10_000.0, 50.0)
+"""Entries of one author that we asked for, since peers say that they are there: a week of Heartbeats at once. Asking
+must not be a way around the budget of who makes them up."""
 SERVED = (256.0, 50.0)
 """Answers from the store (ranges, blobs, certificates) that one connection may ask for: each may cost 192 KiB."""
 
@@ -45,12 +48,16 @@ class Budgets:
 
     connections: dict[str, Bucket] = field(default_factory=dict)
     authors: dict[str, Bucket] = field(default_factory=dict)
+    synced: dict[str, Bucket] = field(default_factory=dict)
 
     def connection_may(self, peer_id: str, mono_ms: int, cost: float = 1) -> bool:
         return self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES)).take(cost, mono_ms)
 
     def author_may(self, author: str, mono_ms: int) -> bool:
         return self.authors.setdefault(author, Bucket(*AUTHOR_ENTRIES)).take(1, mono_ms)
+
+    def sync_may(self, author: str, mono_ms: int) -> bool:
+        return self.synced.setdefault(author, Bucket(*AUTHOR_SYNCED)).take(1, mono_ms)
 
     def forget(self, peer_id: str) -> None:
         """A bucket survives reconnects of a member: only those that were never drained are dropped."""

@@ -111,7 +111,8 @@ def observed(step: Step, observation: Observation) -> None:
 
 
 def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incident: str = "") -> None:
-    """Says what we hold on `topic`, unless we have said it. A new claim starts the opinion anew."""
+    """Says what we hold on `topic`, unless we have said it. A new claim starts the opinion anew; where a person said
+    more than claims support, that stays said."""
     state = step.state
     held = state.opinions.get(topic, {}).get(state.me)
     live = held if held is not None and is_live(held, state.epoch, step.now_ms) else None
@@ -122,7 +123,9 @@ def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incide
     if not fresh:
         return
     named = _merge(fresh, ours)
-    level = max(one.judgement.level for claim in named if (one := state.ruled.get(claim.digest)) is not None)
+    verdict = max(one.judgement.level for claim in named if (one := state.ruled.get(claim.digest)) is not None)
+    by_person = live is not None and live.body.by_person and live.body.level > verdict
+    level = live.body.level if live is not None and by_person else verdict
     sources = _sources(state, named)
     if not sources:
         return
@@ -140,14 +143,14 @@ def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incide
             subject=topic[0],
             threat=topic[1],
             level=level,
-            basis=Basis.VERIFIED,
+            basis=Basis.OBSERVED if by_person else Basis.VERIFIED,
             claims=named,
             sources=sources,
             detector=detector,
             incident=incident,
             since_ms=step.now_ms,
             expires_ms=expires_ms,
-            by_person=False,
+            by_person=by_person,
             tlp=Tlp.GREEN,
         ),
         _own_blobs(state, fresh, detector),

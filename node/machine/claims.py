@@ -188,6 +188,8 @@ def forget_unused(step: Step) -> None:
     opinions = [one for held in state.opinions.values() for one in held.values()]
     opinions += [one for held in state.certificates.values() for one in held.opinions]
     named = {claim.digest for one in opinions for claim in one.body.claims}
+    for digest in [digest for digest in state.missing if digest not in named]:
+        del state.missing[digest]
     for digest in [digest for digest in state.blobs if digest not in named and digest not in state.judging]:
         del state.blobs[digest]
     for digest in [digest for digest in state.ruled if digest not in named]:

@@ -159,7 +159,8 @@ def entry_arrived(step: Step, link: Link, raw: bytes, *, direct: bool) -> None:
     if parsed.entry.issued_ms > keyset.keyset.expires_ms:
         raise ProtocolError(Code.BAD_KEY, f"{author} sealed under a KeySet that had expired")
     verified = verify_parsed(state, parsed)
-    if not asked and not state.budgets.author_may(author, step.at.mono_ms):
+    may = state.budgets.sync_may if asked else state.budgets.author_may
+    if not may(author, step.at.mono_ms):
         raise ProtocolError(Code.AUTHOR_OVER_BUDGET, f"{author} says more than its budget")
     take_entry(step, link, verified, direct=direct)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from node.effects import Reply
 from node.events import ActionCommand, OperatorAsked, Raise, ReleaseTopic, Withdraw
 from node.machine import actions, alarms
-from node.machine.state import ENDED
+from node.machine.state import ENDED, State
 from node.machine.step import Step
 from node.records import OperatorDid
-from protocol.limits import SOURCES_MAX
+from protocol.alarm import is_live
+from protocol.limits import CLAIMS_MAX, SOURCES_MAX
 from protocol.messages import Attestation, Basis, Claim, Level, Release, Tlp
+from protocol.release import ClaimName, Topic
 
 
 def operator_asked(step: Step, event: OperatorAsked) -> None:
@@ -30,24 +32,29 @@ def operator_asked(step: Step, event: OperatorAsked) -> None:
 
 
 def _raise(step: Step, command: Raise) -> str:
-    """A person's own observation: OBSERVED, marked `by_person`, through the node's own sources."""
+    """A person's own observation: OBSERVED, marked `by_person`, through the node's own sources. It raises what this
+    member says already and never lowers it: for that there is withdraw."""
     state = step.state
     fault = state.may_sign()
     if fault:
         return f"this node must not sign: {fault}"
-    bound_ms = state.epoch.lease_bound_ms(command.level)
+    held = state.opinions.get((command.subject, command.threat), {}).get(state.me)
+    live = held.body if held is not None and is_live(held, state.epoch, step.now_ms) else None
+    level = max(command.level, live.level) if live is not None else command.level
+    bound_ms = state.epoch.lease_bound_ms(level)
     if command.lease_ms > bound_ms:
-        return f"a lease of {command.lease_ms} ms is above the charter's {bound_ms} ms for {command.level.name}"
+        return f"a lease of {command.lease_ms} ms is above the charter's {bound_ms} ms for {level.name}"
     if not state.setup.own_sources:
         return "the register knows no source that this member operates; an opinion needs at least one"
+    verified = live is not None and live.basis is Basis.VERIFIED and live.level >= level
     body = Attestation(
         epoch=state.epoch.hash,
         subject=command.subject,
         threat=command.threat,
-        level=command.level,
-        basis=Basis.OBSERVED,
-        claims=(),
-        sources=state.setup.own_sources[:SOURCES_MAX],
+        level=level,
+        basis=Basis.VERIFIED if verified else Basis.OBSERVED,
+        claims=live.claims if live is not None else (),
+        sources=(live.sources if live is not None else ()) or state.setup.own_sources[:SOURCES_MAX],
         detector="person",
         incident=command.incident[:64],
         since_ms=step.now_ms,
@@ -102,14 +109,27 @@ def _release(step: Step, command: ReleaseTopic) -> str:
     through_ms = command.through_ms or step.now_ms
     if through_ms > step.now_ms:
         return "a release dated in the future would blind the network to what comes until then"
-    names: dict[tuple[str, bytes], Claim] = {}
-    for held in state.opinions.get(topic, {}).values():
-        for claim in held.body.claims:
-            names.setdefault((claim.type, claim.id), claim)
-    claims = tuple(names[name] for name in sorted(names))[:8]
+    claims = _claims_to_release(state, topic)
     step.say(Release(state.epoch.hash, command.subject, command.threat, through_ms, claims))
     alarms.release_arrived(step, topic)
     return ""
+
+
+def _claims_to_release(state: State, topic: Topic) -> tuple[Claim, ...]:
+    """What our own check supports first, then what most say: a liar's claims crowd none of these out."""
+    names: dict[ClaimName, Claim] = {}
+    told: dict[ClaimName, int] = {}
+    supported: set[ClaimName] = set()
+    for _, held in sorted(state.opinions.get(topic, {}).items()):
+        for claim in held.body.claims:
+            name = (claim.type, claim.id)
+            names.setdefault(name, claim)
+            told[name] = told.get(name, 0) + 1
+            ruled = state.ruled.get(claim.digest)
+            if ruled is not None and ruled.judgement.supports(*topic):
+                supported.add(name)
+    ranked = sorted(names, key=lambda name: (name not in supported, -told[name], name))
+    return tuple(sorted(names[name] for name in ranked[:CLAIMS_MAX]))
 
 
 def _action(step: Step, command: ActionCommand, person: str) -> str:

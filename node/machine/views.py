@@ -80,7 +80,7 @@ def reasons(state: State, topic: Topic, level: Level, opinions: Sequence[Opinion
         backed = {name for name, told in groups.items() if len(told) >= needed}
     marks: dict[GroupName, int] = {}
     for one in opinions:
-        if one.body.by_person and not one.body.claims:
+        if one.body.by_person:
             group = state.epoch.group_of(one.entry.author)
             marks[group] = max(one.body.since_ms, marks.get(group, 0))
     ranked = sorted(marks.values(), reverse=True)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from adapters.api import ExpiresBy, ExposureReading, Outcome
-from adapters.policy import Exposure, Limits, Mode, OwnWord, Policy, Rule
-from node.events import ActionCommand, ExposuresRead, Raise, ReleaseTopic, Withdraw
+from adapters.policy import Limits, Mode, OwnWord, Policy, Rule
+from node.events import ActionCommand, ExposuresRead, LeverStepped, Raise, ReleaseTopic, Withdraw
 from node.machine import Phase
 from node.records import ActionOpened, ActionRenewed
 from protocol.alarm import is_live
@@ -30,7 +30,7 @@ def alone(level: Level = Level.NONE) -> Policy:
 
 def lift_hours(world: World, hours: float) -> None:
     world.skip(int(hours * HOUR_MS))
-    world.run(3_000)
+    world.run(2_000)
 
 
 def test_expiry_lapses_an_action_after_reading_back() -> None:
@@ -42,18 +42,18 @@ def test_expiry_lapses_an_action_after_reading_back() -> None:
 
 
 def test_what_still_stands_after_its_lease_is_escalated_and_paged_once() -> None:
-    world = alarmed(World(7))
+    world = alarmed(World(4))
     node = world[2]
-    node.target.until_ms[node.action().key] += 30_000
+    node.target.until_ms[node.action().key] += 12_000
     lift_hours(world, 1)
     assert node.action().phase is Phase.ESCALATED
     assert sum("should have ended" in told for told in node.told) == 1
-    world.run(40_000)
+    world.run(16_000)
     assert node.action().phase is Phase.LAPSED
 
 
 def test_no_halt_sustains_itself() -> None:
-    world = alarmed(World(7))
+    world = alarmed(World(4))
     newest = max(one.entry.issued_ms for one in world[0].state.opinions[TOPIC].values())
     for _ in range(15):
         lift_hours(world, 0.5)
@@ -103,6 +103,32 @@ def test_a_new_claim_renews_and_opens_nothing() -> None:
         assert action.phase is Phase.EFFECTIVE and action.until_ms >= before + HOUR_MS // 2
         assert node.target.until_ms[action.key] == action.until_ms
         assert node.count(ActionRenewed) == 1
+
+
+def test_what_renewed_one_action_opens_no_second() -> None:
+    world = alarmed(World(4, policy=alone()))
+    world.skip(HOUR_MS // 2)
+    alarmed(world, 2)
+    lift_hours(world, 2)
+    assert world[0].action().phase is Phase.LAPSED and world[0].count(ActionRenewed) == 1
+
+
+def test_a_stray_outcome_moves_nothing() -> None:
+    world = alarmed(World(4))
+    node = world[0]
+    node.handle(LeverStepped(node.action().key, "expire", Outcome(True, "gone")))
+    assert node.action().phase is Phase.EFFECTIVE
+
+
+def test_the_same_claim_is_not_said_again_after_its_opinion_expired() -> None:
+    world = World(7)
+    for i in range(2, 7):
+        world[i].stop()
+    alarmed(world)
+    first = world[0].opinion("m0")
+    world.skip(13 * HOUR_MS)
+    world[0].sense(claim())
+    assert first is not None and world[0].opinion("m0") is None and not world[0].state.certificates
 
 
 def test_a_liars_new_claim_renews_nothing_and_opens_nothing_later() -> None:
@@ -188,10 +214,10 @@ def test_a_lift_waits_for_the_step_under_way() -> None:
 
 
 def failing(step: str, times: int, *, retryable: bool = True) -> Node:
-    world = World(7)
+    world = World(4)
     world[2].target.script[step] = [Outcome(False, "no", retryable=retryable)] * times
     alarmed(world)
-    world.run(40_000)
+    world.run(22_000 if times > 1 else 0)
     return world[2]
 
 
@@ -305,6 +331,18 @@ def test_persons_marks_of_a_quorum_move_levers_and_move_them_again_next_time() -
     assert all(len(node.state.actions) == 2 for node in world)
 
 
+def test_a_person_raises_what_the_node_says_and_never_lowers_it() -> None:
+    world = alarmed(World(7))
+    assert world[0].ask(Raise(COIN, THREAT, Level.GUARD, 0, "")).ok
+    said = world[0].opinion("m0")
+    assert said is not None and said.body.by_person
+    assert said.body.level is Level.ISOLATE and said.body.claims == (claim().claim,)
+    assert world[0].ask(Raise(COIN, THREAT, Level.HALT, 0, "")).ok
+    alarmed(world, 2)
+    said = world[0].opinion("m0")
+    assert said is not None and said.body.level is Level.HALT and len(said.body.claims) == 2
+
+
 def test_a_hold_counts_from_the_certificate_and_not_from_an_authors_word() -> None:
     rule = Rule("late", "coin", "", Level.ISOLATE, OwnWord.ANY, ("freeze",), HOUR_MS, hold_ms=60_000)
     world = World(7, liars=1, policy=replace(policy_of(), rules=(rule,)))
@@ -312,6 +350,6 @@ def test_a_hold_counts_from_the_certificate_and_not_from_an_authors_word() -> No
     world.liars["m6"].say(old, claim())
     world.run(2_000)
     assert world[0].certificate() and not world[0].state.actions
-    world.run(60_000)
+    world.skip(60_000)
+    world.run(300)
     assert world[0].action().phase is Phase.EFFECTIVE
-    assert isinstance(Exposure, type)

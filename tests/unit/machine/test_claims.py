@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from node.machine import Phase
+from dataclasses import replace
+
+from node.machine import Phase, views
 from node.records import FalseStatement
 from protocol.alarm import weigh
-from protocol.evidence import undecided
-from protocol.frames import Entries
-from protocol.messages import Level
-from tests.unit.machine.world import COIN, OTHER_COIN, THREAT, TOPIC, Liar, World, claim, opinion
+from protocol.crypto import sha256
+from protocol.evidence import ClaimBlob, undecided
+from protocol.frames import Blobs, Entries, Heads
+from protocol.ids import Digest
+from protocol.messages import Level, Release
+from tests.unit.machine.world import COIN, OTHER_COIN, THREAT, TOPIC, Liar, World, claim, opinion, peer_of
 
 
 def liar(world: World) -> Liar:
@@ -115,8 +119,8 @@ def test_a_flood_of_claims_delays_nobody_elses_first() -> None:
     for number in range(1_000, 1_064):
         eight = tuple(claim(number * 8 + i) for i in range(8))
         liar(world).say(opinion(Level.ISOLATE, eight, now_ms=world.now_ms), *eight)
-    world.run(30)
-    assert all(len(node.state.judging) <= 4 for node in world)
+    world.run(22)
+    assert all(len(node.state.judging) == 4 for node in world)
     world[0].sense(world.true(claim()))
     assert world.until(lambda: all(node.certificate() for node in world)) <= 2 * 20 + 5 + 50
 
@@ -151,6 +155,44 @@ def test_a_withdrawal_is_not_counted_and_is_kept() -> None:
     assert state.opinions[TOPIC]["m6"] is held
     assert state.opinions[TOPIC].keys() == {"m5", "m6"} and TOPIC[1] == THREAT
     assert weigh(state.opinions[TOPIC].values(), state.epoch, world.now_ms, state.releases).level is Level.WATCH
+
+
+def test_the_networks_level_falls_with_a_withdrawal_that_breaks_its_threshold() -> None:
+    world = World(7, liars=3)
+    for one in world.liars.values():
+        one.say(opinion(Level.GUARD, sources=(f"{one.name}-node",)))
+    world.run(100)
+    assert views.running(world[0].state, TOPIC, world.now_ms)
+    world.liars["m6"].say(opinion(Level.NONE, now_ms=world.now_ms))
+    world.run(100)
+    assert not views.running(world[0].state, TOPIC, world.now_ms)
+
+
+def test_what_peers_can_fill_is_bounded() -> None:
+    world = World(4, liars=1)
+    liar, state = world.liars["m3"], world[0].state
+    for number in range(300):
+        name = Digest(sha256(b"%d" % number))
+        liar.send(Blobs(tuple(b"%d-%d" % (number, i) for i in range(8))), to=[0])
+        liar.send(Heads((), tuple(Digest(sha256(name + bytes([i]))) for i in range(64))), to=[0], sync=True)
+        coin = type(COIN)(COIN.raw[:-2] + number.to_bytes(2, "big"))
+        liar.say(Release(world.epoch.hash, coin, THREAT, world.now_ms, (claim(number).claim,)), to=[0])
+        liar.say(opinion(Level.GUARD, (claim(number),), subject=coin, now_ms=world.now_ms), to=[0])
+        world.run(100)
+    link = state.links[peer_of("m3")]
+    assert len(state.pushed_blobs) <= 64 >= len(link.pushed)
+    assert len(link.shown) <= 1_024 + 256
+    assert len(state.opinions) <= 64 and len(state.missing) <= 64 + 256
+    assert state.release_topics["m3"] <= 1_024 and len(state.ruled) <= 64 and len(state.blobs) <= 64
+
+
+def test_a_blob_padded_to_the_limit_is_passed_on_in_frames_that_fit() -> None:
+    world = World(4)
+    big = tuple(ClaimBlob(replace(claim(i).claim, digest=Digest(sha256(blob))), blob)
+                for i in range(8) if (blob := bytes([i]) * 32_000))  # fmt: skip
+    world.wiretap.clear()
+    world[0].sense(*big)
+    assert max(len(raw) for _, _, raw in world.wiretap) < 64 * 1024
 
 
 def test_a_certificate_that_carries_a_withdrawn_word_is_not_accepted() -> None:

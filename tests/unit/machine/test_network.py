@@ -159,6 +159,9 @@ def test_an_equivocation_is_proven_everywhere_and_kept() -> None:
     assert all(node.count(EquivocationProven) == 1 for node in world)
     heads = {node.state.feeds[("m6", 0)].top_hash for node in world}
     assert len(heads) == 1
+    liar.send(Entries((liar.seal(Notice("three", Tlp.GREEN), seq=0).raw,)))
+    world.run(100)
+    assert all(node.count(EquivocationProven) == 1 for node in world)
     world.wiretap.clear()
     world.run(10_000)
     assert not [raw for _, _, raw in world.wiretap if one.raw in raw or other.raw in raw]
