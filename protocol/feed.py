@@ -11,6 +11,8 @@ from protocol.ids import ZERO_HASH, EntryHash, MemberName
 
 WINDOW = 1024
 """Entries of a feed kept in memory to prove forks at once (about two megabytes); older ones lie in the store."""
+WINDOWS_WITH_A_GAP = 4
+"""So many windows are kept while entries below them are missing; then the gap is given up."""
 
 RIVALS_MAX = 16
 """Forked entries remembered of one feed. One proof is enough; who forks without end gets no more of our memory."""
@@ -67,6 +69,8 @@ class Feed:
             self.whole += 1
         while len(self.links) > WINDOW:
             oldest = min(self.links)
+            if oldest > self.whole and len(self.links) <= WINDOWS_WITH_A_GAP * WINDOW:
+                break  # what is missing below is still being asked for
             self.forgotten = max(self.forgotten, oldest)
             self.whole = max(self.whole, oldest)
             del self.links[oldest]

@@ -1,6 +1,6 @@
 """The door to EVM chains: web3 over a trio provider of ours, several connections to one chain that must agree.
 
-The only importer of web3, eth_account and httpx among the adapters. web3's own async provider and its batching and
+The only importer of web3 and httpx among the adapters. web3's own async provider and its batching and
 receipt waiting need asyncio, so the provider, batches and waiting are ours; encoding, signing and sending are web3's.
 """
 
@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import trio
-from eth_account import Account as EthAccount
 from web3 import AsyncWeb3
 from web3.exceptions import Web3Exception, Web3RPCError
 from web3.providers.async_base import AsyncJSONBaseProvider
 
 from adapters.evm.abi import Abi
+from adapters.evm.account import Account as Account  # the door shows both
 from adapters.evm.errors import ChainDown, ChainError, NotSeen, NotSent, ProvidersDisagree, Reverted, WrongChain
 from adapters.evm.wire import (
     Ask,
@@ -64,25 +64,6 @@ class Connection:
     @property
     def where(self) -> str:
         return f"{self.source_id} ({urlsplit(self.url).hostname}, {self.chain})"
-
-
-class Account:
-    """A secp256k1 key that signs transactions. The key is in no repr, log or error."""
-
-    def __init__(self, key: bytes) -> None:
-        try:
-            self._signer = EthAccount.from_key(key)
-        except Exception:  # the library's own text may quote the key
-            raise ValueError("not a secp256k1 private key: 32 bytes, or 64 hex digits, below the group order") from None
-        self.address = bytes.fromhex(self._signer.address[2:])
-
-    def __repr__(self) -> str:
-        return f"Account(0x{self.address.hex()})"
-
-    def sign(self, transaction: dict[str, Any]) -> tuple[bytes, bytes]:
-        """(raw signed transaction, its hash); the hash is computed here, no provider can name another."""
-        signed = self._signer.sign_transaction(transaction)
-        return bytes(signed.raw_transaction), bytes(signed.hash)
 
 
 class TrioProvider(AsyncJSONBaseProvider):  # type: ignore[misc]

@@ -93,7 +93,7 @@ class EvmSensor(ABC):
                 claims=(blob,),
                 sources=judgement.sources,
                 detector=self.name,
-                incident=f"{blob.claim.type[4:24]}-{blob.claim.id[:6].hex()}",
+                incident=blob.claim.id[:4].hex(),
                 detail=judgement.why,
                 amount=judgement.amount,
             )

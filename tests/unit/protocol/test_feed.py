@@ -139,3 +139,9 @@ def test_the_window_is_bounded_and_what_left_it_is_known(long: list[Word]) -> No
     assert feed.forgotten == 9
     assert feed.judge(long[3]) == (Link.KNOWN, None)
     assert feed.whole == feed.top == WINDOW + 9
+
+
+def test_a_gap_is_still_open_after_a_window_of_newer_entries() -> None:
+    words = chain(WINDOW + 10)
+    feed = fed(words[0], *words[2:])
+    assert (feed.whole, feed.top) == (0, WINDOW + 9)
