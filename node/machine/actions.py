@@ -20,6 +20,7 @@ from protocol.ids import ActionKey, Digest
 from protocol.limits import U63_MAX
 from protocol.messages import ActionReport, Claim
 from protocol.release import ClaimName, Topic
+from protocol.subjects import Subject
 
 NEXT_STEP = {
     Phase.ORDERED: "plan",
@@ -108,6 +109,13 @@ def _act(step: Step, decision: PolicyDecision) -> None:
     if not within_limits(state.setup.policy, _sent_ms(state), step.now_ms):
         _note(step, replace(decision, verdict=Verdict.HOLD, why="beyond limits.calls_per_hour of this policy"))
         return
+    _open(step, key, claims, decision, lever, subject)
+
+
+def _open(
+    step: Step, key: ActionKey, claims: tuple[ClaimName, ...], decision: PolicyDecision, lever: str, subject: Subject
+) -> None:
+    state = step.state
     phase = {Verdict.ASK: Phase.ASKED, Verdict.ARM: Phase.ARMED}.get(decision.verdict, Phase.ORDERED)
     certificate = views.top_certificate(step, (subject, decision.threat))
     step.record(

@@ -129,11 +129,7 @@ def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incide
     sources = _sources(state, named)
     if not sources:
         return
-    lease_ms = state.epoch.lease_bound_ms(level)
-    expires_ms = step.now_ms + lease_ms
-    caps = [state.first_newest_ms.get(topic, {}).get(name) for name in claim_names(named)]
-    if all(cap is not None for cap in caps):
-        expires_ms = min(expires_ms, max(cap for cap in caps if cap is not None) + lease_ms)
+    expires_ms = _expires_ms(step, topic, named, level)
     if expires_ms <= step.now_ms:
         return
     say_opinion(
@@ -162,6 +158,17 @@ def _own_blobs(state: State, fresh: list[Ruled], detector: str) -> tuple[bytes, 
     if detector == VERIFIER:
         return ()
     return tuple(state.blobs[ruled.claim.digest] for ruled in fresh if ruled.claim.digest in state.blobs)
+
+
+def _expires_ms(step: Step, topic: Topic, named: tuple[Claim, ...], level: Level) -> int:
+    """No self-sustaining halt: what is said again on claims that were certified ends with the first certificate's
+    newest word and the lease of our own level."""
+    lease_ms = step.state.epoch.lease_bound_ms(level)
+    firsts = step.state.first_newest_ms.get(topic, {})
+    caps = [firsts.get(name) for name in claim_names(named)]
+    if any(cap is None for cap in caps):
+        return step.now_ms + lease_ms
+    return min(step.now_ms, max(cap for cap in caps if cap is not None)) + lease_ms
 
 
 def retry_answers(step: Step) -> None:
