@@ -271,16 +271,33 @@ class Link:
         why = "the peer gave no address, it has to dial"
         for address in self.addresses:
             self._doing = f"dialling, attempt {attempt}"
-            try:
-                with trio.fail_after(self.timing.dial_timeout_s):
-                    await net.swarm.dial_addr(address, ID.from_base58(self.peer_id))
-            except Exception as error:
-                why = f"{address}: {_reason(error)}"
+            fault = await self._dial_address(net, address)
+            if fault:
+                why = f"{address}: {fault}"
                 continue
             # The connection is announced by the swarm itself; give its streams time before dialling again.
             await trio.sleep(self.timing.open_timeout_s)
             return "connected, but the member streams did not come"
         return why
+
+    async def _dial_address(self, net: Net, address: Any) -> str:
+        """ "" when connected, else why not. In the host's nursery: the library tells of a connection before its dial
+        returns, whoever heard of it ends the dialling, and a dial that is cancelled then closes that connection."""
+        faults: list[str] = []
+        over = trio.Event()
+
+        async def dial() -> None:
+            try:
+                with trio.fail_after(self.timing.dial_timeout_s):
+                    await net.swarm.dial_addr(address, ID.from_base58(self.peer_id))
+            except Exception as error:
+                faults.append(_reason(error))
+            finally:
+                over.set()
+
+        net.nursery.start_soon(dial)
+        await over.wait()
+        return faults[0] if faults else ""
 
 
 def checked_address(peer_id: str, text: str) -> Any:
