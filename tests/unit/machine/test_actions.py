@@ -113,6 +113,17 @@ def test_what_renewed_one_action_opens_no_second() -> None:
     assert world[0].action().phase is Phase.LAPSED and world[0].count(ActionRenewed) == 1
 
 
+def test_a_lift_amid_a_renewal_frees_the_target() -> None:
+    world = alarmed(World(4))
+    node = world[0]
+    world.skip(HOUR_MS // 2)
+    world[1].sense(world.true(claim(2)))
+    world.until(lambda: node.action().running != "")
+    node.ask(ActionCommand(node.action().key, "lift"))
+    world.run(1_000)
+    assert node.action().phase is Phase.LIFTED and not node.target.until_ms
+
+
 def test_a_stray_outcome_moves_nothing() -> None:
     world = alarmed(World(4))
     node = world[0]
