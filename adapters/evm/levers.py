@@ -78,7 +78,7 @@ class EvmLever:
         try:
             standing = await self._standing(order.by_human)
             if standing.binds and standing.until_s >= until_s(order):
-                return Outcome(True, "the target stands so already; nothing sent", until_ms=standing.until_s * 1000)
+                return await self._stands_already(order, standing)
             fault = self._too_long(order, standing)
             if fault:
                 return Outcome(False, fault)
@@ -90,6 +90,15 @@ class EvmLever:
         except ChainError as broken:
             return _failed(broken)
         return Outcome(True, f"{self.declared.call} mined in block {receipt.block}", "0x" + receipt.tx.hex())
+
+    async def _stands_already(self, order: LeverOrder, standing: Standing) -> Outcome:
+        """By our own transaction, where the node died between sending and its journal: then it is named."""
+        try:
+            tx = await self._done_before(order)
+        except ChainError:  # the name is for the journal; the restriction stands all the same
+            tx = ""
+        says = f"the target stands so already, by our {tx}" if tx else "the target stands so already"
+        return Outcome(True, f"{says}; nothing sent", tx, until_ms=standing.until_s * 1000)
 
     async def read_back(self, order: LeverOrder) -> Outcome:
         try:
