@@ -70,6 +70,8 @@ class Dispatch:
     async def _expired(self, lever: Lever, order: LeverOrder) -> Outcome:
         """The lease ended by itself: the target is asked whether it really stands free."""
         standing = await lever.read_back(order)
+        if standing.unread:
+            return Outcome(False, f"its end could not be read back: {standing.says}", retryable=True)
         self._plans.pop(order.action_key, None)
         if standing.until_ms > now().wall_ms:
             return Outcome(False, f"still restricted until {standing.until_ms}: {standing.says}", retryable=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.api import LeverOrder, Outcome, Plan
@@ -104,7 +104,7 @@ class EvmLever:
         try:
             standing = await self._standing(order.by_human)
         except ChainError as broken:
-            return _failed(broken)
+            return replace(_failed(broken), unread=True)
         until_ms = standing.until_s * 1000 if standing.binds else 0
         if until_ms and standing.until_s >= until_s(order):
             return Outcome(True, f"the target says until {standing.until_s} s", until_ms=until_ms)

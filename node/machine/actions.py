@@ -274,7 +274,7 @@ def _failed(step: Step, action: Action, event: LeverStepped) -> None:
         action.retry_at_ms = step.at.mono_ms + RETRY_MS[-1]
         if action.phase is not Phase.ESCALATED:
             _land(step, action, Phase.ESCALATED, outcome.says, outcome.reference)
-            step.do(Tell(f"{action.lever} should have ended and still stands: {outcome.says}"))
+            step.do(Tell(f"{action.lever} should have ended: {outcome.says}"))
         return
     if outcome.retryable and action.attempts < TRIES_MAX:
         _land(step, action, action.phase, outcome.says, outcome.reference)

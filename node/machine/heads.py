@@ -7,6 +7,7 @@ from node.machine.state import Link, State, Wanted
 from node.machine.step import Step
 from protocol.frames import (
     CERTIFICATES_SHOWN_MAX,
+    HEADS_MAX,
     WANTS_MAX,
     CertificateFrame,
     Head,
@@ -45,7 +46,7 @@ def our_heads(state: State, now_ms: int) -> Heads:
         if feed.top >= 0
     ]
     running = [id_ for id_, held in sorted(state.certificates.items()) if held.ends_ms > now_ms]
-    return Heads(tuple(heads), tuple(running[:CERTIFICATES_SHOWN_MAX]))
+    return Heads(tuple(heads[:HEADS_MAX]), tuple(running[:CERTIFICATES_SHOWN_MAX]))
 
 
 def heads_arrived(step: Step, link: Link, frame: Heads) -> None:
