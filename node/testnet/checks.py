@@ -67,6 +67,17 @@ def gates_shut(options: Options, facts: Facts) -> Check:
     return Check("exposed-members-acted", not missing, "an effect read back at each", ", ".join(missing) or "all")
 
 
+def effects_on_the_chain(options: Options, facts: Facts) -> Check:
+    """What a lever calls done is on the chain under its action key: a lever's own word for it is not enough."""
+    there = {one.key for one in facts.chain.restricted}
+    told = {
+        (name, one["key"], one["lever"]) for name, one in happenings(facts, "action") if one["phase"] == "effective"
+    }
+    empty = sorted(f"{name}.{lever}" for name, key, lever in told if key not in there)
+    got = ", ".join(empty) or f"{len(told)} effects, all there"
+    return Check("effects-are-on-the-chain", not empty, "every effect that was told", got)
+
+
 def unexposed_still(options: Options, facts: Facts) -> Check:
     unexposed = {role.name for role in facts.roles if not role.is_exposed}
     moved = sorted({name for name, _ in happenings(facts, "action") if name in unexposed})
@@ -317,6 +328,7 @@ _STORY: list[Any] = [
     certificates_everywhere,
     thresholds_held,
     gates_shut,
+    effects_on_the_chain,
     ask_waited,
     second_hop_armed,
     unexposed_still,

@@ -13,10 +13,6 @@ from node.testnet.options import Options
 from node.testnet.runfile import clean_up_after_the_dead, make_run_dir
 
 
-class Interrupted(Exception):
-    """Ctrl-C or SIGTERM: clean up, then leave."""
-
-
 def run(options: Options) -> int:
     """0: every fact is as it should be. 1: it is not, or the run failed (said in one line)."""
     human = options.output == "human"
@@ -24,6 +20,8 @@ def run(options: Options) -> int:
         _say(f"tocsin testnet: {options.members} members, scenario {options.scenario}, seed {options.seed}")
     for told in clean_up_after_the_dead():
         _say(told, human)
+    # a shell's `&` starts programs with SIGINT ignored; SIGTERM comes in by the same door
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     scenario = _scenario(options)
     if scenario is None:
@@ -31,7 +29,7 @@ def run(options: Options) -> int:
     run_dir = make_run_dir(options.keep)
     try:
         return _forked(options, scenario, run_dir, human)
-    except (KeyboardInterrupt, Interrupted):
+    except KeyboardInterrupt:
         sys.stderr.write("tocsin: interrupted; every process of the run was ended\n")
         return 1
     finally:
@@ -42,7 +40,8 @@ def run(options: Options) -> int:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise Interrupted
+    """As Ctrl-C: an exception of our own, raised inside trio's own loop, would tear it apart."""
+    signal.raise_signal(signal.SIGINT)
 
 
 def _say(text: str, aloud: bool = True) -> None:
@@ -91,7 +90,7 @@ def _forked(options: Options, scenario: Any, run_dir: Any, human: bool) -> int:
         if failed is not None:
             sys.stderr.write(f"tocsin: {failed}\n")
             return 1
-        if _first(error, (KeyboardInterrupt, Interrupted)) is not None:
+        if _first(error, KeyboardInterrupt) is not None:
             raise KeyboardInterrupt from None
         raise
     result = verdict_json(options, facts)

@@ -95,7 +95,9 @@ def fork_zygote() -> tuple[int, int, int]:
 
 def _serve(jobs: dict[str, Job], asks: int, answers: int) -> NoReturn:
     os.setpgid(0, 0)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # it lives as long as the supervisor's end of the pipe, and whoever stops the supervisor ends that
+        signal.signal(number, signal.SIG_IGN)
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -149,6 +151,7 @@ def _fork(jobs: dict[str, Job], job: dict[str, Any], children: set[int], answers
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for descriptor in (*close, answers):
         os.close(descriptor)
     _become(jobs, job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,10 @@ class Site:
         """A signed charter of members at free ports, in each one's folder. In this process: fast."""
         from node.cli import main
 
+        with redirect_stdout(io.StringIO()):
+            return self._found(main, names, words)
+
+    def _found(self, main: Callable[[list[str]], int], names: tuple[str, ...], words: tuple[str, ...]) -> Path:
         self.ports = dict(zip(names, free_ports(len(names))))
         charter = self.folder / "charter.toml"
         for name in names:
