@@ -15,6 +15,8 @@ from governance.faults import FileFault, nearest
 from node.config_model import ClockConfig, ConnectionConfig, NodeFile
 
 PREFIX = "TOCSIN_"
+NOT_OURS = frozenset({"TOCSIN_DATA", "TOCSIN_ANVIL"})
+"""Read by tests and the local network; they say nothing of a node."""
 _SCALARS = ("node", "member", "charter", "data_dir", "policy", "listen", "control", "log")
 _FREE = ("target", "sensor")
 
@@ -22,7 +24,7 @@ _FREE = ("target", "sensor")
 def overlay(document: dict[str, Any], environ: Mapping[str, str]) -> list[FileFault]:
     """Writes the variables into `document` (fresh from TOML); a fault for each that fits nothing."""
     faults = []
-    for variable in sorted(name for name in environ if name.startswith(PREFIX)):
+    for variable in sorted(name for name in environ if name.startswith(PREFIX) and name not in NOT_OURS):
         path = variable.removeprefix(PREFIX).lower().split("__")
         cure = _apply(document, path, environ[variable])
         if cure:
