@@ -155,8 +155,8 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]
             min_connections=0,
             low_watermark=0,
             high_watermark=CONNECTIONS_MAX,
-            inbound_upgrade_timeout=5.0,
-            outbound_upgrade_timeout=5.0,
+            inbound_upgrade_timeout=10.0,
+            outbound_upgrade_timeout=10.0,
         )
         super().__init__(
             own_id,
@@ -209,7 +209,7 @@ class GuardedHost(BasicHost):  # type: ignore[misc]
         # Identify is answered, since other implementations need it; push and the ping service are not offered.
         handlers = OrderedDict([(IDENTIFY_ID, identify_handler_for(self, use_varint_format=True))])
         super().__init__(
-            network=swarm, default_protocols=handlers, disable_identify_address_discovery=True, negotiate_timeout=5
+            network=swarm, default_protocols=handlers, disable_identify_address_discovery=True, negotiate_timeout=10
         )
         self._gate = gate
         self._inbound_streams: dict[int, int] = {}

@@ -55,10 +55,11 @@ class Timing:
     ping_misses: int = 3
     dial_first_s: float = 0.2
     dial_max_s: float = 5.0
-    dial_timeout_s: float = 5.0
+    # Generous: on a machine that is short of CPU, giving up makes everything be done again, and nothing gets ready.
+    dial_timeout_s: float = 10.0
     # The higher peer id lets the lower one dial first, for this long.
     follower_wait_s: float = 3.0
-    open_timeout_s: float = 5.0
+    open_timeout_s: float = 15.0
     # A second connection from a peer that is up: the first one has this long to show that it lives.
     probe_s: float = 1.0
     ban_first_s: float = 1.0

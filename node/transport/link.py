@@ -265,7 +265,7 @@ class Link:
             why = await self._dial(net, attempt)
             self._doing = f"dialled {attempt} times, last: {why}"
             await trio.sleep(pause_s * (0.5 + self.rng.random()))
-            pause_s = min(2 * pause_s, timing.dial_max_s)
+            pause_s = min(1.5 * pause_s, timing.dial_max_s)
 
     async def _dial(self, net: Net, attempt: int) -> str:
         why = "the peer gave no address, it has to dial"

@@ -106,7 +106,7 @@ async def open_stream(host: Any, conn: Any, protocol: str) -> Any:
     """Open and negotiate one outbound stream on this very connection. Raises whatever the library raises."""
     net_stream = await conn.new_stream()
     communicator = MultiselectCommunicator(net_stream)
-    chosen = await host.multiselect_client.select_one_of([protocol], communicator, 5)
+    chosen = await host.multiselect_client.select_one_of([protocol], communicator, 10)
     net_stream.set_protocol(chosen)
     return net_stream
 

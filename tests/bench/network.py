@@ -97,7 +97,8 @@ class SlowFollower(Follower):
 
 class Bench(Supervisor):
     def __init__(self, job: Job, scenario: Scenario, processes: Processes, run_dir: Path) -> None:
-        super().__init__(Options(job.members, job.chain), scenario, processes, run_dir, lambda *_: None, lambda _: None)
+        quiet = Options(job.members, job.chain)
+        super().__init__(quiet, scenario, processes, run_dir, lambda *_: None, lambda _: None, lambda _: None)
         self.job = job
         self.follower = SlowFollower(self._heard)
         self.plans: dict[str, Path] = {}
