@@ -122,6 +122,8 @@ class Outcome:
     until_ms: int = 0
     """Read back from the target; 0 where nothing is restricted."""
     retryable: bool = False
+    answered: bool = True
+    """False where the target could not be asked: `until_ms` 0 then says nothing."""
     unread: bool = False
     """The target could not be asked: this says nothing of how it stands."""
 

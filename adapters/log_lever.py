@@ -48,7 +48,7 @@ class LogLever:
     async def read_back(self, order: LeverOrder) -> Outcome:
         until_ms = self._noted.get(order.action_key, 0)
         if until_ms >= order.until_ms:
-            return Outcome(True, "noted", until_ms=until_ms)
+            return Outcome(True, "noted; nothing is restricted")
         return Outcome(False, "not noted since this node started; noting it again is harmless", retryable=True)
 
     async def undo(self, order: LeverOrder) -> Outcome:

@@ -10,7 +10,6 @@ import trio
 from adapters.api import Lever, LeverOrder, Outcome, Plan
 from node.effects import RunStep
 from node.events import Event, LeverStepped
-from node.loop import now
 from protocol.ids import ActionKey
 
 STEP_S_MAX = 20.0
@@ -73,6 +72,8 @@ class Dispatch:
         if standing.unread:
             return Outcome(False, f"its end could not be read back: {standing.says}", retryable=True)
         self._plans.pop(order.action_key, None)
-        if standing.until_ms > now().wall_ms:
+        if not standing.answered:
+            return Outcome(False, f"nobody knows whether it is free: {standing.says}", retryable=True)
+        if standing.until_ms > 0:
             return Outcome(False, f"still restricted until {standing.until_ms}: {standing.says}", retryable=True)
         return Outcome(True, "read back: no longer restricted")

@@ -167,7 +167,7 @@ class EvmLever:
 
 def _failed(broken: ChainError) -> Outcome:
     """What the contract refuses or nobody pays for stays so until somebody acts; the rest may pass by itself."""
-    return Outcome(False, str(broken), retryable=not isinstance(broken, Reverted | NoGas))
+    return Outcome(False, str(broken), retryable=not isinstance(broken, Reverted | NoGas), answered=False)
 
 
 def levers_for(kind: str, target: Target, client: ChainClient, sender: Sender) -> dict[str, EvmLever]:

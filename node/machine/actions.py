@@ -10,7 +10,8 @@ from adapters.policy import Decision as PolicyDecision
 from adapters.policy import Verdict, decide, within_limits
 from node.effects import RunStep, Tell
 from node.events import LeverStepped
-from node.machine import views
+from node.machine import leases, views
+from node.machine.leases import MAY_STAND
 from node.machine.state import ENDED, ON_TARGET, Action, Phase, State
 from node.machine.step import Step, cut
 from node.records import ActionOpened, ActionRenewed, ActionStepped, DecisionMade
@@ -46,7 +47,10 @@ RETRY_MS = (200, 400, 800, 1_600, 3_000, 5_000)
 TRIES_MAX = 8
 EXPIRY_GRACE_MS = 1_500
 """Targets count in whole seconds: read back only then whether a lapsed restriction is really gone."""
-MAY_STAND = (Phase.SENDING, Phase.SENT, Phase.EFFECTIVE, Phase.ESCALATED)
+ESCALATED_MS = 60_000
+"""Then a restriction that this node must end is tried again: people were called and need not come."""
+OVERDUE_MS = 30_000
+"""A chain's own time lags behind by a block or two: only then is it late, and people are called."""
 RENEWABLE = (Phase.ASKED, Phase.ARMED, Phase.ORDERED, Phase.PLANNED, Phase.EFFECTIVE, Phase.ESCALATED)
 """What is between sending and reading back is finished first, to the lease that was sent."""
 UTILISATION = "utilisation"
@@ -226,12 +230,23 @@ def run_next(step: Step, action: Action) -> None:
     name = NEXT_STEP.get(action.phase)
     if name is None or action.running or action.retry_at_ms > step.at.mono_ms:
         return
-    if action.until_ms <= step.now_ms and action.phase is not Phase.LIFTING:
+    if action.phase is Phase.LIFTING:
+        holder = leases.holder(step, action)
+        if holder is not None:
+            _land(step, action, Phase.LIFTED, f"ended here; {_still(holder)}")
+            return
+    elif leases.ended(step, action):
         if action.phase in (Phase.ORDERED, Phase.PLANNED):
             _land(step, action, Phase.LAPSED, "its lease ended before it was sent")
         return
+    if name == "apply" and leases.being_freed(step.state, action):
+        return
     action.running = name
     step.do(RunStep(action.key, name, action.instance, action.order()))
+
+
+def _still(holder: Action) -> str:
+    return f"the target stays restricted for action {holder.key.hex()[:12]}"
 
 
 def _land(step: Step, action: Action, phase: Phase, says: str, reference: str = "", until_ms: int = 0) -> None:
@@ -272,7 +287,7 @@ def _failed(step: Step, action: Action, event: LeverStepped) -> None:
     outcome = event.outcome
     if event.step == "expire":
         action.retry_at_ms = step.at.mono_ms + RETRY_MS[-1]
-        if action.phase is not Phase.ESCALATED:
+        if action.phase is not Phase.ESCALATED and leases.ended(step, action, OVERDUE_MS):
             _land(step, action, Phase.ESCALATED, outcome.says, outcome.reference)
             step.do(Tell(f"{action.lever} should have ended: {outcome.says}"))
         return
@@ -280,6 +295,7 @@ def _failed(step: Step, action: Action, event: LeverStepped) -> None:
         _land(step, action, action.phase, outcome.says, outcome.reference)
         action.retry_at_ms = step.at.mono_ms + RETRY_MS[min(action.attempts - 1, len(RETRY_MS) - 1)]
         return
+    action.retry_at_ms = step.at.mono_ms + ESCALATED_MS
     _land(step, action, Phase.ESCALATED, f"{event.step}: {outcome.says}", outcome.reference)
     step.do(Tell(f"{action.lever} on {action.subject} failed at {event.step}: {outcome.says}"))
 
@@ -289,9 +305,9 @@ def actions_due(step: Step) -> None:
     for action in sorted(step.state.actions.values(), key=lambda one: one.key):
         if action.phase in ENDED:
             continue
-        if action.phase in (Phase.ASKED, Phase.ARMED) and action.until_ms <= step.now_ms:
+        if action.phase in (Phase.ASKED, Phase.ARMED) and leases.ended(step, action):
             _land(step, action, Phase.LAPSED, "its lease ended unsent")
-        elif action.phase in MAY_STAND and action.until_ms <= step.now_ms:
+        elif action.phase in MAY_STAND and leases.ended(step, action):
             _expire(step, action)
         else:
             run_next(step, action)
@@ -302,11 +318,16 @@ def _expire(step: Step, action: Action) -> None:
     end it, this node does, on time or at once after a restart. What only a person can end is paged."""
     if action.running or action.retry_at_ms > step.at.mono_ms:
         return
+    holder = leases.holder(step, action)
+    if holder is not None:
+        _land(step, action, Phase.LAPSED, f"its lease ended; {_still(holder)}")
+        return
     ends = step.state.setup.declarations[action.lever].expires_by
-    if ends in (ExpiresBy.NODE, ExpiresBy.GUARD) and action.phase is not Phase.ESCALATED:
+    ours = ends in (ExpiresBy.NODE, ExpiresBy.GUARD) or leases.inherited(step.state, action)
+    if ours:
         _land(step, action, Phase.LIFTING, "its lease ended: this node ends it")
         run_next(step, action)
-    elif action.until_ms + EXPIRY_GRACE_MS <= step.now_ms:
+    elif leases.ended(step, action, EXPIRY_GRACE_MS):
         action.running = "expire"
         step.do(RunStep(action.key, "expire", action.instance, action.order()))
 

@@ -102,6 +102,9 @@ class Action:
     running: str = ""
     """The step the shell is at, "" for none: at most one at a time."""
     reported: str = ""
+    counted_until_ms: int = -1
+    """The `until_ms` that `ends_mono_ms` was counted for; neither is recorded."""
+    ends_mono_ms: int = 0
 
     def note(self, at_ms: int, phase: str, says: str, reference: str = "") -> None:
         """The journal that people read; the store has all of it."""

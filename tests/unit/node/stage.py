@@ -41,7 +41,7 @@ def clock() -> Clock:
 
 def virtually(body: Callable[..., Awaitable[None]], *args: Any) -> None:
     """The threshold leaves the disk its time."""
-    with mock.patch("node.loop.now", clock), mock.patch("node.dispatch.now", clock):
+    with mock.patch("node.loop.now", clock):
         trio.run(functools.partial(body, *args), clock=MockClock(autojump_threshold=0.02))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import trio
 
-from adapters.api import LeverOrder, Observation
+from adapters.api import LeverOrder, Observation, Outcome
 from node import mark, present
 from node.dispatch import Dispatch
 from node.effects import Broadcast, Gossip, Reply, RunStep, Send, ServeBlobs, ServeEntries, Tell
@@ -195,6 +195,17 @@ def test_expiry_is_believed_only_from_the_target() -> None:
     lever.until_ms.clear()
     (free,) = outcomes(lever, [step("expire", far)])
     assert not standing.outcome.ok and free.outcome.ok
+
+
+def test_a_target_that_does_not_answer_is_not_called_free() -> None:
+    lever = NotedLever()
+    lever.read_back = unanswered  # type: ignore[method-assign]
+    (only,) = outcomes(lever, [step("expire")])
+    assert not only.outcome.ok and only.outcome.retryable and "chain is down" in only.outcome.says
+
+
+async def unanswered(order: LeverOrder) -> Outcome:
+    return Outcome(False, "the chain is down", retryable=True, answered=False)
 
 
 def test_a_lever_that_is_not_configured_says_what_to_do() -> None:
