@@ -1,12 +1,13 @@
 # make env      the environment alone, from the hash-pinned lock
 # make testnet  the main job: seven members, two chains, the rsETH case
 # make test     every check on a clean clone, at most ten minutes on two cores
+# make sabotage five spoilt networks, each of which must fail and say why; about ten minutes
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: env testnet test check unit integration contracts check-contracts lock clean
+.PHONY: env testnet test check unit integration sabotage contracts check-contracts lock clean
 
 env: $(STAMP)
 
@@ -33,7 +34,10 @@ unit: $(STAMP)
 	$(PY) -m pytest tests/unit tests/property tests/tidy
 
 integration: $(STAMP)
-	$(PY) -m pytest tests/integration
+	$(PY) -m pytest -m "not long" tests/integration
+
+sabotage: $(STAMP)
+	$(PY) -m pytest -m long tests/integration/sabotage
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
