@@ -49,11 +49,15 @@ class Releases:
     def covers(self, attestation: Attestation, epoch: Epoch) -> bool:
         """True where this opinion never counts again: by its time, or because all it claims was released by Q."""
         topic = (attestation.subject, attestation.threat)
+        if topic not in self.latest:
+            return attestation.since_ms <= 0
         if attestation.since_ms <= self.point_ms(topic):
             return True
         return self.covers_claims(topic, claim_names(attestation.claims), epoch)
 
     def covers_claims(self, topic: Topic, names: Iterable[ClaimName], epoch: Epoch) -> bool:
+        if topic not in self.latest:
+            return False
         told, spent = self.claims.get(topic, {}), self.spent.get(topic, set())
         wanted = tuple(names)
         return bool(wanted) and all(

@@ -13,6 +13,7 @@ from protocol.alarm import Opinion, is_live, lease_fault, reaches
 from protocol.evidence import Ruling
 from protocol.ids import Digest, GroupName
 from protocol.limits import SKEW_AHEAD_MS_MAX, STALE_CERTIFICATE_MS, STALE_WAIT_MS
+from protocol.membership import COUNTED
 from protocol.messages import Basis, Level
 from protocol.quorum import CheckedCertificate, certificate_id
 from protocol.release import ClaimName, Topic
@@ -28,12 +29,9 @@ def topic_order(topic: Topic) -> tuple[bytes, int]:
 
 def running(state: State, topic: Topic, now_ms: int) -> list[Digest]:
     """`certificate_id`s of the certificates that run on this topic, highest level first."""
-    ids = [
-        id_
-        for id_, held in sorted(state.certificates.items())
-        if held.certificate.topic == topic and stands(state, held, now_ms)
-    ]
-    return sorted(ids, key=lambda id_: -state.certificates[id_].certificate.level)
+    ids = (certificate_id(state.epoch.hash, topic, level) for level in reversed(COUNTED))
+    found = ((id_, state.certificates.get(id_)) for id_ in ids)
+    return [id_ for id_, held in found if held is not None and stands(state, held, now_ms)]
 
 
 def stands(state: State, held: CheckedCertificate, now_ms: int) -> bool:
@@ -171,8 +169,9 @@ def is_own_evidence(state: State, ruled: Ruled, now_ms: int) -> bool:
 def own_evidence(state: State, topic: Topic, now_ms: int) -> dict[ClaimName, Ruled]:
     """Claims that our own check supports: a liar's extra claim makes no other action of ours."""
     found: dict[ClaimName, Ruled] = {}
-    for _, ruled in sorted(state.ruled.items()):
-        if ruled.judgement.supports(*topic) and is_own_evidence(state, ruled, now_ms):
+    for digest in sorted(digest for digest, ruled in state.ruled.items() if ruled.judgement.supports(*topic)):
+        ruled = state.ruled[digest]
+        if is_own_evidence(state, ruled, now_ms):
             found.setdefault((ruled.claim.type, ruled.claim.id), ruled)
     return found
 
