@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from node.machine.state import ENDED
+from node.machine.state import ENDED, Phase
 from node.present import quorum
 
 if TYPE_CHECKING:
@@ -41,10 +41,21 @@ def status_of(node: Node) -> dict[str, Any]:
         "alerts": len(state.opinions),
         "certificates": len(state.certificates),
         "actions": sum(1 for one in state.actions.values() if one.phase not in ENDED),
+        "escalated": _escalated(node),
         "uptime_s": round(time.monotonic() - node.started, 3),
         "version": VERSION,
         "listening": list(node.transport.listening),
     }
+
+
+def _escalated(node: Node) -> list[dict[str, str]]:
+    """Own levers that a person must look at: what they were to do, and what kept them from it."""
+    held = [one for one in node.machine.state.actions.values() if one.phase is Phase.ESCALATED]
+    return [
+        {"key": one.key.hex(), "lever": one.lever, "subject": str(one.subject), "says": one.steps[-1][2]}
+        for one in sorted(held, key=lambda one: one.opened_ms)
+        if one.steps
+    ]
 
 
 def _chain(node: Node, connection: str, chain: str) -> dict[str, Any]:

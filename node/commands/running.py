@@ -115,6 +115,8 @@ def _status_lines(facts: dict[str, Any]) -> list[str]:
         lines.append("  BLIND: no ISOLATE or HALT can form; own evidence and GUARD only")
     lines.append(f"  clock {facts.get('skew_ms')} ms from the members' median")
     lines.append(f"  {facts.get('alerts')} alerts, {facts.get('actions')} actions")
+    for one in facts.get("escalated") or ():
+        lines.append(f"  NEEDS A PERSON: {one.get('lever')} on {one.get('subject')}: {one.get('says')}")
     refusals = facts.get("refusals") or {}
     if refusals:
         lines.append("  refused: " + ", ".join(f"{code} {count}" for code, count in sorted(refusals.items())))

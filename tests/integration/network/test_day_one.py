@@ -214,6 +214,42 @@ def test_strangers_who_connect_cost_a_running_network_nothing(site: ForkedSite) 
     assert (told["quorum"]["hears"], sorted(one["member"] for one in told["peers"])) == (4, sorted(NAMES[1:]))
 
 
+DRY = f"""
+policy = 1
+mode = "act"
+asset.rseth = ["{SUBJECT}"]
+[exposure]
+dry = {{ asset = "rseth", read = "lending.reserve", max_age = "5m", ways_out = ["borrow"] }}
+[lever]
+note = {{ on = "dry", call = "log.note", closes = [], expires_by = "target", max = "6h", cooldown = "1h" }}
+[rule]
+shut = {{ asset = "rseth", level = "ISOLATE", own = "any", do = ["note"], for = "1h" }}
+other = {{ asset = "any", level = "any", own = "any", do = [], page = true }}
+"""
+"""A dry run: a lever that only writes a line stands for one that restricts."""
+
+
+def test_a_node_that_stops_undoes_nothing_and_says_what_stands(site: ForkedSite) -> None:
+    (site.folder / "venue" / "policy.toml").write_text(DRY)
+    path = site.config("venue")
+    path.write_text(path.read_text() + '\n[target.dry]\nkind = "log"\n')
+    site.up(*NAMES)
+    site.meshed(*NAMES, hears=4)
+    for name in NAMES[:3]:
+        words = ("alert", "raise", SUBJECT, "bridge-forgery", "ISOLATE", "--person", "anna")
+        assert site.at(name, *words).code == 0
+    wait_for("the lever stands", lambda: "effective" in site.at("venue", "action", "list").out, 10)
+    ended = site.end("venue")
+    assert ended.code == 0
+    assert "stopped; nothing was undone; 1 restriction(s) of ours stand" in ended.err
+    assert f"note on {SUBJECT} stands until" in ended.err
+    site.up("venue")
+    wait_for("venue runs", lambda: site.status("venue"))
+    assert len(json.loads(site.at("venue", "action", "list", "-o", "json").out)) == 1
+    down = site.at("venue", "down")
+    assert f"note on {SUBJECT} stands until" in down.out
+
+
 def test_the_control_socket_is_its_owners_alone(site: ForkedSite) -> None:
     site.up("venue")
     wait_for("venue runs", lambda: site.status("venue"))

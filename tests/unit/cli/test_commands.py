@@ -23,6 +23,7 @@ STATUS = {
     "sensors": [{"name": "release", "says": ""}],
     "skew_ms": 3,
     "refusals": {"bad-signature": 2},
+    "escalated": [{"key": ID, "lever": "ltv0", "subject": SUBJECT, "says": "simulate: no gas"}],
     "alerts": 1,
     "actions": 0,
     "uptime_s": 3700,
@@ -78,6 +79,7 @@ def test_status_says_what_matters_to_people(node: FakeNode, capsys: Capsys) -> N
         "DOWN",
         "refused since 12:00",
         "bad-signature 2",
+        f"NEEDS A PERSON: ltv0 on {SUBJECT}: simulate: no gas",
         "1h 1m",
         "1.2 ms",
     ):
