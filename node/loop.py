@@ -149,17 +149,18 @@ class Loop:
     async def _commit(self, decisions: Sequence[Decision]) -> None:
         records = [record for decision in decisions for record in decision.records]
         own = [entry for decision in decisions for entry in decision.own]
+        state, at_ms = self.machine.state, 0.0
+        known = {raw: entry for decision in decisions for raw, entry in decision.known.items()}
         if records:
-            state = self.machine.state
-            known = {raw: entry for decision in decisions for raw, entry in decision.known.items()}
             batch = batch_of(records, state, now().wall_ms, known)
             attestation = state.setup.signer.public
             await trio.to_thread.run_sync(self.durable.write, batch, own, attestation, limiter=self._writer)
             at_ms = time.time_ns() / 1e6
-            for record in records:
-                happening = happening_of(record, state, at_ms, known)
-                if happening is not None:
-                    self.watch.tell(happening)
         for decision in decisions:
             for effect in decision.effects:
                 self.perform(effect)
+        # after the effects: peers wait for those, people for these
+        for record in records:
+            happening = happening_of(record, state, at_ms, known)
+            if happening is not None:
+                self.watch.tell(happening)
