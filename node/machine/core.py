@@ -35,6 +35,9 @@ SETTLING_MS = 5_000
 """After a start the first connections are still being made: no reason to call anybody."""
 
 
+HEARTBEAT_AGAIN_MS = 5_000
+
+
 class Machine:
     """One node's mind. Not thread-safe; one task owns it."""
 
@@ -77,6 +80,7 @@ class Machine:
             actions.decide_topics(step)
         elif isinstance(event, PeerCameUp):
             heads.peer_came_up(step, event.peer_id)
+            self._heartbeat_soon(at)
         elif isinstance(event, PeerWentDown):
             self.state.links.pop(event.peer_id, None)
             self.state.budgets.forget(event.peer_id)
@@ -92,6 +96,12 @@ class Machine:
         wanted = frozenset(state.setup.manifest)
         if state.manifests.get(state.me) == wanted or step.say(Manifest(tuple(sorted(wanted)))) is not None:
             state.said_manifest = True
+
+    def _heartbeat_soon(self, at: Clock) -> None:
+        """Who has just come up learns our clock soon; no more than one Heartbeat in five seconds is said for it."""
+        state = self.state
+        last_ms = state.heartbeat_at_ms - HEARTBEAT_MS
+        state.heartbeat_at_ms = min(state.heartbeat_at_ms, max(at.mono_ms + 500, last_ms + HEARTBEAT_AGAIN_MS))
 
     def _tick(self, step: Step) -> None:
         state = step.state

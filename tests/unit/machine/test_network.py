@@ -242,3 +242,19 @@ def test_heartbeats_tell_the_skew() -> None:
     world.liars["m3"].say(Heartbeat(world.epoch.hash))
     world.run(50)
     assert world[0].state.skews_ms["m3"] == 20 and START_MS > 0
+
+
+def test_members_know_each_others_clocks_soon_after_they_meet() -> None:
+    world = World(4)
+    world.run(7_000)
+    assert all(len(node.state.skews_ms) == 3 for node in world)
+
+
+def test_a_peer_that_flaps_does_not_make_us_say_more_than_a_heartbeat_in_five_seconds() -> None:
+    world = World(4)
+    world.run(2_000)
+    before = world[0].state.own_head()[0]
+    for _ in range(20):
+        world[0].handle(PeerCameUp(peer_of(world[1].state.me)))
+        world.run(500)
+    assert world[0].state.own_head()[0] - before <= 3
