@@ -100,8 +100,8 @@ class Machine:
     def _heartbeat_soon(self, at: Clock) -> None:
         """Who has just come up learns our clock soon; no more than one Heartbeat in five seconds is said for it."""
         state = self.state
-        last_ms = state.heartbeat_at_ms - HEARTBEAT_MS
-        state.heartbeat_at_ms = min(state.heartbeat_at_ms, max(at.mono_ms + 500, last_ms + HEARTBEAT_AGAIN_MS))
+        soon_ms = max(at.mono_ms + 500, state.heartbeat_said_ms + HEARTBEAT_AGAIN_MS)
+        state.heartbeat_at_ms = min(state.heartbeat_at_ms, soon_ms)
 
     def _tick(self, step: Step) -> None:
         state = step.state
@@ -109,6 +109,7 @@ class Machine:
         self._first_words(step)
         if not state.may_sign() and step.at.mono_ms >= state.heartbeat_at_ms:
             state.heartbeat_at_ms = step.at.mono_ms + HEARTBEAT_MS
+            state.heartbeat_said_ms = step.at.mono_ms
             step.say(Heartbeat(state.epoch.hash))
         alive = views.any_running(state, step.now_ms)
         alarms.show_due(step)

@@ -232,6 +232,7 @@ class State:
     started_mono_ms: int = 0
     heads_at_ms: int = 0
     heartbeat_at_ms: int = 0
+    heartbeat_said_ms: int = 0
     said_manifest: bool = False
     margin_said: str = ""
     signing_ready: bool = False
