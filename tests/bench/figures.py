@@ -76,4 +76,5 @@ def table(result: Mapping[str, Any]) -> str:
     for name, floor in result["floors"].items():
         lines.append(f"{name:<28}{floor['p50']:>10}{floor['p95']:>10}{floor['max']:>10}")
     lines.append(f"\nidle CPU of a member: {result['idle_cpu_percent']} % of a core each (mean)")
+    lines.append(f"load average of the machine meanwhile: {result['load_average']}; what else ran slowed this down")
     return "\n".join(lines)

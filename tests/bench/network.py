@@ -1,7 +1,7 @@
-"""One network of real processes, brought up by the testnet's own supervisor, with the bench's deeds in place of a story.
+"""One network of real processes, brought up by the testnet's own supervisor, with the bench's deeds instead of a story.
 
-Run as `python -m tests.bench.network JOB-JSON`: an interpreter of its own, because the zygote must be forked before any
-loop or thread exists, and because what the bench itself imported would make the start look faster. Prints one JSON line.
+Run as `python -m tests.bench.network JOB-JSON`: an interpreter of its own, because the zygote must be forked before
+any loop or thread exists, and what the bench itself imported would make the start look faster. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -16,16 +16,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-BEGAN = time.monotonic()
-"""As early as this module can tell: imports and the zygote count for the start."""
-
 import httpx
 import trio
 
 from adapters.evm.abi import abi_of
 from adapters.evm.client import Account, ChainClient, Connection
 from adapters.evm.sending import Sender
-from node.testnet.compose import Seat, source_id
+from node.testnet.compose import Seat
 from node.testnet.follow import Follower, Happening
 from node.testnet.processes import Processes, pss_mb
 from node.testnet.runfile import make_run_dir
@@ -76,6 +73,8 @@ class Job:
     forged: int = 0
     drain: bool = False
     profile: str = ""
+    began: float = 0.0
+    """time.monotonic() of whoever started this interpreter: its start and imports count too."""
     result: dict[str, Any] = field(default_factory=dict)
 
 
@@ -102,7 +101,7 @@ class Bench(Supervisor):
         self.job = job
         self.follower = SlowFollower(self._heard)
         self.plans: dict[str, Path] = {}
-        self.began = BEGAN
+        self.began = job.began or self.began
         self._dressed: set[str] = set()
 
     def _cast(self, charter: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:

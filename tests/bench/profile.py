@@ -1,4 +1,5 @@
-"""Where a member's time goes: cProfile by CPU time in each forked member, and what it imported that its zygote had not; files in a folder."""
+"""Where a member's time goes: cProfile by CPU time in two of the forked members, and what they imported that their
+zygote had not; files in a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +12,6 @@ from pathlib import Path
 
 from node import app
 from node.config import NodeConfig
-
 
 PROFILED = ("issuer", "exchange")
 """One that watches and one that only answers: profiling all seven would change what is measured."""

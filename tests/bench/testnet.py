@@ -1,11 +1,13 @@
-"""`python -m tests.bench testnet`: an alarm's way through seven real processes, timed by the members' own happenings."""
+"""An alarm's way through real processes, timed by what the members themselves tell over their control sockets."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ NETWORK_S = 400
 
 def network(**job: Any) -> dict[str, Any]:
     """One network in an interpreter of its own."""
-    command = [sys.executable, "-m", "tests.bench.network", json.dumps(job)]
+    command = [sys.executable, "-m", "tests.bench.network", json.dumps({**job, "began": time.monotonic()})]
     done = subprocess.run(command, capture_output=True, text=True, timeout=NETWORK_S, check=False)
     if done.returncode:
         raise RuntimeError(f"the network {job} failed: {done.stderr.strip()[-2_000:]}")
@@ -48,6 +50,7 @@ def measure(members: int, alarms: int, drains: int, chains: tuple[str, ...]) -> 
         "mesh_up_s": main["mesh_up_s"],
         "pss_mb_total": main["pss_mb_total"],
         "idle_cpu_percent": main["idle_cpu_percent"],
+        "load_average": [round(one, 1) for one in os.getloadavg()],
         "floors": floors(Path(tempfile.gettempdir())),
     }
     return result | {"goals": against_goals(result)}
