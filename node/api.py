@@ -223,7 +223,12 @@ def _action_routes(app: FastAPI, surface: Surface) -> None:
 def _house_routes(app: FastAPI, surface: Surface) -> None:
     @app.post("/v1/backup")
     async def backup(body: BackupBody) -> dict[str, Any]:
-        return await surface.backup(body.path)
+        if not body.path.startswith("/") or "\0" in body.path:
+            raise Refused(422, "bad-path", "a relative path would mean the node's own directory", "give a whole path")
+        done = await surface.backup(body.path)
+        if not done["ok"]:
+            raise Refused(409, "refused", done["says"])
+        return done
 
     @app.post("/v1/stop")
     async def stop() -> dict[str, Any]:

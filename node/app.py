@@ -10,20 +10,19 @@ import functools
 import logging
 import signal
 import sys
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import trio
-from hypercorn.config import Config as HypercornConfig
-from hypercorn.trio import serve
 
 from adapters.api import ExposureReading, Instances, Observation
 from adapters.catalog import CatalogFaults, build
 from node import backup as backups
-from node import keys
+from node import keys, owner
 from node.api import Surface, make_app
 from node.config import NodeConfig
 from node.dispatch import Dispatch
@@ -38,16 +37,17 @@ from node.events import (
 from node.loop import Durable, Loop, batch_of, now
 from node.machine import Machine, Setup
 from node.machine.state import ON_TARGET
-from node.mark import MarkError
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
+from node.plugins import KeptSensor, close_all, reading_of, told
 from node.present import when
 from node.records import EntryAccepted, KeySetLearned, Record, unpack_record
+from node.serving import serve_control
 from node.status import status_of
 from node.store import StoreError
 from node.telemetry import open_log
 from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerUp, ReceivedFrame
-from node.transport.host import Libp2pTransport, ListenFailedError
+from node.transport.host import Libp2pTransport
 from node.watch import Watch
 from protocol.errors import ImpossibleError, ProtocolError
 from protocol.ids import SourceId
@@ -58,6 +58,7 @@ RECURSION_LIMIT = 1_000
 """A dependency raises it to 100 000 at import; nested input from outside would then overflow the C stack."""
 READ_EXPOSURES_S = 1.0
 PROBE_CHAINS_S = 5.0
+CLOSE_S_MAX = 2.0
 
 
 class Node:
@@ -76,6 +77,7 @@ class Node:
         self.started = time.monotonic()
         self.stopping = trio.Event()
         self.asked_to_stop = trio.Event()
+        self._copying = trio.CapacityLimiter(1)
         self.misbehaved: dict[str, int] = {}
         self.chain_faults: dict[str, str] = {}
         """Connection id → "" or what is wrong, as last asked."""
@@ -93,7 +95,8 @@ class Node:
             return keys.load_secret(path, keys.Purpose.LEVER).reveal()
 
         try:
-            return build(document, lambda: self.parts.epoch, secret, self._say)
+            built = build(document, lambda: self.parts.epoch, secret, self._say)
+            return replace(built, sensors=tuple(KeptSensor(one) for one in built.sensors))
         except CatalogFaults as error:
             raise StartFault([f"{config.path}: {fault}" for fault in error.args[0]]) from None
         except keys.KeyFault as error:
@@ -204,10 +207,13 @@ class Node:
             nursery.start_soon(self.extra)
             ready()
             await self.stopping.wait()
+            self.on_stopping()
             nursery.cancel_scope.cancel()
-        for close in self.instances.closers:
-            await close()
+        await close_all(self.instances.closers, CLOSE_S_MAX)
         self._farewell()
+
+    def on_stopping(self) -> None:
+        """For whoever runs the node: the stop has begun."""
 
     async def extra(self) -> None:
         """For what is built on a node; an ordinary one does nothing more."""
@@ -266,7 +272,10 @@ class Node:
     async def _watch_chain(self, connection: str, probe: Callable[[], Awaitable[str]]) -> None:
         """A chain that is down, slow or another one is no reason not to run; it is said, and said again when well."""
         while True:
-            fault = await probe()
+            try:
+                fault = await probe()
+            except Exception as error:  # a connection is somebody's plug-in
+                fault = told(error)
             if bool(fault) != bool(self.chain_faults.get(connection, "")):
                 log.warning("connection %s: %s", connection, fault or "well again")
             self.chain_faults[connection] = fault
@@ -286,15 +295,13 @@ class Node:
                 at_ms = now().wall_ms
                 try:
                     with trio.fail_after(5):
-                        readings.append(await reader.read(name, at_ms))
+                        readings.append(reading_of(await reader.read(name, at_ms), name, at_ms))
                 except Exception as error:  # a reader is somebody's plug-in
-                    readings.append(ExposureReading(name, None, None, None, at_ms, f"{type(error).__name__}: {error}"))
+                    readings.append(ExposureReading(name, None, None, None, at_ms, told(error)))
             await self.loop.inbox.send(ExposuresRead(tuple(readings)))
             await trio.sleep(READ_EXPOSURES_S)
 
     async def _serve_control(self, performer: Performer, *, task_status: Any) -> None:
-        path = self.parts.config.control
-        path.unlink(missing_ok=True)
         surface = Surface(
             state=self.machine.state,
             watch=self.watch,
@@ -304,24 +311,7 @@ class Node:
             backup=self._backup,
             stop=self._stop,
         )
-        config = HypercornConfig()
-        config.bind = [f"unix:{path}"]
-        config.umask = 0o177
-        config.graceful_timeout = 0.3
-        config.keep_alive_max_requests = 1_000_000
-        config.loglevel = "WARNING"
-        config.accesslog = None
-        config.errorlog = None
-
-        async def serving() -> None:
-            await serve(make_app(surface), config, mode="asgi", shutdown_trigger=self.stopping.wait)
-
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(serving)
-            with trio.fail_after(10):
-                while not path.exists():  # noqa: ASYNC110 (the server tells nobody when it has bound)
-                    await trio.sleep(0.01)
-            task_status.started()
+        await serve_control(make_app(surface), self.parts.config.control, self.stopping, task_status=task_status)
 
     def _stop(self) -> list[str]:
         self.asked_to_stop.set()
@@ -330,8 +320,8 @@ class Node:
     async def _backup(self, dest: str) -> dict[str, Any]:
         take = functools.partial(backups.backup, self.parts.config.store, Path(dest))
         try:
-            await trio.to_thread.run_sync(take)
-        except (StoreError, OSError) as error:
+            await trio.to_thread.run_sync(take, limiter=self._copying)
+        except (StoreError, OSError, ValueError) as error:
             return {"ok": False, "says": str(error)}
         return {"ok": True, "says": f"checked copy at {dest}; keys and the mark are not in it"}
 
@@ -346,52 +336,24 @@ def run(config: NodeConfig, ready: Callable[[], None] = lambda: None) -> int:
         node = Node(load_parts(config))
 
         def up() -> None:
-            _tell_owner(_hello(node))
+            owner.tell(owner.hello(node))
             ready()
 
+        forced = threading.Timer(owner.STOP_S_MAX, owner.end_now)
+        forced.daemon = True
+        node.on_stopping = forced.start  # type: ignore[method-assign]
         trio.run(functools.partial(node.run, up))
+        forced.cancel()
     except StartFault as error:
-        _tell_owner(error.faults)
+        owner.tell(error.faults)
         return 1
     except BaseExceptionGroup as group:
-        known = list(_known(group))
+        known = list(owner.known(group))
+        log.critical("stopped: %s", "; ".join(known) or told(group))
         if not known:
             raise
-        _tell_owner(known)
+        owner.tell(known)
         return 1
     standing = node.standing()
-    _tell_owner([f"stopped; nothing was undone; {len(standing) or 'no'} restriction(s) of ours stand", *standing])
+    owner.tell([f"stopped; nothing was undone; {len(standing) or 'no'} restriction(s) of ours stand", *standing])
     return 0
-
-
-def _known(group: BaseExceptionGroup[BaseException]) -> Iterator[str]:
-    """What ended the node where that is no fault of the program: the port is taken, the disk is full or torn."""
-    for one in group.exceptions:
-        if isinstance(one, BaseExceptionGroup):
-            yield from _known(one)
-        elif isinstance(one, StartFault):
-            yield from one.faults
-        elif isinstance(one, ListenFailedError):
-            yield f"{one}; stop what holds it, or change `listen` in node.toml"
-        elif isinstance(one, StoreError | MarkError):
-            yield str(one)
-
-
-def _tell_owner(lines: Sequence[str]) -> None:
-    """To whoever started the node, on standard error: the log is for machines, and may be a file."""
-    with suppress(OSError, ValueError):
-        for line in lines:
-            sys.stderr.write(f"tocsin: {line}\n")
-        sys.stderr.flush()
-
-
-def _hello(node: Node) -> list[str]:
-    config, charter = node.parts.config, node.parts.charter
-    where = ", ".join(node.transport.listening) or config.listen
-    lines = [
-        f"{config.member} of network {charter.network.hex()[:16]}… is up on {where}, policy on "
-        f"{node.parts.policy.mode.name.lower()}; tocsin status --config {config.path}"
-    ]
-    if node.parts.stopped_why:
-        lines.append(f"SIGNS NOTHING: {node.parts.stopped_why}")
-    return lines

@@ -10,6 +10,7 @@ import trio
 from adapters.api import Lever, LeverOrder, Outcome, Plan
 from node.effects import RunStep
 from node.events import Event, LeverStepped
+from node.plugins import outcome_of, told
 from protocol.ids import ActionKey
 
 STEP_S_MAX = 20.0
@@ -33,9 +34,9 @@ class Dispatch:
             return Outcome(False, f"no lever {effect.lever} is configured here; name its target in node.toml")
         with trio.move_on_after(STEP_S_MAX):
             try:
-                return await self._step(lever, effect)
+                return outcome_of(await self._step(lever, effect))
             except Exception as error:  # an adapter is somebody's plug-in: whatever it raises stays its own
-                return Outcome(False, f"{type(error).__name__}: {error}", retryable=True)
+                return Outcome(False, told(error), retryable=True)
         return Outcome(False, f"no answer within {STEP_S_MAX:.0f} s", retryable=True)
 
     async def _step(self, lever: Lever, effect: RunStep) -> Outcome:
@@ -68,7 +69,7 @@ class Dispatch:
 
     async def _expired(self, lever: Lever, order: LeverOrder) -> Outcome:
         """The lease ended by itself: the target is asked whether it really stands free."""
-        standing = await lever.read_back(order)
+        standing = outcome_of(await lever.read_back(order))
         if standing.unread:
             return Outcome(False, f"its end could not be read back: {standing.says}", retryable=True)
         self._plans.pop(order.action_key, None)

@@ -23,6 +23,7 @@ from node.effects import (
     VerifyClaim,
 )
 from node.events import ClaimJudged, Event
+from node.plugins import judgement_of, told
 from node.store import Store, StoreError
 from node.transport.api import Channel, Transport
 from node.transport.limits import FRAME_MAX
@@ -103,7 +104,7 @@ class Performer:
             with trio.move_on_after(TELL_S_MAX):
                 await sink.tell(text)
         except Exception as error:  # a sink is somebody's plug-in: the alarm goes on without it
-            log.warning("a sink could not tell %r: %s: %s", text[:80], type(error).__name__, error)
+            log.warning("a sink could not tell %r: %s", text[:80], told(error))
 
     async def _verify(self, claim: Claim, blob: bytes) -> None:
         verifier = self._verifiers.get(claim.type)
@@ -158,6 +159,6 @@ class Performer:
 
 async def _verdict(verifier: Verifier, claim: Claim, blob: bytes) -> Judgement:
     try:
-        return await verifier.verify(claim, blob)
+        return judgement_of(await verifier.verify(claim, blob))
     except Exception as error:  # a verifier is somebody's plug-in: what it cannot say is undecided
-        return undecided(f"the verifier failed: {type(error).__name__}: {error}")
+        return undecided(f"the verifier failed: {told(error)}")

@@ -52,7 +52,10 @@ class Watch:
         return [one for one in self._ring if one["n"] > number]
 
     async def after(self, number: int, wait_s: float) -> list[Happening]:
-        """Those after `number`, at once where there are any, else whatever comes within `wait_s`."""
+        """Those after `number`, at once where there are any, else whatever comes within `wait_s`. A number that was
+        not given out yet is an earlier life's: whoever followed that one gets all of this one's."""
+        last = self._ring[-1]["n"] if self._ring else 0
+        number = number if number <= last else 0
         with trio.move_on_after(wait_s):
             while not self._ring or self._ring[-1]["n"] <= number:
                 await self._news.wait()

@@ -24,7 +24,7 @@ DOORS = {
     "eth_account": ("adapters/evm/",),
     "eth": ("node/testnet/chain",),
     "fastapi": ("node/api.py",),
-    "hypercorn": ("node/app.py",),
+    "hypercorn": ("node/serving.py",),
     "pydantic": ("node/config", "node/api.py"),
     "cyclopts": ("node/cli.py", "node/commands/"),
     "rich": ("node/cli.py", "node/commands/"),

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -183,7 +183,7 @@ def build(folder: Path, pools: int) -> Scene:
     scene = Scene(folder, start_chain("embedded", 1, FUNDED), Server(folder))
     try:
         trio.run(_deploy, scene, pools)
-        _write_files(scene)
+        scene.network = write_files(folder, scene.chain.url, scene.pools, scene.token)
     except BaseException:
         scene.close()
         raise
@@ -209,8 +209,9 @@ def _secret(name: str, purpose: Purpose) -> keys.Secret:
     return keys.derive(purpose, sha256(f"kill9 {name} {purpose.value}".encode()))
 
 
-def _write_files(scene: Scene) -> None:
-    data, now_ms = scene.folder / "data", time.time_ns() // 1_000_000
+def write_files(folder: Path, url: str, pools: Sequence[bytes], token: bytes, port: int = 4001) -> NetworkId:
+    """Member m0's directory of a network of four; the network's id."""
+    data, now_ms = folder / "data", time.time_ns() // 1_000_000
     keys.make_directory(data)
     for purpose in (Purpose.ATTESTATION, Purpose.TRANSPORT):
         keys.write_key(data, purpose, _secret("m0", purpose))
@@ -234,10 +235,10 @@ def _write_files(scene: Scene) -> None:
             card.name, keys.FIRST_KEY_VERSION, PublicKey(card.attestation), None, (card.peer_id,), now_ms + 86_400_000
         )
         charter = signed(charter, card.name, Signer(_secret(card.name, Purpose.GOVERNANCE).reveal()), keyset)
-    scene.network = charter.network
-    (scene.folder / "charter.toml").write_text(write(charter))
-    (scene.folder / "policy.toml").write_text(_policy(len(scene.pools)))
-    (scene.folder / "node.toml").write_text(_node(scene))
+    (folder / "charter.toml").write_text(write(charter))
+    (folder / "policy.toml").write_text(_policy(len(pools)))
+    (folder / "node.toml").write_text(_node(url, pools, token, port))
+    return charter.network
 
 
 def _policy(pools: int) -> str:
@@ -260,15 +261,15 @@ def _policy(pools: int) -> str:
     return "\n".join([*lines, 'other = { asset = "any", level = "any", own = "any", do = [], page = true }', ""])
 
 
-def _node(scene: Scene) -> str:
+def _node(url: str, pools: Sequence[bytes], token: bytes, port: int) -> str:
     text = (
-        'node = 1\nmember = "m0"\nlisten = "/ip4/127.0.0.1/tcp/4001"\npolicy = "policy.toml"\n'
+        f'node = 1\nmember = "m0"\nlisten = "/ip4/127.0.0.1/tcp/{port}"\npolicy = "policy.toml"\n'
         'control = "c.sock"\nlog = "node.log"\n'
-        f'[[connection]]\nid = "{SOURCE}"\nchain = "{CHAIN}"\nurl = "{scene.chain.url}"\n'
+        f'[[connection]]\nid = "{SOURCE}"\nchain = "{CHAIN}"\nurl = "{url}"\n'
     )
-    for number, pool in enumerate(scene.pools):
+    for number, pool in enumerate(pools):
         text += (
             f'[target.p{number}]\nkind = "evm.lending"\nchain = "{CHAIN}"\ncontract = "0x{pool.hex()}"\n'
-            f'asset = "0x{scene.token.hex()}"\nkey_file = "keys/lever.key"\nusd_per_loan_unit = 1.0\n'
+            f'asset = "0x{token.hex()}"\nkey_file = "keys/lever.key"\nusd_per_loan_unit = 1.0\n'
         )
     return text

@@ -100,6 +100,7 @@ def test_a_slow_reader_of_the_watch_finds_a_gap_and_holds_nobody_up() -> None:
             watch.tell({"kind": str(number)})
         assert watch.since(0)[0]["n"] == 11
         assert await watch.after(RING + 10, 0.1) == []
+        assert (await watch.after(9_999_999, 0.1))[0]["n"] == 11, "who followed an earlier life gets all of this one"
 
     virtually(story)
 
