@@ -112,6 +112,8 @@ def counted_groups(opinions: Sequence[Opinion], epoch: Epoch, level: Level) -> d
 
 def reaches(opinions: Sequence[Opinion], epoch: Epoch, level: Level) -> dict[GroupName, list[Opinion]] | None:
     """The groups that carry `level`, or None where they do not reach its row of the table."""
+    if sum(effective_level(one.body) >= level for one in opinions) < epoch.thresholds[level]:
+        return None
     by_group = counted_groups(opinions, epoch, level)
     if len(by_group) < epoch.thresholds[level]:
         return None
