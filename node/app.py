@@ -37,6 +37,7 @@ from node.events import (
 from node.loop import Durable, Loop, batch_of, now
 from node.machine import Machine, Setup
 from node.machine.state import ON_TARGET
+from node.mark import MarkError
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
 from node.plugins import KeptSensor, close_all, reading_of, told
@@ -127,6 +128,7 @@ class Node:
             policy=policy,
             instances=names,
             declarations={lever: self.instances.levers[name].declared for lever, name in names.items()},
+            slots={name: str(getattr(self.instances.levers[name], "slot", name)) for name in names.values()},
             own_sources=self._own_sources(),
             manifest=tuple(sorted(subjects)),
             fresh=parts.fresh,
@@ -263,6 +265,7 @@ class Node:
                 self._misbehaved(event)
                 continue
             await self.loop.inbox.send(told)
+        raise ImpossibleError("the transport ended by itself: a node that hears nobody must not seem to run")
 
     def _misbehaved(self, event: Misbehaved) -> None:
         known = self.misbehaved.get(event.why, 0)
@@ -346,6 +349,10 @@ def run(config: NodeConfig, ready: Callable[[], None] = lambda: None) -> int:
         forced.cancel()
     except StartFault as error:
         owner.tell(error.faults)
+        return 1
+    except (StoreError, MarkError) as error:
+        log.critical("stopped: %s", error)
+        owner.tell([str(error)])
         return 1
     except BaseExceptionGroup as group:
         known = list(owner.known(group))

@@ -47,6 +47,9 @@ class EvmLever:
         self._client, self._sender = client, sender
         self._abi = abi_of(row.contract)
         self._scope: tuple[Any, ...] = (target.asset,) if row.scoped else ()
+        scope = target.asset.hex() if row.scoped else ""
+        self.slot = f"{target.chain}/0x{target.contract.hex()}/{row.what}/{scope}"
+        """What it moves: two targets of one contract share what is not scoped by asset."""
 
     async def plan(self, order: LeverOrder) -> Plan:
         """Raises nothing: what cannot be read is said in the plan, and found again by simulate."""

@@ -17,11 +17,16 @@ def ended(step: Step, action: Action, grace_ms: int = 0) -> bool:
     return action.ends_mono_ms + grace_ms <= step.at.mono_ms
 
 
+def _shares(state: State, one: Action, other: Action) -> bool:
+    slots = state.setup.slots
+    return slots.get(one.instance, one.instance) == slots.get(other.instance, other.instance)
+
+
 def holder(step: Step, action: Action) -> Action | None:
     """Another action of ours that holds the same lever of the same target now. The target knows one restriction for
     both: what ends one must not free it while the other stands."""
     for _, other in sorted(step.state.actions.items()):
-        shares = other is not action and other.instance == action.instance
+        shares = other is not action and _shares(step.state, action, other)
         if shares and other.phase in MAY_STAND and not ended(step, other):
             return other
     return None
@@ -30,7 +35,7 @@ def holder(step: Step, action: Action) -> Action | None:
 def being_freed(state: State, action: Action) -> bool:
     """Another action's undo may be on its way to this target: what is sent now could land before it and be undone."""
     return any(
-        other is not action and other.instance == action.instance and other.phase is Phase.LIFTING
+        other is not action and _shares(state, action, other) and other.phase is Phase.LIFTING
         for other in state.actions.values()
     )
 
@@ -39,7 +44,7 @@ def inherited(state: State, action: Action) -> bool:
     """Whether one that was lifted beside this one had the longer lease: the target then holds on past ours, and
     nobody else is left to end it."""
     return any(
-        other.instance == action.instance
+        _shares(state, action, other)
         and other.phase in ENDED
         and other.until_ms > action.until_ms
         and other.ended_ms >= action.opened_ms

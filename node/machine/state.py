@@ -42,6 +42,8 @@ class Setup:
     manifest: tuple[Subject, ...]
     fresh: bool
     """The store was empty beside a mark that says "nothing signed": may sign at once."""
+    slots: Mapping[str, str] = field(default_factory=dict)
+    """Instance → what it moves on its target, where several instances move the same; else each moves its own."""
     stopped_why: str = ""
     """Why this node must not sign at all (mark and store disagree), or ""."""
     skew_max_ms: int = 30_000

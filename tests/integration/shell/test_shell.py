@@ -14,6 +14,7 @@ import trio
 from adapters.api import Observation
 from node import serving
 from node.parts import StartFault
+from protocol.errors import ImpossibleError
 from protocol.evidence import ClaimBlob
 from protocol.ids import Digest
 from protocol.messages import Basis, Claim, Level, Threat
@@ -219,5 +220,17 @@ def test_a_persons_name_is_one_line_of_the_log_whatever_is_in_it(tmp_path: Path)
             assert (await node.ask("POST", "/alerts", json=body)).status_code in (200, 409)
         for line in (tmp_path / "node.log").read_text().splitlines():
             assert line.startswith("{") and line.endswith("}") and "\x1b" not in line
+
+    story(told)
+
+
+def test_a_node_whose_transport_ends_does_not_seem_to_run(tmp_path: Path) -> None:
+    async def told() -> None:
+        node = Node(written(tmp_path))
+        with pytest.raises(ExceptionGroup) as seen:
+            async with running(node):
+                await node.transport._send_event.aclose()  # type: ignore[attr-defined]
+                await trio.sleep(5)
+        assert seen.group_contains(ImpossibleError, match="transport ended", depth=None)
 
     story(told)

@@ -157,3 +157,14 @@ def test_a_wall_clock_that_jumps_neither_ends_a_lease_nor_stretches_it(jump_ms: 
     assert second.phase is Phase.EFFECTIVE
     tick(HOUR_MS)
     assert second.phase is Phase.LIFTING
+
+
+def test_two_instances_that_move_the_same_are_one_lever() -> None:
+    world, node, first, second = scene()
+    second.instance = "other:log.freeze"
+    node.state.setup = replace(node.state.setup, slots={"pool:log.freeze": "cap", "other:log.freeze": "cap"})
+    lift(world, node, first)
+    assert node.target.times("undo") == 0 and second.phase is Phase.EFFECTIVE
+    node.state.setup = replace(node.state.setup, slots={})
+    lift(world, node, second)
+    assert node.target.times("undo") == 1
