@@ -73,6 +73,8 @@ class Scene:
 
     def begin(self, next_: int, point: str) -> None:
         """A fresh process; returns when its control socket answers."""
+        # killed from outside before it saw the word: the word was not for the next
+        (self.folder / GO).unlink(missing_ok=True)
         life = Life(str(self.folder), self.seen, next_, point)
         began = time.monotonic()
         self.process = self.forks.start(life)
@@ -134,7 +136,7 @@ class Scene:
         until = time.monotonic() + most_s
         while not holds():
             assert time.monotonic() < until, f"{what}: {self.said()}"
-            assert self.process is None or self.process.is_alive(), f"it died: {self.said()}"
+            assert self.process is None or self.process.is_alive(), f"it died ({self.process.exitcode}): {self.said()}"
             time.sleep(0.02)
 
     def rpc(self, method: str, *params: Any) -> Any:
