@@ -118,7 +118,8 @@ class EvmLever:
         """Lifts the order's own slot, automatic or human, and never the other one."""
         try:
             standing = await self._standing(order.by_human)
-            if not standing.binds:
+            # what is still on its way may restrict later: a lift takes the nonce after it, and so lands after it
+            if not standing.binds and not await self._sender.in_flight():
                 return Outcome(True, "nothing stands in this slot; nothing sent")
             args = (*self._scope, order.by_human, order.action_key)
             receipt = await self._sender.transact(self._target.contract, self._abi, self._row.lift, args, WAIT_S)

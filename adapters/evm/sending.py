@@ -103,6 +103,14 @@ class Sender:
             f"transaction 0x{tx.hex()} on {self.chain}: {await self._fate(tx) or last}; look before retrying"
         )
 
+    async def in_flight(self) -> bool:
+        """Whether a provider knows of a transaction of the account that is in no block yet. ChainDown."""
+        own = self.account.address
+        answers, faults = await self.client.every(self.chain, [ask_nonce(own), ask_nonce(own, "latest")])
+        if not answers:
+            raise ChainDown(f"{self.chain} gives no answer: {'; '.join(map(str, faults))}")
+        return any(pending > latest for pending, latest in answers.values())
+
     async def _fate(self, tx: bytes) -> str:
         nonce = self._pending.pop(tx, None)
         try:

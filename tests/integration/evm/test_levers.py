@@ -12,6 +12,7 @@ from adapters.evm.client import Account
 from adapters.evm.errors import Reverted
 from adapters.evm.lever_rows import Target
 from adapters.evm.levers import levers_for
+from adapters.evm.sending import Sender
 from protocol.ids import ActionKey
 from protocol.messages import Level
 from protocol.subjects import asset
@@ -214,5 +215,20 @@ def test_an_order_past_what_the_lever_declares_is_not_sent(chains):
         lever, given = lever_of(scene, "lend", "lending.freeze"), order(scene, "lending.freeze", seconds=7 * 3600)
         assert "shorten it" in (await lever.apply(await lever.plan(given))).says
         assert await restrictions(scene, "lend", "Lending") == 0
+
+    tell(chains, story)
+
+
+def test_an_undo_is_sent_after_what_is_still_on_its_way(chains, monkeypatch):
+    async def flying(sender: Sender) -> bool:
+        return True
+
+    async def story(scene: World) -> None:
+        await scene.open_lending()
+        lever, given = lever_of(scene, "lend", "lending.freeze"), order(scene, "lending.freeze")
+        assert (await lever.undo(given)).reference == ""
+        monkeypatch.setattr(Sender, "in_flight", flying)
+        assert (await lever.undo(given)).reference.startswith("0x")
+        assert await restrictions(scene, "lend", "Lending", "Lifted") == 0
 
     tell(chains, story)
