@@ -16,7 +16,7 @@ from typing import Any
 import trio
 
 from node import mark
-from node.effects import Effect
+from node.effects import Effect, VerifyClaim
 from node.events import Clock, Event, Ticked
 from node.machine import Decision, Machine
 from node.machine.state import State
@@ -151,13 +151,18 @@ class Loop:
         own = [entry for decision in decisions for entry in decision.own]
         state, at_ms = self.machine.state, 0.0
         known = {raw: entry for decision in decisions for raw, entry in decision.known.items()}
+        effects = [effect for decision in decisions for effect in decision.effects]
+        for effect in effects:
+            # a look at a chain tells nobody anything: it need not wait for the disk
+            if isinstance(effect, VerifyClaim):
+                self.perform(effect)
         if records:
             batch = batch_of(records, state, now().wall_ms, known)
             attestation = state.setup.signer.public
             await trio.to_thread.run_sync(self.durable.write, batch, own, attestation, limiter=self._writer)
             at_ms = time.time_ns() / 1e6
-        for decision in decisions:
-            for effect in decision.effects:
+        for effect in effects:
+            if not isinstance(effect, VerifyClaim):
                 self.perform(effect)
         # after the effects: peers wait for those, people for these
         for record in records:
