@@ -167,7 +167,18 @@ def _start_anvil(binary: Path, chain_id: int, accounts: Mapping[str, int], port:
     """One block per transaction and, so that block time advances, one each second."""
     port = port or _free_port()
     command = [str(binary), "--chain-id", str(chain_id), "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--block-time", "1", "--mixed-mining", "--accounts", "1", "--hardfork", "cancun", "--silent"]
+    command += [
+        "--block-time",
+        "1",
+        "--mixed-mining",
+        "--order",
+        "fifo",
+        "--accounts",
+        "1",
+        "--hardfork",
+        "cancun",
+        "--silent",
+    ]
     child, errors = _spawn(command)
     chain = ChainProcess(f"http://127.0.0.1:{port}", chain_id, child.pid, "anvil", child)
     end = time.monotonic() + READY_S
