@@ -16,7 +16,7 @@ def main(argv: list[str]) -> int:
     testnet = commands.add_parser("testnet", help="alarms over a network of real processes on loopback")
     testnet.add_argument("-o", "--output", choices=("human", "json"), default="human")
     testnet.add_argument("--members", type=int, default=7)
-    testnet.add_argument("--alarms", type=int, default=35, help="of each kind")
+    testnet.add_argument("--alarms", type=int, default=30, help="of each kind")
     testnet.add_argument("--drains", type=int, default=3, help="networks that act on one forged message each")
     testnet.add_argument("--chain", choices=("embedded", "anvil", "both"), default="both")
     asked = parser.parse_args(argv)

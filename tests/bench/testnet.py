@@ -22,10 +22,14 @@ NETWORK_S = 400
 
 def network(**job: Any) -> dict[str, Any]:
     """One network in an interpreter of its own."""
-    command = [sys.executable, "-m", "tests.bench.network", json.dumps({**job, "began": time.monotonic()})]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=NETWORK_S, check=False)
-    if done.returncode:
-        raise RuntimeError(f"the network {job} failed: {done.stderr.strip()[-2_000:]}")
+    for last in (False, True):
+        command = [sys.executable, "-m", "tests.bench.network", json.dumps({**job, "began": time.monotonic()})]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=NETWORK_S, check=False)
+        if done.returncode == 0:
+            break
+        # a world that did not come to stand was not measured: once more, and only that
+        if last or "SetupFailed" not in done.stderr:
+            raise RuntimeError(f"the network {job} failed: {done.stderr.strip()[-2_000:]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
