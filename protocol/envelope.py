@@ -155,7 +155,7 @@ def seal_entry(
 def parse_entry(raw: bytes, network: NetworkId) -> Parsed:
     """Size, canonical bytes and shape; ProtocolError names what is wrong.
 
-    The last few are remembered: one entry is looked at on arrival, when it is stored, told and put into certificates."""
+    The last few are remembered: an entry is looked at on arrival, when stored, when told and in certificates."""
     payload, signature = _unseal(raw)
     fields = decode(payload, bytes_max=ENTRY_BYTES_MAX)
     entry = _ENTRY.unpack(fields, "entry")
