@@ -56,9 +56,9 @@ RENEWABLE = (Phase.ASKED, Phase.ARMED, Phase.ORDERED, Phase.PLANNED, Phase.EFFEC
 UTILISATION = "utilisation"
 
 
-def decide_topics(step: Step) -> None:
-    """The policy's answer to all that is known now. Called where something changed and on ticks."""
-    situation = views.situation(step)
+def decide_topics(step: Step, *subjects: Subject) -> None:
+    """The policy's answer to what is known now: of these subjects where only they changed, of all on ticks."""
+    situation = views.situation(step, subjects)
     for decision in decide(step.state.setup.policy, situation):
         _note(step, decision)
         if decision.lever is None or decision.subject is None:

@@ -63,7 +63,7 @@ def claim_judged(step: Step, claim: Claim, judgement: Judgement) -> None:
     for topic in sorted(touched, key=views.topic_order):
         answer(step, topic)
     if touched:
-        actions.decide_topics(step)
+        actions.decide_topics(step, *(subject for subject, _ in touched))
 
 
 def answer(step: Step, topic: Topic) -> None:
@@ -107,7 +107,7 @@ def observed(step: Step, observation: Observation) -> None:
         rulings.append(step.state.ruled[claimed.claim.digest])
     if rulings:
         _opine(step, topic, rulings, observation.detector[:LABEL_CHARS_MAX], observation.incident[:LABEL_CHARS_MAX])
-    actions.decide_topics(step)
+    actions.decide_topics(step, observation.subject)
 
 
 def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incident: str = "") -> None:
@@ -263,12 +263,10 @@ def review(step: Step, topic: Topic) -> None:
 def certificate_accepted(step: Step, id_: Digest, again: bool = False) -> None:
     """`again`: peers hold one of this id, and theirs is made new by the same entries as ours."""
     state = step.state
-    if again:
-        actions.decide_topics(step)
-        return
-    state.to_show[id_] = None
-    state.push_at_ms[id_] = step.at.mono_ms + PUSH_GRACE_MS
-    actions.decide_topics(step)
+    if not again:
+        state.to_show[id_] = None
+        state.push_at_ms[id_] = step.at.mono_ms + PUSH_GRACE_MS
+    actions.decide_topics(step, state.certificates[id_].certificate.subject)
 
 
 def show_due(step: Step) -> None:

@@ -36,6 +36,8 @@ SETTLING_MS = 5_000
 
 
 HEARTBEAT_AGAIN_MS = 5_000
+DECIDE_AGAIN_MS = 500
+"""What changed is decided at once; only holds that run out and readings that age wait for this."""
 
 
 class Machine:
@@ -121,7 +123,8 @@ class Machine:
         alarms.forget_expired(step)
         heads.heads_due(step, alive)
         actions.actions_due(step)
-        if alive or state.opinions or state.ruled or state.exposures:
+        if step.at.mono_ms >= state.decide_at_ms and (alive or state.opinions or state.ruled or state.exposures):
+            state.decide_at_ms = step.at.mono_ms + DECIDE_AGAIN_MS
             actions.decide_topics(step)
         _say_margin(step)
 

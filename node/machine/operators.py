@@ -63,7 +63,7 @@ def _raise(step: Step, command: Raise) -> str:
         tlp=Tlp.GREEN,
     )
     alarms.say_opinion(step, body)
-    actions.decide_topics(step)
+    actions.decide_topics(step, command.subject)
     return ""
 
 
@@ -95,7 +95,7 @@ def _withdraw(step: Step, command: Withdraw) -> str:
             Tlp.GREEN,
         ),
     )
-    actions.decide_topics(step)
+    actions.decide_topics(step, command.subject)
     return ""
 
 

@@ -17,6 +17,7 @@ from protocol.membership import COUNTED
 from protocol.messages import Basis, Level
 from protocol.quorum import CheckedCertificate, certificate_id
 from protocol.release import ClaimName, Topic
+from protocol.subjects import Subject
 
 PERSONS_MARK = "by-person"
 """Stands among claims for "as many persons as cannot all be liars said so, the last of them then"."""
@@ -91,10 +92,19 @@ def any_running(state: State, now_ms: int) -> bool:
     return any(held.ends_ms > now_ms for held in state.certificates.values())
 
 
-def situation(step: Step) -> Situation:
-    """Of the subjects that the policy names: on nothing else can a lever rest."""
+def kin(state: State, subjects: Collection[Subject]) -> frozenset[Subject]:
+    """These subjects and all other names of the same risks, of those that the policy names."""
+    if not subjects:
+        return state.policy_subjects
+    wanted = set(subjects)
+    groups = [names for names in state.setup.policy.assets.values() if wanted.intersection(names)]
+    return frozenset(wanted.union(*groups)) & state.policy_subjects
+
+
+def situation(step: Step, subjects: Collection[Subject] = ()) -> Situation:
+    """Of the subjects that the policy names, or only of these: on nothing else can a lever rest."""
     state = step.state
-    named = state.policy_subjects
+    named = kin(state, subjects)
     topics = set(state.opinions) | {held.certificate.topic for held in state.certificates.values()}
     for ruled in state.ruled.values():
         if ruled.judgement.subject is not None and ruled.judgement.ruling is Ruling.SUPPORTS:
