@@ -25,6 +25,7 @@ from node.store import Batch, BlobRow, CertificateRow, EntryRow, RecordRow, Stor
 from node.watch import Watch, happening_of
 from protocol.crypto import sha256
 from protocol.envelope import Verified, parse_entry
+from protocol.errors import ProtocolError
 from protocol.quorum import certificate_id, check_certificate, parse_certificate
 
 EVENTS_AT_ONCE = 64
@@ -74,7 +75,7 @@ def batch_of(records: Sequence[Record], state: State, now_ms: int, known: Known 
         elif isinstance(record, BlobKept):
             blobs.append(BlobRow(sha256(record.raw), record.raw))
         elif isinstance(record, CertificateAccepted):
-            certificates.append(_certificate_row(record, state, now_ms))
+            certificates.extend(_certificate_row(record, state, now_ms))
     rows = tuple(RecordRow(*pack_record(record)) for record in records)
     return Batch(rows, tuple(entries), tuple(blobs), tuple(certificates))
 
@@ -85,21 +86,20 @@ def _entry_row(record: EntryAccepted, state: State, known: Known) -> EntryRow:
     return EntryRow(entry.author, entry.key_version, entry.seq, parsed.hash, record.raw, record.own, record.at_ms)
 
 
-def _certificate_row(record: CertificateAccepted, state: State, now_ms: int) -> CertificateRow:
+def _certificate_row(record: CertificateAccepted, state: State, now_ms: int) -> list[CertificateRow]:
     certificate = parse_certificate(record.raw)
     held = state.certificates.get(certificate_id(certificate.epoch, certificate.topic, certificate.level))
     if held is None or held.raw != record.raw:  # one that came later in the same batch took its place
-        held = check_certificate(certificate, record.raw, state.epoch, state.keyset)
-    return CertificateRow(
-        held.digest,
-        certificate.subject.raw,
-        certificate.threat,
-        int(certificate.level),
-        certificate.epoch,
-        held.ends_ms,
-        record.raw,
-        now_ms,
-    )
+        try:
+            held = check_certificate(certificate, record.raw, state.epoch, state.keyset)
+        except ProtocolError:  # and a KeySet of its signers was replaced too: it stays a record, nobody asks for it
+            return []
+    subject, level = certificate.subject.raw, int(certificate.level)
+    return [
+        CertificateRow(
+            held.digest, subject, certificate.threat, level, certificate.epoch, held.ends_ms, record.raw, now_ms
+        )
+    ]
 
 
 class Loop:

@@ -31,8 +31,9 @@ _URL = re.compile(r"(\w{2,10}://)([^\s/?#\"'<>]*@)?([^\s/?#\"'<>]*)[^\s\"'<>)]*"
 
 
 def masked(text: str) -> str:
-    """Without what may be an access token: of an address only scheme and host are left."""
-    return _URL.sub(lambda found: f"{found[1]}{found[3]}", text)
+    """Without what may be an access token: of an address only scheme and host are left. And text that can be written:
+    a lone surrogate out of somebody's JSON would break the record that quotes it."""
+    return _URL.sub(lambda found: f"{found[1]}{found[3]}", text).encode("utf-8", "replace").decode()
 
 
 def told(error: BaseException) -> str:
@@ -138,11 +139,12 @@ def judgement_of(found: Any) -> Judgement:
 
 def outcome_of(found: Any) -> Outcome:
     """A lever's answer; what is none is a failure that people must look at."""
-    if not isinstance(found, Outcome) or not _texts(found.says, found.reference):
+    if not isinstance(found, Outcome) or not isinstance(found.says, str) or not isinstance(found.reference, str):
         return Outcome(False, f"the adapter answered with a {type(found).__name__}, which is no outcome")
     if type(found.until_ms) is not int:
         return Outcome(False, "the adapter's outcome has no time in ms")
-    return replace(found, says=masked(found.says)[:SAYS_CHARS_MAX], ok=found.ok is True)
+    reference = found.reference.encode("utf-8", "replace").decode()
+    return replace(found, says=masked(found.says)[:SAYS_CHARS_MAX], reference=reference, ok=found.ok is True)
 
 
 def reading_of(found: Any, name: str, at_ms: int) -> ExposureReading:

@@ -114,6 +114,8 @@ class ActionRenewed:
     claims: tuple[Claim, ...]
     why: str
     at_ms: int
+    threat: int | None = None
+    """Where it rests on another threat from now on: what it was opened for was released."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ class ActionStepped:
     reference: str
     until_ms: int
     at_ms: int
+    fires: bool | None = None
+    """Where it turns an armed action into one that is to be sent."""
 
 
 @dataclass(frozen=True)
@@ -220,6 +224,7 @@ _TABLE: dict[int, Schema[Any]] = {
         Field(2, "until_ms", unsigned()),
         Field(3, "claims", _CLAIMS),
         Field(4, "why", _SAYS),
+        Field(5, "threat", unsigned(255), optional=True),
         _AT,
     ),
     11: Schema(
@@ -229,6 +234,7 @@ _TABLE: dict[int, Schema[Any]] = {
         Field(3, "says", _SAYS),
         Field(4, "reference", text(256)),
         Field(5, "until_ms", unsigned()),
+        Field(6, "fires", boolean(), optional=True),
         _AT,
     ),
     12: Schema(OperatorDid, Field(1, "person", text(64)), Field(2, "deed", _SAYS), _AT),

@@ -21,7 +21,7 @@ from node.events import (
     SensorReported,
     Ticked,
 )
-from node.machine import actions, alarms, claims, heads, views
+from node.machine import actions, alarms, claims, heads, stepping, views
 from node.machine.evolve import evolve
 from node.machine.incoming import frame_arrived, keyset_arrived
 from node.machine.operators import operator_asked
@@ -61,7 +61,7 @@ class Machine:
         self._first_words(step)
         for action in sorted(self.state.actions.values(), key=lambda one: one.key):
             if action.phase not in ENDED:
-                actions.run_next(step, action)
+                stepping.run_next(step, action)
         return step.done()
 
     def handle(self, event: Event, at: Clock) -> Decision:
@@ -75,7 +75,7 @@ class Machine:
         elif isinstance(event, SensorReported):
             alarms.observed(step, event.observation)
         elif isinstance(event, LeverStepped):
-            actions.lever_stepped(step, event)
+            stepping.lever_stepped(step, event)
         elif isinstance(event, ExposuresRead):
             for reading in event.readings:
                 self.state.exposures[reading.name] = reading
@@ -122,7 +122,7 @@ class Machine:
         alarms.retry_answers(step)
         alarms.forget_expired(step)
         heads.heads_due(step, alive)
-        actions.actions_due(step)
+        stepping.actions_due(step)
         if step.at.mono_ms >= state.decide_at_ms and (alive or state.opinions or state.ruled or state.exposures):
             state.decide_at_ms = step.at.mono_ms + DECIDE_AGAIN_MS
             actions.decide_topics(step)

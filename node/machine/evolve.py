@@ -262,6 +262,9 @@ def _rests_ms(state: State, topic: Topic, at_ms: int) -> int:
 def _renewed(state: State, record: ActionRenewed, known: Any) -> None:
     action = state.actions[ActionKey(record.key)]
     action.until_ms = max(action.until_ms, record.until_ms)
+    if record.threat is not None:
+        action.threat = record.threat
+        action.claims = frozenset()
     if record.claims:
         action.claims |= claim_names(record.claims)
         action.rests_ms = _rests_ms(state, (action.subject, action.threat), record.at_ms)
@@ -274,7 +277,7 @@ def _stepped(state: State, record: ActionStepped, known: Any) -> None:
     action.attempts = action.attempts + 1 if phase is action.phase else 0
     action.phase = phase
     action.note(record.at_ms, record.phase, record.says, record.reference)
-    if record.phase == Phase.ORDERED.value or record.phase == Phase.SENDING.value:
+    if record.fires or phase is Phase.SENDING:
         action.armed_only = False
     if phase in ENDED:
         action.ended_ms = record.at_ms

@@ -45,6 +45,8 @@ from protocol.limits import KEYSETS_PER_MEMBER_MAX
 from protocol.messages import Attestation, Heartbeat, Release, Statement
 from protocol.quorum import certificate_id, check_certificate, parse_certificate
 
+KEYSETS_REPLACED_MAX = 8
+"""Two KeySets of one version are an equivocation; a chain of ever lower hashes is a way to fill our disk."""
 PUSHED_PER_PEER_MAX = 64
 """Blobs that came ahead of the entries naming them; 32 KiB each at most, the peer's own oldest goes first."""
 
@@ -134,6 +136,12 @@ def keyset_arrived(step: Step, peer_id: str, raw: bytes) -> None:
     if there is None and len(held) >= KEYSETS_PER_MEMBER_MAX:
         step.refuse(peer_id, Code.AUTHOR_OVER_BUDGET)
         return
+    if there is not None:
+        named = (owner.name, sealed.keyset.version)
+        state.keysets_replaced[named] = state.keysets_replaced.get(named, 0) + 1
+        if state.keysets_replaced[named] > KEYSETS_REPLACED_MAX:
+            step.refuse(peer_id, Code.AUTHOR_OVER_BUDGET)
+            return
     step.record(KeySetLearned(raw), sealed)
 
 

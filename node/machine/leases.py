@@ -27,7 +27,8 @@ def holder(step: Step, action: Action) -> Action | None:
     both: what ends one must not free it while the other stands."""
     for _, other in sorted(step.state.actions.items()):
         shares = other is not action and _shares(step.state, action, other)
-        if shares and other.phase in MAY_STAND and not ended(step, other):
+        never_sent = other.phase is Phase.ESCALATED and other.sent_ms() is None
+        if shares and other.phase in MAY_STAND and not never_sent and not ended(step, other):
             return other
     return None
 

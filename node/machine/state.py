@@ -17,7 +17,7 @@ from protocol.crypto import Signer
 from protocol.envelope import SealedKeySet
 from protocol.evidence import Judgement
 from protocol.feed import Feed
-from protocol.ids import ZERO_HASH, ActionKey, Digest, EntryHash, MemberName, SourceId
+from protocol.ids import ZERO_HASH, ActionKey, Digest, EntryHash, GroupName, MemberName, SourceId
 from protocol.membership import Epoch
 from protocol.messages import Claim, Level
 from protocol.quorum import CheckedCertificate
@@ -208,6 +208,8 @@ class State:
     false_statements: dict[MemberName, list[str]] = field(default_factory=dict)
     actions: dict[ActionKey, Action] = field(default_factory=dict)
     last_decisions: dict[tuple[str, str, bytes], str] = field(default_factory=dict)
+    keysets_replaced: dict[tuple[MemberName, int], int] = field(default_factory=dict)
+    """How often the lower of two KeySets of one version took the other's place in this life."""
     stopped: dict[int, str] = field(default_factory=dict)
     """Own key version → why it never signs again."""
     exposures: dict[str, ExposureReading] = field(default_factory=dict)
@@ -291,9 +293,12 @@ class State:
         return ""
 
     def skew_ms(self) -> int | None:
-        """Own clock minus the median of the members', where Q of them were heard: with fewer, f liars among them
-        could be the median."""
-        heard = sorted(self.skews_ms.values())
+        """Own clock minus the median of the groups', where Q of them were heard: with fewer, f liars among them
+        could be the median; and a group with many seats is one clock."""
+        by_group: dict[GroupName, list[int]] = {}
+        for member, skew_ms in sorted(self.skews_ms.items()):
+            by_group.setdefault(self.epoch.group_of(member), []).append(skew_ms)
+        heard = sorted(sorted(told)[len(told) // 2] for told in by_group.values())
         return heard[len(heard) // 2] if len(heard) >= self.epoch.q else None
 
     def up_members(self) -> frozenset[MemberName]:

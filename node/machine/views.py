@@ -73,7 +73,7 @@ def reasons(state: State, topic: Topic, level: Level, opinions: Sequence[Opinion
             ruled = state.ruled.get(claim.digest)
             if ruled is not None and ruled.judgement.supports(*topic):
                 sure.add(name)
-    needed = state.epoch.thresholds[max(level, Level.GUARD)] - state.epoch.f
+    needed = max(state.epoch.f + 1, state.epoch.thresholds[max(level, Level.GUARD)] - state.epoch.f)
     backed = {name for name, told in groups.items() if len(told) > state.epoch.f or name in sure}
     if not backed:
         backed = {name for name, told in groups.items() if len(told) >= needed}
