@@ -124,8 +124,6 @@ class Outcome:
     retryable: bool = False
     answered: bool = True
     """False where the target could not be asked: `until_ms` 0 then says nothing."""
-    unread: bool = False
-    """The target could not be asked: this says nothing of how it stands."""
 
 
 class Lever(Protocol):

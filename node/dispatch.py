@@ -70,8 +70,6 @@ class Dispatch:
     async def _expired(self, lever: Lever, order: LeverOrder) -> Outcome:
         """The lease ended by itself: the target is asked whether it really stands free."""
         standing = outcome_of(await lever.read_back(order))
-        if standing.unread:
-            return Outcome(False, f"its end could not be read back: {standing.says}", retryable=True)
         self._plans.pop(order.action_key, None)
         if not standing.answered:
             return Outcome(False, f"nobody knows whether it is free: {standing.says}", retryable=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from adapters.api import LeverOrder, Outcome, Plan
@@ -107,7 +107,7 @@ class EvmLever:
         try:
             standing = await self._standing(order.by_human)
         except ChainError as broken:
-            return replace(_failed(broken), unread=True)
+            return _failed(broken)
         until_ms = standing.until_s * 1000 if standing.binds else 0
         if until_ms and standing.until_s >= until_s(order):
             return Outcome(True, f"the target says until {standing.until_s} s", until_ms=until_ms)

@@ -57,7 +57,7 @@ def test_a_lease_that_ended_is_read_back_as_ended() -> None:
 
 
 def test_a_target_that_cannot_be_asked_has_not_ended() -> None:
-    answer = outcome_of("expire", Outcome(False, "the chain is down", unread=True))
+    answer = outcome_of("expire", Outcome(False, "the chain is down", answered=False))
     assert not answer.ok
     assert answer.retryable
 
