@@ -31,7 +31,7 @@ check: $(STAMP) check-contracts
 	$(VENV)/bin/lint-imports
 
 unit: $(STAMP)
-	$(PY) -m pytest tests/unit tests/property tests/tidy
+	$(PY) -m pytest tests/unit tests/property tests/vectors tests/tidy
 
 integration: $(STAMP)
 	$(PY) -m pytest -m "not long" tests/integration
