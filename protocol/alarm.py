@@ -7,6 +7,7 @@ gives equal levels, and there is no leader.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -70,13 +71,16 @@ def source_rule_holds(by_group: dict[GroupName, list[Opinion]], epoch: Epoch) ->
     With f liars among the signers no single operator then fed all honest ones (S3). A group that lists no
     registered source is no independent eye and does not help.
     """
-    views = [operators_of(opinions, epoch) for opinions in by_group.values()]
-    everyone = sorted({operator for view in views for operators in view.values() for operator in operators})
-    for operator in everyone:
-        independent = sum(1 for view in views if view and all(operators - {operator} for operators in view.values()))
-        if independent < epoch.f + 1:
-            return False
-    return bool(everyone)
+    everyone: set[str] = set()
+    depend: Counter[str] = Counter()
+    eyes = 0
+    for opinions in by_group.values():
+        scopes = operators_of(opinions, epoch).values()
+        eyes += bool(scopes)
+        everyone.update(*scopes)
+        # whom this group rests on in some scope: counted once, for asking each operator about each group is n squared
+        depend.update({operator for operators in scopes if len(operators) == 1 for operator in operators})
+    return bool(everyone) and all(eyes - depend[operator] >= epoch.f + 1 for operator in everyone)
 
 
 def _observed_by_one(opinion: Opinion, epoch: Epoch) -> str | None:
