@@ -163,19 +163,21 @@ class Scene:
     # -- afterwards
 
     def signed_once(self) -> int:
-        """How many own entries there are; fails where one number went out with two contents, or is not in the store."""
+        """How many own entries there are; fails where one number went out with two contents, or where a word that went
+        out is not in the store (an acknowledged vote that was lost)."""
         assert self.network is not None
         by_seq: dict[int, set[bytes]] = {}
         for line in (self.folder / LEFT).read_text().splitlines():
             raw = bytes.fromhex(line)
             by_seq.setdefault(parse_entry(raw, self.network).entry.seq, set()).add(raw)
         twice = {seq: raws for seq, raws in by_seq.items() if len(raws) > 1}
-        assert not twice, twice
+        assert not twice, f"signed twice: {sorted(twice)}"
         store = Store.open(self.folder / "data" / "store.sqlite")
         held = store.entries("m0", keys.FIRST_KEY_VERSION, 0, 4_096, 1 << 30)
         store.close()
         assert [parse_entry(raw, self.network).entry.seq for raw in held] == list(range(len(held)))
-        assert all(raws == {held[seq]} for seq, raws in by_seq.items())
+        lost = [seq for seq, raws in by_seq.items() if seq >= len(held) or raws != {held[seq]}]
+        assert not lost, f"went out and is not in the store: {lost}"
         return len(held)
 
 

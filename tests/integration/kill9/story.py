@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.integration.kill9.points import LIFTING, TIMED
-from tests.integration.kill9.scene import SERVING_S, Action, Scene
+from tests.integration.kill9.scene import Action, Scene
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Died:
 
 
 def kill_at_each(scene: Scene, points: Sequence[str]) -> list[Died]:
-    """Each life recovers from the one before, is found whole, and is then killed at its own point."""
+    """Each life recovers from the one before, is found whole, and is then killed at its own point. How long each took
+    to serve again is for the caller to judge."""
     deaths: list[Died] = []
     for number, point in enumerate([*points, ""]):
         scene.slowest_s = 0.0
@@ -29,7 +30,6 @@ def kill_at_each(scene: Scene, points: Sequence[str]) -> list[Died]:
         if deaths:
             last = deaths.pop()
             deaths.append(Died(last.number, last.point, last.reached, scene.slowest_s))
-            assert scene.slowest_s <= SERVING_S, f"after {last.point}: served again only after {scene.slowest_s:.2f} s"
             check_whole(scene, last)
         scene.wait(scene.signing, 20, "it never signs")
         if not point:

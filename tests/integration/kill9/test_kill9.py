@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.kill9.points import POINTS
-from tests.integration.kill9.scene import build
+from tests.integration.kill9.scene import SERVING_S, build
 from tests.integration.kill9.story import kill_at_each
 
 
@@ -18,6 +18,7 @@ def test_a_node_killed_at_any_point_acts_once_and_signs_once(tmp_path: Path) -> 
     try:
         deaths = kill_at_each(scene, POINTS)
         assert [died.point for died in deaths if not died.reached] == []
+        assert [died for died in deaths if died.again_s > SERVING_S] == []
         assert scene.signed_once() >= len(POINTS)
     finally:
         scene.close()
