@@ -5,8 +5,6 @@ n control groups, f = ⌊(n−1)/3⌋ may lie, Q = n − f: for every n two quor
 
 from __future__ import annotations
 
-import ast
-import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -35,42 +33,72 @@ LEASE_MS_MOST = {
 """No charter may allow a longer lease of an opinion."""
 DEFAULT_FORMULAS = {Level.GUARD: "max(2, f + 1)", Level.ISOLATE: "Q", Level.HALT: "Q"}
 
-_OPERATORS: dict[type, Callable[[int, int], int]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-}
-_FUNCTIONS: dict[str, Callable[..., int]] = {"max": max, "min": min}
-_FORMULA = re.compile(r"(?: |[0-9]{1,3}|[nfQ]|max|min|[-+*(),])+\Z")
-"""The words of a formula. Python's parser alone would take hexadecimals, comments and full-width letters too."""
+_FUNCTIONS: dict[str, Callable[[list[int]], int]] = {"max": max, "min": min}
+_TOKEN = re.compile(r" *(0|[1-9][0-9]{0,2}|max|min|[nfQ]|[-+*(),]) *")
+"""The words of a formula, with the spaces around them."""
 
 
 def evaluate(formula: str, n: int) -> int:
     """A threshold formula over n, f, Q, integers, + − *, max and min; ProtocolError(bad-charter) for anything else."""
-    f = (n - 1) // 3
-    names = {"n": n, "f": f, "Q": n - f}
-
-    def walk(node: ast.expr) -> int:
-        if isinstance(node, ast.Constant) and type(node.value) is int and 0 <= node.value <= MEMBERS_MAX:
-            return node.value
-        if isinstance(node, ast.Name) and node.id in names:
-            return names[node.id]
-        if isinstance(node, ast.BinOp) and type(node.op) in _OPERATORS:
-            return _OPERATORS[type(node.op)](walk(node.left), walk(node.right))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) >= 2 and not node.keywords:
-            function = _FUNCTIONS.get(node.func.id)
-            if function is not None:
-                return function(*[walk(one) for one in node.args])
-        raise ProtocolError(Code.BAD_CHARTER, f"threshold {formula!r}: only n, f, Q, integers, + - *, max, min")
-
     if len(formula) > 64:
         raise ProtocolError(Code.BAD_CHARTER, "a threshold formula has at most 64 characters")
-    if not _FORMULA.match(formula):
-        raise ProtocolError(Code.BAD_CHARTER, f"threshold {formula!r}: only n, f, Q, integers, + - *, max, min")
-    try:
-        return walk(ast.parse(formula, mode="eval").body)
-    except (SyntaxError, RecursionError, ValueError):
-        raise ProtocolError(Code.BAD_CHARTER, f"threshold {formula!r} is not a formula") from None
+    f = (n - 1) // 3
+    return _Formula(formula, {"n": n, "f": f, "Q": n - f}).value()
+
+
+class _Formula:
+    """A grammar of its own: Python's parser would take hexadecimals, comments, `max(n, f,)` and `(max)(n, f)`."""
+
+    def __init__(self, text: str, names: Mapping[str, int]) -> None:
+        self.text, self.names = text, names
+        self.words: list[str] = []
+        at = 0
+        while at < len(text):
+            found = _TOKEN.match(text, at)
+            if found is None:
+                raise self._bad()
+            self.words.append(found[1])
+            at = found.end()
+
+    def value(self) -> int:
+        value = self._sum()
+        if self.words:
+            raise self._bad()
+        return value
+
+    def _bad(self) -> ProtocolError:
+        return ProtocolError(Code.BAD_CHARTER, f"threshold {self.text!r}: only n, f, Q, integers, + - *, max, min")
+
+    def _take(self, *wanted: str) -> str:
+        """The next word where it is one of these, or ""."""
+        return self.words.pop(0) if self.words and self.words[0] in wanted else ""
+
+    def _sum(self) -> int:
+        value = self._product()
+        while sign := self._take("+", "-"):
+            value += self._product() if sign == "+" else -self._product()
+        return value
+
+    def _product(self) -> int:
+        value = self._one()
+        while self._take("*"):
+            value *= self._one()
+        return value
+
+    def _one(self) -> int:
+        word = self.words.pop(0) if self.words else ""
+        if word in self.names:
+            return self.names[word]
+        if word.isdigit() and int(word) <= MEMBERS_MAX:
+            return int(word)
+        if word not in ("(", *_FUNCTIONS) or (word != "(" and not self._take("(")):
+            raise self._bad()
+        values = [self._sum()]
+        while word != "(" and self._take(","):
+            values.append(self._sum())
+        if not self._take(")") or (word != "(" and len(values) < 2):
+            raise self._bad()
+        return values[0] if word == "(" else _FUNCTIONS[word](values)
 
 
 @dataclass(frozen=True)
