@@ -5,13 +5,26 @@ from __future__ import annotations
 
 import re
 
-_HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?\Z")
+# Nothing here may try one stretch of a line in two ways: a line of spaces, quotes or dots would take for ever.
+_HEADER = re.compile(r"\[\[?([^\[\]]+)\]\]?\s*(?:#.*)?\Z")
 _KEY = re.compile(r"\s*((?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
-_QUOTED = re.compile(r"\"(?:\\.|[^\"\\])*\"|'[^']*'|#.*")
+_QUOTED = re.compile(r"\"(?:\\.?|[^\"\\])*(?:\"|\Z)|'[^']*(?:'|\Z)|#.*")
+_DEPTH_MOST = 8
+"""Parts of a path that are told apart; no key of ours lies deeper than half of that."""
+_DOTS_MOST = 64
 
 
 def _dotted(written: str) -> str:
-    return ".".join(part.strip().strip("\"'") for part in written.split("."))
+    return ".".join(part.strip().strip("\"'") for part in written.split(".", _DEPTH_MOST)[:_DEPTH_MOST])
+
+
+def find_deep_key(text: str) -> int:
+    """The 1-based line of a key of more parts than any of ours, 0 for none. The TOML reader takes a time for a key
+    that grows with the square of its parts."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.count(".") > _DOTS_MOST and _QUOTED.sub("", line).count(".") > _DOTS_MOST:
+            return number
+    return 0
 
 
 def find_lines(text: str) -> dict[str, int]:
@@ -19,8 +32,8 @@ def find_lines(text: str) -> dict[str, int]:
     lines: dict[str, int] = {}
     table, depth = "", 0
     for number, line in enumerate(text.splitlines(), start=1):
-        header, key = _HEADER.match(line), _KEY.match(line)
-        if depth == 0 and header:
+        header, key = _HEADER.match(line.strip()), _KEY.match(line)
+        if depth == 0 and header and header[1].strip():
             table = _dotted(header[1])
             _note(lines, table, number)
             continue
@@ -32,6 +45,6 @@ def find_lines(text: str) -> dict[str, int]:
 
 
 def _note(lines: dict[str, int], path: str, number: int) -> None:
-    parts = path.split(".")
+    parts = path.split(".", _DEPTH_MOST)[:_DEPTH_MOST]
     for length in range(1, len(parts) + 1):
         lines.setdefault(".".join(parts[:length]), number)

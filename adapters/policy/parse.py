@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.api import ExpiresBy
-from adapters.policy.lines import find_lines
+from adapters.policy.lines import find_deep_key, find_lines
 from adapters.policy.model import (
     ANY,
     Exposure,
@@ -44,9 +44,12 @@ def parse_text(toml_text: str) -> Policy:
     """From a file's text. PolicyFaults carries lines."""
     if len(toml_text) > TEXT_CHARS_MAX:
         raise PolicyFaults((Fault("policy", 0, f"is longer than {TEXT_CHARS_MAX} characters", "shorten it"),))
+    deep = find_deep_key(toml_text)
+    if deep:
+        raise PolicyFaults((Fault("policy", deep, "has a key of too many parts", "no key of a policy is that deep"),))
     try:
         raw = tomllib.loads(toml_text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a plain ValueError: a number of thousands of digits
         at = _AT_LINE.search(str(error))
         what = f"is no TOML: {_AT_LINE.sub('', str(error)).strip()}"
         raise PolicyFaults((Fault("policy", int(at[1]) if at else 0, what, "correct this line first"),)) from None

@@ -3,7 +3,6 @@ nobody asked for is a fault at the end."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -14,11 +13,21 @@ T = TypeVar("T")
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 READ = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}\Z")
 _DURATION = re.compile(r"([0-9]{1,12})(ms|s|m|h|d)\Z")
+SHOWN_CHARS_MAX = 80
 DURATION_MS_MAX = 30 * UNIT_MS["d"]
 _CLOCK_WORDS = frozenset(
     {"at", "between", "cron", "date", "day", "days", "hour", "hours", "schedule", "time", "weekday", "weekdays", "when"}
 )
 _LATER_WORDS = frozenset({"people", "never", "freeze_budget", "release", "looser_waits"})
+
+
+def shown(value: Any) -> str:
+    """What was written, short. A number of thousands of digits has no decimal form here."""
+    try:
+        written = repr(value)
+    except ValueError:
+        return "a number beyond all bounds"
+    return written if len(written) <= SHOWN_CHARS_MAX else f"{written[:SHOWN_CHARS_MAX]}…"
 
 
 class Ledger:
@@ -89,7 +98,7 @@ class Table:
         if value is None:
             return fallback if default is None else default
         if not isinstance(value, str) or value not in allowed:
-            self.fault(key, f"{value!r} is no word for this", cure)
+            self.fault(key, f"{shown(value)} is no word for this", cure)
             return fallback
         return allowed[value]
 
@@ -98,7 +107,7 @@ class Table:
         if value is None:
             return ""
         if not isinstance(value, str) or not pattern.match(value):
-            self.fault(key, f"{value!r} is no name", "use 1 to 32 of a-z 0-9 _ -, dots for calls and reads")
+            self.fault(key, f"{shown(value)} is no name", "use 1 to 32 of a-z 0-9 _ -, dots for calls and reads")
             return ""
         return value
 
@@ -128,7 +137,7 @@ class Table:
         found = _DURATION.match(value) if isinstance(value, str) else None
         length_ms = int(found[1]) * UNIT_MS[found[2]] if found else 0
         if not 0 < length_ms <= DURATION_MS_MAX:
-            self.fault(key, f"{value!r} is no duration of at most 30d", 'write it like "65s", "5m", "6h" or "30d"')
+            self.fault(key, f"{shown(value)} is no duration of at most 30d", 'write it like "65s", "5m", "6h" or "30d"')
             return 0
         return length_ms
 
@@ -136,9 +145,9 @@ class Table:
         value = self.raw(key)
         if value is None:
             return None
-        fits = type(value) in (int, float) and math.isfinite(value) and least <= value <= most
+        fits = type(value) in (int, float) and least <= value <= most  # false for nan
         if not fits:
-            self.fault(key, f"{value!r} is out of bounds", f"write a number from {least:g} to {most:g}")
+            self.fault(key, f"{shown(value)} is out of bounds", f"write a number from {least:g} to {most:g}")
             return None
         return float(value)
 
@@ -147,14 +156,14 @@ class Table:
         if value is None:
             return None
         if type(value) is not int or not 1 <= value <= most:
-            self.fault(key, f"{value!r} is no usable count", f"write a whole number from 1 to {most}")
+            self.fault(key, f"{shown(value)} is no usable count", f"write a whole number from 1 to {most}")
             return None
         return value
 
     def flag(self, key: str) -> bool:
         value = self.raw(key)
         if value is not None and type(value) is not bool:
-            self.fault(key, f"{value!r} is neither true nor false", "write true or false")
+            self.fault(key, f"{shown(value)} is neither true nor false", "write true or false")
         return value is True
 
     def done(self) -> None:
