@@ -6,6 +6,7 @@ must raise when `faults` is not empty and must not use what was read before that
 
 from __future__ import annotations
 
+import re
 import tomllib
 from typing import Any
 
@@ -17,14 +18,29 @@ from protocol.messages import NAME_ALPHABET
 from protocol.subjects import Subject, from_text
 
 _NO_SUBJECT = Subject(b"")
+DOTS_MAX = 64
+_QUOTED = re.compile(r"\"(?:\\.?|[^\"\\])*(?:\"|\Z)|'[^']*(?:'|\Z)|#.*")
+"""Texts and comments of one line; an open one reaches to its end, so no stretch is tried in two ways."""
 
 
 def read_toml(text: str) -> tuple[dict[str, Any], list[FileFault]]:
     """The document, or an empty one and the one fault of a file that is no TOML."""
+    deep = _deep_key(text)
+    if deep:
+        return {}, [FileFault(f"line {deep} has a key of too many parts", "", "no key of ours is that deep")]
     try:
         return tomllib.loads(text), []
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a plain ValueError: a number of thousands of digits
         return {}, [FileFault(f"not TOML: {error}", "", "mend that line")]
+
+
+def _deep_key(text: str) -> int:
+    """The line of a key of more parts than any of ours, 0 for none: the TOML reader takes a time for a key that grows
+    with the square of its parts, and a charter comes from other people."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.count(".") > DOTS_MAX and _QUOTED.sub("", line).count(".") > DOTS_MAX:
+            return number
+    return 0
 
 
 class TableReader:
@@ -79,7 +95,8 @@ class TableReader:
         if value is None:
             return 0
         if not 0 <= value <= most:
-            self.fault(key, f"{value} is out of bounds", f"use an integer 0 to {most}")
+            written = str(value) if abs(value) <= U63_MAX else "a number of over 63 bits"
+            self.fault(key, f"{written} is out of bounds", f"use an integer 0 to {most}")
             return 0
         return int(value)
 
