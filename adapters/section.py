@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 _CHAIN = re.compile(r"eip155:[1-9][0-9]{0,17}\Z")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")
 TEXT_CHARS_MAX = 2_000
+AMOUNT_MAX = 1e300
 
 
 class Section:
@@ -85,7 +85,7 @@ class Section:
         got = self._take(key, False)
         if got is None:
             return None
-        if type(got) not in (int, float) or not math.isfinite(got) or got <= 0:
+        if type(got) not in (int, float) or not 0 < got <= AMOUNT_MAX:  # false for nan and whole numbers no float holds
             self.fault(key, "must be a number above 0")
             return None
         return float(got)

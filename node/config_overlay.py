@@ -73,5 +73,5 @@ def _typed(value: str) -> Any:
     """As TOML where it is some (integers, booleans, lists), else the text itself."""
     try:
         return tomllib.loads(f"value = {value}")["value"]
-    except (tomllib.TOMLDecodeError, KeyError, RecursionError):
+    except (ValueError, KeyError, RecursionError):
         return value

@@ -40,7 +40,7 @@ def parse_pack(pack_text: str, source: str) -> Scenario:
         raise ScenarioFaults(source, [Fault("pack", 0, "is too long", f"at most {PACK_CHARS_MAX} characters")])
     try:
         raw = tomllib.loads(pack_text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         at = _AT_LINE.search(str(error))
         what = f"is no TOML: {_AT_LINE.sub('', str(error))}"
         raise ScenarioFaults(
