@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import trio
 
 from adapters.api import Lever, LeverOrder, Outcome, Plan
+from node import loop
 from node.effects import RunStep
 from node.events import Event, LeverStepped
 from node.plugins import outcome_of, told
@@ -46,7 +47,11 @@ class Dispatch:
         if effect.step == "simulate":
             return await lever.simulate(await self._plan(lever, order))
         if effect.step == "apply":
-            return await lever.apply(await self._plan(lever, order))
+            plan = await self._plan(lever, order)
+            # the process may have been stopped since the machine decided: not every target refuses what has ended
+            if loop.now().mono_ms >= effect.ends_mono_ms:
+                return Outcome(False, "its lease ended before it was sent; nothing sent", retryable=True)
+            return await lever.apply(plan)
         if effect.step == "read_back":
             return await lever.read_back(order)
         if effect.step == "undo":

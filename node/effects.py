@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from adapters.api import LeverOrder
 from protocol.frames import WantEntries
 from protocol.ids import ActionKey, Digest
+from protocol.limits import U63_MAX
 from protocol.messages import Claim
 
 
@@ -64,6 +65,8 @@ class RunStep:
     lever: str
     """The adapter's instance, `<target>:<call>`."""
     order: LeverOrder
+    ends_mono_ms: int = U63_MAX
+    """By the clock that nobody sets, the end of the lease: who carries the step out may have slept through it."""
 
 
 @dataclass(frozen=True)

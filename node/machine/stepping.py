@@ -63,7 +63,7 @@ def run_next(step: Step, action: Action) -> None:
     if name == "apply" and leases.being_freed(step.state, action):
         return
     action.running = name
-    step.do(RunStep(action.key, name, action.instance, action.order()))
+    step.do(RunStep(action.key, name, action.instance, action.order(), action.ends_mono_ms))
 
 
 def _still(holder: Action) -> str:
@@ -109,6 +109,10 @@ def _succeeded(step: Step, action: Action, event: LeverStepped) -> None:
 def _failed(step: Step, action: Action, event: LeverStepped) -> None:
     """Tried again with backoff; after that people are called and the truth stands in the journal."""
     outcome = event.outcome
+    if event.step not in ("undo", "expire") and leases.ended(step, action):
+        # no reason to call anybody: a target refuses what has ended, and it is read back whether something stands
+        land(step, action, action.phase, outcome.says, outcome.reference)
+        return
     if event.step == "expire":
         action.retry_at_ms = step.at.mono_ms + RETRY_MS[-1]
         if action.phase is not Phase.ESCALATED and leases.ended(step, action, OVERDUE_MS):
