@@ -3,10 +3,9 @@ sockets, a sensor and a verifier of the test's, and killing wrappers around its 
 
 from __future__ import annotations
 
-import functools
 import importlib
-import sys
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from adapters.api import Observation
 from adapters.evm.client import ChainClient
 from node import app, mark
 from node.config import load
-from node.parts import Parts, load_parts
+from node.parts import Parts
 from node.testnet.zygote import LATE
 from node.transport.api import Channel, PeerAddress, PeerUp
 from node.transport.memory import MemoryNetwork
@@ -30,24 +29,26 @@ from protocol.frames import Head, Heads, pack_frame
 from protocol.ids import NetworkId, SourceId
 from protocol.messages import Basis, Claim, Level, Threat
 from protocol.subjects import Subject, asset
-from tests.integration.kill9.points import KilledLever, KilledStore, Killer, TappedTransport
+from tests.integration.kill9.points import KilledLever, KilledStore, Killer, TappedTransport, die
 
 for late in LATE:
     importlib.import_module(late)  # once, before the forks
 
 CHAIN = "eip155:1"
 SOURCE = SourceId("m0.eip155-1")
-LEFT, GO, POOL = "left.log", "go", "pool.raw"
+LEFT, GO, POOL, WORDS = "left.log", "go", "pool.raw", "words"
 
 
 @dataclass(frozen=True)
 class Life:
-    """`seen`: alarms of earlier lives, which a sensor with lookback sees again; `next`: the one after `go` is there."""
+    """`seen`: alarms of earlier lives, which a sensor with lookback sees again; `next`: the one after `go` is there.
+    `deed`: what is done at `point`, a name in DEEDS or in tests.integration.faults.deeds."""
 
     folder: str
     seen: tuple[int, ...] = ()
     next: int = -1
     point: str = ""
+    deed: str = "kill"
 
 
 def subject(number: int) -> Subject:
@@ -58,17 +59,20 @@ def claim(number: int) -> ClaimBlob:
     return claim_of(SupplyAboveBacking(CHAIN, b"e" * 20, "eip155:130", b"t" * 20, number + 1))
 
 
+@dataclass
 class AllTrue:
+    killer: Killer
     claim_types = frozenset({"evm-supply-above-backing"})
 
     async def verify(self, asked: Claim, blob: bytes) -> Judgement:
+        self.killer.at("verify.before")
         number = next(one for one in range(10_000) if claim(one).claim.digest == asked.digest)
         return Judgement(Ruling.SUPPORTS, "so", subject(number), Threat.UNBACKED_SUPPLY, Level.ISOLATE, 10, (SOURCE,))
 
 
 @dataclass
 class Script:
-    """A sensor: sees again what it saw, then waits for the word, arms the killer and sees the next."""
+    """A sensor: sees again what it saw, then waits for the word, arms the killer and sees the next: at every word."""
 
     life: Life
     killer: Killer
@@ -78,13 +82,13 @@ class Script:
         for number in self.life.seen:
             await report(self._sees(number))
         go = trio.Path(self.life.folder) / GO
-        while not await go.exists():  # noqa: ASYNC110 (another process makes it)
-            await trio.sleep(0.01)
-        await go.unlink()
-        self.killer.armed = True
-        if self.life.next >= 0:
-            await report(self._sees(self.life.next))
-        await trio.sleep_forever()
+        while True:
+            while not await go.exists():  # noqa: ASYNC110 (another process makes it)
+                await trio.sleep(0.01)
+            await go.unlink()
+            self.killer.armed = True
+            if self.life.next >= 0:
+                await report(self._sees(self.life.next))
 
     def health(self) -> str:
         return ""
@@ -98,12 +102,14 @@ class Script:
 
 class Killable(app.Node):
     def __init__(self, parts: Parts, life: Life) -> None:
-        self.life, self.killer = life, Killer(life.point)
+        self.life, self.killer = life, Killer(life.point, _deed(life.deed))
         parts.store = KilledStore(parts.store, self.killer)  # type: ignore[assignment]
         super().__init__(parts)
         levers = {name: KilledLever(lever, self.killer) for name, lever in self.instances.levers.items()}
         sensors = (Script(life, self.killer),)
-        self.instances = replace(self.instances, levers=levers, sensors=sensors, verifiers=(AllTrue(),), readers={})
+        self.instances = replace(
+            self.instances, levers=levers, sensors=sensors, verifiers=(AllTrue(self.killer),), readers={}
+        )
         self.net = MemoryNetwork(delay_s=0.002)
         peers = {peer: PeerAddress(peer, ()) for peer in self._addresses()}
         me = next(sealed.keyset for sealed in parts.charter.keysets if sealed.keyset.member == parts.config.member)
@@ -117,6 +123,18 @@ class Killable(app.Node):
         async with trio.open_nursery() as nursery:
             for peer in sorted(self._addresses()):
                 nursery.start_soon(self._peer, peer)
+            nursery.start_soon(self._prompt)
+
+    async def _prompt(self) -> None:
+        """What the test wants peers to say: lines of peer id, channel and frame in a file that it puts there."""
+        words = trio.Path(self.life.folder) / WORDS
+        while True:
+            await trio.sleep(0.05)
+            if await words.exists():
+                lines = (await words.read_text()).splitlines()
+                await words.unlink()
+                for peer, channel, raw in (line.split() for line in lines):
+                    self.net.transports[peer].send(self.me, Channel[channel], bytes.fromhex(raw))
 
     async def _peer(self, peer: str) -> None:
         """A stub: says what it ever heard of the node's own feed, so that a rolled back node would be silenced."""
@@ -154,14 +172,24 @@ def _submit(killer: Killer, folder: Path) -> Callable[..., Awaitable[None]]:
     return submit
 
 
-def live(life: Life) -> None:
-    """Target of a forked process: runs until it is killed or told to stop."""
+def _deed(name: str) -> Callable[[], None]:
+    if name == "kill":
+        return die
+    found: Callable[[], None] = getattr(importlib.import_module("tests.integration.faults.deeds"), name)
+    return found
+
+
+def live(life: Life) -> int:
+    """What a forked process does: `tocsin up` with killing wrappers around its ports; its exit code."""
     folder = Path(life.folder)
-    sys.setrecursionlimit(app.RECURSION_LIMIT)
-    living = Killable(load_parts(load(folder / "node.toml")), life)
-    killed_mark: Any = living.killer.around("mark", mark.write)
-    with (
-        mock.patch.object(node.loop.mark, "write", killed_mark),
-        mock.patch.object(ChainClient, "submit", _submit(living.killer, folder)),
-    ):
-        trio.run(functools.partial(living.run))
+    with ExitStack() as patched:
+
+        def killable(parts: Parts) -> Killable:
+            living = Killable(parts, life)
+            killed_mark: Any = living.killer.around("mark", mark.write)
+            patched.enter_context(mock.patch.object(node.loop.mark, "write", killed_mark))
+            patched.enter_context(mock.patch.object(ChainClient, "submit", _submit(living.killer, folder)))
+            return living
+
+        patched.enter_context(mock.patch.object(app, "Node", killable))
+        return app.run(load(folder / "node.toml"))

@@ -36,8 +36,10 @@ from tests.integration.kill9.child import CHAIN, GO, LEFT, POOL, SOURCE, Life, s
 from tests.integration.kill9.forks import Process, Server
 
 E18 = 10**18
-OWNER, GUARDIAN = Account(b"\x01" * 32), Account(b"\x04" * 32)
-FUNDED = {"0x" + one.address.hex(): 10**24 for one in (OWNER, GUARDIAN)}
+OWNER = Account(b"\x01" * 32)
+GUARDIAN_KEYS = tuple(bytes([4 + number]) * 32 for number in range(16))
+GUARDIANS = tuple(map(Account, GUARDIAN_KEYS))
+FUNDED = {"0x" + one.address.hex(): 10**24 for one in (OWNER, *GUARDIANS)}
 LEASE_S = 1_800
 SERVING_S = 2.0
 NAMES = [MemberName(f"m{i}") for i in range(4)]
@@ -59,9 +61,13 @@ class Action:
 
 @dataclass
 class Scene:
+    """One node's. `number`: whose scene, where several share a chain; each then has a guardian's account of its own."""
+
     folder: Path
-    chain: ChainProcess
     forks: Server
+    chain: ChainProcess | None = None
+    number: int = 0
+    shared: bool = False
     pools: list[bytes] = field(default_factory=list)
     token: bytes = b""
     network: NetworkId | None = None
@@ -71,11 +77,11 @@ class Scene:
 
     # -- one life
 
-    def begin(self, next_: int, point: str) -> None:
+    def begin(self, next_: int, point: str, deed: str = "kill") -> None:
         """A fresh process; returns when its control socket answers."""
         # killed from outside before it saw the word: the word was not for the next
         (self.folder / GO).unlink(missing_ok=True)
-        life = Life(str(self.folder), self.seen, next_, point)
+        life = Life(str(self.folder), self.seen, next_, point, deed)
         began = time.monotonic()
         self.process = self.forks.start(life)
         self._late_pool()
@@ -109,8 +115,11 @@ class Scene:
 
     def close(self) -> None:
         self.kill()
+        if self.shared:
+            return
         self.forks.close()
-        self.chain.stop()
+        if self.chain is not None:
+            self.chain.stop()
 
     def said(self) -> str:
         logs = [self.folder / "node.log", self.folder / "stderr.log"]
@@ -140,6 +149,7 @@ class Scene:
             time.sleep(0.02)
 
     def rpc(self, method: str, *params: Any) -> Any:
+        assert self.chain is not None
         asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
         request = urllib.request.Request(self.chain.url, asked, {"content-type": "application/json"})
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -181,27 +191,46 @@ class Scene:
         return len(held)
 
 
-def build(folder: Path, pools: int) -> Scene:
+def build(folder: Path, pools: int, *, lease_s: int = LEASE_S) -> Scene:
     """Everything before the first life."""
     (folder / "data").mkdir(parents=True, mode=0o700)
-    scene = Scene(folder, start_chain("embedded", 1, FUNDED), Server(folder))
+    scene = Scene(folder, Server(folder), start_chain("embedded", 1, FUNDED))
     try:
-        trio.run(_deploy, scene, pools)
-        scene.network = write_files(folder, scene.chain.url, scene.pools, scene.token)
+        furnish(scene, pools, lease_s)
     except BaseException:
         scene.close()
         raise
     return scene
 
 
+def beside(other: Scene, folder: Path, number: int, pools: int, *, lease_s: int = LEASE_S) -> Scene:
+    """Another node's scene on the chain and the fork server of `other`, to be closed before it."""
+    (folder / "data").mkdir(parents=True, mode=0o700)
+    scene = Scene(folder, other.forks, other.chain, number, shared=True)
+    furnish(scene, pools, lease_s)
+    return scene
+
+
+def furnish(scene: Scene, pools: int, lease_s: int = LEASE_S) -> None:
+    """Contracts and files; without a chain, files that name none that answers."""
+    url = "http://127.0.0.1:9"
+    if scene.chain is not None:
+        url = scene.chain.url
+        trio.run(_deploy, scene, pools)
+    scene.network = write_files(
+        scene.folder, url, scene.pools, scene.token, guardian=GUARDIAN_KEYS[scene.number], lease_s=lease_s
+    )
+
+
 async def _deploy(scene: Scene, pools: int) -> None:
+    assert scene.chain is not None
     client = ChainClient((Connection(SOURCE, CHAIN, scene.chain.url),))
     try:
         owner = Sender(client, CHAIN, OWNER)
         scene.token = await owner.deploy(artifact("Token"), ("rs", "RS"))
         loan = await owner.deploy(artifact("Token"), ("weth", "WETH"))
         for _ in range(pools):
-            args = (loan, OWNER.address, GUARDIAN.address)
+            args = (loan, OWNER.address, GUARDIANS[scene.number].address)
             pool = await owner.deploy(artifact("Lending"), args)
             await owner.transact(pool, abi_of("Lending"), "add_collateral", (scene.token, E18, 9_000))
             scene.pools.append(pool)
@@ -209,43 +238,53 @@ async def _deploy(scene: Scene, pools: int) -> None:
         await client.aclose()
 
 
-def _secret(name: str, purpose: Purpose) -> keys.Secret:
+def secret(name: str, purpose: Purpose) -> keys.Secret:
     return keys.derive(purpose, sha256(f"kill9 {name} {purpose.value}".encode()))
 
 
-def write_files(folder: Path, url: str, pools: Sequence[bytes], token: bytes, port: int = 4001) -> NetworkId:
-    """Member m0's directory of a network of four; the network's id."""
+def write_files(
+    folder: Path,
+    url: str,
+    pools: Sequence[bytes],
+    token: bytes,
+    port: int = 4001,
+    *,
+    guardian: bytes = GUARDIAN_KEYS[0],
+    lease_s: int = LEASE_S,
+) -> NetworkId:
+    """Member m0's directory of a network of four; the network's id. `lease_s`: of its levers; below LEASE_S also the
+    longest of an opinion."""
     data, now_ms = folder / "data", time.time_ns() // 1_000_000
     keys.make_directory(data)
     for purpose in (Purpose.ATTESTATION, Purpose.TRANSPORT):
-        keys.write_key(data, purpose, _secret("m0", purpose))
-    keys.write_key(data, Purpose.LEVER, keys.Secret(b"\x04" * 32))
+        keys.write_key(data, purpose, secret("m0", purpose))
+    keys.write_key(data, Purpose.LEVER, keys.Secret(guardian))
     cards = [
         Card(
             name=name,
             group=GroupName(f"g-{name}"),
-            governance=Signer(_secret(name, Purpose.GOVERNANCE).reveal()).public,
-            attestation=Signer(_secret(name, Purpose.ATTESTATION).reveal()).public,
-            peer_id=peer_id_of(_secret(name, Purpose.TRANSPORT).reveal()),
+            governance=Signer(secret(name, Purpose.GOVERNANCE).reveal()).public,
+            attestation=Signer(secret(name, Purpose.ATTESTATION).reveal()).public,
+            peer_id=peer_id_of(secret(name, Purpose.TRANSPORT).reveal()),
             addresses=("/ip4/127.0.0.1/tcp/4001",),
         )
         for name in NAMES
     ]
     sources = tuple(Source(SourceId(f"{name}.eip155-1"), name, CHAIN) for name in NAMES)
-    lease_ms = {level: LEASE_MS_MOST[level] for level in COUNTED}
+    lease_ms = {level: LEASE_MS_MOST[level] if lease_s == LEASE_S else lease_s * 1000 for level in COUNTED}
     charter = found(cards, Parameters(name="kill9", created_ms=now_ms, lease_ms=lease_ms, sources=sources))
     for card in cards:
         keyset = KeySet(
             card.name, keys.FIRST_KEY_VERSION, PublicKey(card.attestation), None, (card.peer_id,), now_ms + 86_400_000
         )
-        charter = signed(charter, card.name, Signer(_secret(card.name, Purpose.GOVERNANCE).reveal()), keyset)
+        charter = signed(charter, card.name, Signer(secret(card.name, Purpose.GOVERNANCE).reveal()), keyset)
     (folder / "charter.toml").write_text(write(charter))
-    (folder / "policy.toml").write_text(_policy(len(pools)))
+    (folder / "policy.toml").write_text(_policy(len(pools), lease_s))
     (folder / "node.toml").write_text(_node(url, pools, token, port))
     return charter.network
 
 
-def _policy(pools: int) -> str:
+def _policy(pools: int, lease_s: int) -> str:
     numbers = range(pools)
     lines = ["policy = 1", 'mode = "act"', *(f'asset.a{i} = ["{subject(i)}"]' for i in numbers), "[exposure]"]
     lines += [
@@ -259,7 +298,7 @@ def _policy(pools: int) -> str:
         for i in numbers
     ]
     lines += ["[rule]"] + [
-        f'r{i} = {{ asset = "a{i}", level = "none", own = "verified", do = ["l{i}"], for = "{LEASE_S}s" }}'
+        f'r{i} = {{ asset = "a{i}", level = "none", own = "verified", do = ["l{i}"], for = "{lease_s}s" }}'
         for i in numbers
     ]
     return "\n".join([*lines, 'other = { asset = "any", level = "any", own = "any", do = [], page = true }', ""])
