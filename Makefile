@@ -1,13 +1,14 @@
 # make env      the environment alone, from the hash-pinned lock
 # make testnet  the main job: seven members, two chains, the rsETH case
 # make test     every check on a clean clone, at most ten minutes on two cores
+# make fuzz     every reader fuzzed for MINUTES (default 1) each, in an environment of its own
 # make sabotage five spoilt networks, each of which must fail and say why; about ten minutes
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: env testnet test check unit integration sabotage contracts check-contracts lock clean
+.PHONY: env testnet test check unit integration sabotage fuzz contracts check-contracts lock clean
 
 env: $(STAMP)
 
@@ -31,7 +32,7 @@ check: $(STAMP) check-contracts
 	$(VENV)/bin/lint-imports
 
 unit: $(STAMP)
-	$(PY) -m pytest tests/unit tests/property tests/vectors tests/tidy
+	$(PY) -m pytest tests/unit tests/property tests/vectors tests/fuzz tests/tidy
 
 integration: $(STAMP)
 	$(PY) -m pytest -m "not long" tests/integration
@@ -43,6 +44,23 @@ lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o dev.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header contracts.in -o contracts.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra fuzz pyproject.toml -o fuzz.lock
+
+FUZZ_VENV := .venv-fuzz
+FUZZ_PY := $(FUZZ_VENV)/bin/python
+FUZZ_STAMP := $(FUZZ_VENV)/.installed
+MINUTES ?= 1
+JOBS ?= 1
+
+$(FUZZ_STAMP): fuzz.lock
+	@echo "tocsin: making $(FUZZ_VENV), the fuzzer's own environment (once; about a minute)"
+	@rm -rf $(FUZZ_VENV)
+	@$(PYTHON) -m venv $(FUZZ_VENV)
+	@$(FUZZ_PY) -m pip install -qq --disable-pip-version-check --require-hashes -r fuzz.lock
+	@touch $@
+
+fuzz: $(FUZZ_STAMP)
+	@$(FUZZ_PY) -m tests.fuzz --minutes $(MINUTES) --jobs $(JOBS)
 
 CONTRACTS_VENV := .venv-contracts
 CONTRACTS_PY := $(CONTRACTS_VENV)/bin/python
@@ -66,4 +84,4 @@ contracts: $(CONTRACTS_STAMP)
 check-contracts: $(CONTRACTS_VENV)/.checked
 
 clean:
-	rm -rf $(VENV) $(CONTRACTS_VENV) build dist
+	rm -rf $(VENV) $(CONTRACTS_VENV) $(FUZZ_VENV) build dist
