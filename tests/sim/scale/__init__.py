@@ -1,0 +1,1 @@
+"""How the way of spreading an alarm behaves from 5 to 1000 control groups."""
