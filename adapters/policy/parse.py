@@ -23,7 +23,7 @@ from adapters.policy.model import (
 )
 from adapters.policy.table import READ, Ledger, Table
 from protocol.errors import ProtocolError
-from protocol.limits import MEMBERS_MAX
+from protocol.limits import ENTRY_BYTES_MAX, MANIFEST_SUBJECTS_MAX, MEMBERS_MAX
 from protocol.messages import Basis, Level
 from protocol.subjects import Subject, from_text
 
@@ -32,6 +32,9 @@ TEXT_CHARS_MAX = 256 * 1024
 THINGS_MAX = 256
 """Assets, exposures, levers or rules of one policy: decide runs rules × alarms."""
 USD_MAX = 1e15
+_SUBJECT_HEAD_BYTES = 3
+_ENTRY_REST_BYTES = 512
+"""Of a Manifest's entry: seal, author, hashes and heads."""
 _MODES = {mode.name.lower(): mode for mode in Mode}
 _LEVELS = {"none": Level.NONE, "GUARD": Level.GUARD, "ISOLATE": Level.ISOLATE, "HALT": Level.HALT}
 _BASES = {"OBSERVED": Basis.OBSERVED, "VERIFIED": Basis.VERIFIED}
@@ -200,10 +203,21 @@ def _check_references(policy: Policy, ledger: Ledger) -> None:
     for exposure in policy.exposures.values():
         _known(ledger, f"exposure.{exposure.name}.asset", exposure.asset, policy.assets, "asset")
         _known(ledger, f"exposure.{exposure.name}.behind", exposure.behind, policy.exposures, "exposure")
+    _check_manifest(policy, ledger)
     for lever in policy.levers.values():
         _known(ledger, f"lever.{lever.name}.on", lever.on, policy.exposures, "exposure")
     for rule in policy.rules:
         _check_rule_references(policy, rule, ledger)
+
+
+def _check_manifest(policy: Policy, ledger: Ledger) -> None:
+    """What we are exposed to is declared in one entry of our feed; one that does not fit would be sealed and read by
+    nobody, ourselves included."""
+    exposed = {one for exposure in policy.exposures.values() for one in policy.assets.get(exposure.asset, ())}
+    size = sum(len(one.raw) + _SUBJECT_HEAD_BYTES for one in exposed)
+    if len(exposed) > MANIFEST_SUBJECTS_MAX or size > ENTRY_BYTES_MAX - _ENTRY_REST_BYTES:
+        what = f"exposures are to {len(exposed)} subjects in {size} bytes, more than one Manifest can declare"
+        ledger.add("exposure", what, f"keep it at {MANIFEST_SUBJECTS_MAX} names, or split it among two seats")
 
 
 def _known(ledger: Ledger, path: str, name: str, things: Mapping[str, Any], kind: str) -> bool:

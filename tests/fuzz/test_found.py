@@ -13,6 +13,10 @@ from adapters.policy.lines import find_lines
 from adapters.section import Section
 from governance.charter import parse as parse_charter
 from governance.faults import FileFaults
+from protocol.envelope import parse_entry
+from protocol.messages import Manifest
+from tests.fuzz.seeds import word
+from tests.unit.machine.cast import NETWORK
 
 DIGITS = "9" * 5_000
 HEXADECIMAL = "0x" + "f" * 4_000
@@ -85,3 +89,31 @@ def test_a_long_list_of_dotted_names_on_one_line_is_no_deep_key() -> None:
     with pytest.raises(PolicyFaults) as refused:
         parse_text(f"policy = 1\nasset.one = [{names}] # {'.' * 100}\n[rule.r]\n")
     assert not any("too many parts" in fault.what for fault in refused.value.faults)
+
+
+def exposed_to(*counts: int, shape: str) -> str:
+    """A policy with an exposure to so many subjects for each count."""
+    lines = ["policy = 1"]
+    for at, count in enumerate(counts):
+        names = ", ".join(f'"{shape.format(1000 * at + number)}"' for number in range(count))
+        lines.append(f"asset.coin{at} = [{names}]")
+        lines.append(f'exposure.e{at} = {{ asset = "coin{at}", read = "log.read", max_age = "5m", ways_out = [] }}')
+    return "\n".join(lines)
+
+
+SHORT = "eip155:1:0x{:040x}"
+LONG = "market:eip155:1:0x{:040x}/0x" + "00" * 32
+
+
+@pytest.mark.parametrize("text", [exposed_to(128, 128, shape=SHORT), exposed_to(230, shape=LONG)], ids=["many", "long"])
+def test_what_a_policy_exposes_fits_one_manifest(text: str) -> None:
+    subjects = tuple(one for held in parse_text(text).assets.values() for one in held)
+    said = word("m1", Manifest(subjects))
+    assert parse_entry(said.raw, NETWORK).entry.body.subjects == subjects
+
+
+@pytest.mark.parametrize("text", [exposed_to(128, 129, shape=SHORT), exposed_to(231, shape=LONG)], ids=["many", "long"])
+def test_a_policy_exposed_to_more_than_a_manifest_declares_is_refused(text: str) -> None:
+    """Else the node would seal what nobody can read, and could not start again upon its own store."""
+    with pytest.raises(PolicyFaults, match="more than one Manifest"):
+        parse_text(text)
