@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from node.store_errors import StoreError, damaged, told
+from node.store_log import check_log
 from node.store_rows import CHAIN_START, checksum, link
 
 APPLICATION_ID = 0x5443534E
@@ -34,6 +35,7 @@ def check_file(path: Path, *, every_row: bool = False) -> FileFacts:
     `every_row` also checks entries, blobs and certificates, which are otherwise checked when they are read.
     """
     _check_header(path)
+    check_log(path)
     with told(path), closing(sqlite3.connect(path)) as connection:
         # Not quick_check: only the whole check finds an index that has lost a row, which then seems never stored.
         verdict = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]

@@ -59,7 +59,7 @@ def open_file(path: Path) -> Engine:
     with told(path):
         if is_new:
             _create(path)
-        elif (revision := check_file(path).revision) != REVISIONS[-1]:
+        elif (revision := check_file(path, every_row=True).revision) != REVISIONS[-1]:
             _refuse_unknown(revision, path)
             before = path.with_name(f"{path.name}.before-{REVISIONS[-1]}-from-{revision or 'nothing'}")
             copy_file(path, free_name(before))
