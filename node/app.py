@@ -42,7 +42,7 @@ from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
 from node.plugins import KeptSensor, close_all, reading_of, told
 from node.present import when
-from node.records import EntryAccepted, KeySetLearned, Record, unpack_record
+from node.records import EntryAccepted, KeySetLearned, NewerRecordError, Record, unpack_record
 from node.serving import serve_control
 from node.status import status_of
 from node.store import StoreError
@@ -168,6 +168,9 @@ class Node:
                 adopted += [EntryAccepted(raw, True, now().wall_ms) for raw in self.parts.adopted]
                 self.machine.recover(adopted)
                 store.commit(batch_of(adopted, self.machine.state, now().wall_ms))
+        except NewerRecordError as error:
+            cure = "run the version of tocsin that wrote it, or a later one; this one leaves it untouched"
+            raise StartFault([f"{self.parts.config.store}: {error}; {cure}"]) from None
         except (ProtocolError, ImpossibleError) as error:
             cure = "restore a backup, then `tocsin restore` delegates a fresh key"
             raise StartFault(

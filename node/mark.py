@@ -92,6 +92,9 @@ def read(path: Path) -> Mark | None:
             f"the mark is torn or was changed ({path}): {error}. Delegate a fresh attestation key (`tocsin restore`)."
         )
         raise MarkError(message) from None
+    if found.tag != MARK_TAG:
+        cure = "Run the version of tocsin that wrote it, or a later one."
+        raise MarkError(f"the mark is of another version ({found.tag!r}, known {MARK_TAG!r}; {path}). {cure}")
     return Mark(PublicKey(found.attestation), found.key_version, found.signed - 1, found.hash, found.raws)
 
 
@@ -198,7 +201,7 @@ def check(
     `attestation` and `key_version` are the loaded key's. Whoever reads the mark passes a MarkError on as it is.
     """
     if isinstance(mark, MarkError):
-        return _refuse(str(mark))
+        return _refuse(str(mark).rstrip("."))
     if mark is None:
         beside = "an empty store" if store_is_empty else "a store that is not empty"
         return _refuse(f"no mark stands beside {beside}, so nobody knows what this key has signed")

@@ -18,6 +18,10 @@ RECORD_BYTES_MAX = 512 * 1024
 _WORDS = 4096
 
 
+class NewerRecordError(ImpossibleError):
+    """The checksums hold, so nobody changed it: a later version of this program wrote it."""
+
+
 @dataclass(frozen=True)
 class KeySetLearned:
     raw: bytes
@@ -250,10 +254,11 @@ def pack_record(record: Record) -> tuple[int, int, bytes]:
 
 
 def unpack_record(kind: int, version: int, body: bytes) -> Record:
-    """Our own words come back as they were written, or the store is not ours: ImpossibleError."""
+    """Our own words come back as they were written, or the store is not ours: ImpossibleError; NewerRecordError where
+    a later version wrote it."""
     schema = _TABLE.get(kind)
     if schema is None or version != VERSION:
-        raise ImpossibleError(f"the store holds a record of kind {kind}, version {version}: written by a newer node?")
+        raise NewerRecordError(f"the store holds a record of kind {kind}, version {version}: a newer node wrote it")
     record: Record = schema.unpack(decode(body, bytes_max=RECORD_BYTES_MAX))
     return record
 
