@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.sim.scale import costs as costs_module
 from tests.sim.scale import plot, report, result
-from tests.sim.scale.costs import Costs, counting_for_nothing, leaner_wire
+from tests.sim.scale.costs import Costs, counting_for_nothing, leaner_wire, slower
 from tests.sim.scale.engine import Settings
 from tests.sim.scale.run import (
     COLLECTORS_DEAD,
@@ -90,6 +90,7 @@ def in_bad_weather(settings: Settings, seeds: int) -> dict[str, dict[str, Any]]:
             "… 1 % of frames lost on the way": ("all-to-all", replace(settings, loss=0.01)),
             "… 16 alarms at once": ("all-to-all", replace(settings, topics=16)),
             "… f members send garbage as fast as they may": ("all-to-all", replace(settings, garbage=True)),
+            "… all CPU costs doubled": ("all-to-all", replace(settings, costs=slower(settings.costs, 2))),
             "… a slow disk: 4 ms a commit, 12 ms a mark": ("all-to-all", replace(settings, costs=slow)),
             "3 collectors, nothing wrong": ("collectors", settings),
             "… f members silent, none a collector": ("collectors", replace(settings, silent=f)),

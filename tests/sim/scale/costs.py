@@ -102,6 +102,17 @@ def leaner_wire(costs: Costs, share: float = 0.25) -> Costs:
     return replace(counting_for_nothing(costs), send=costs.send * share, receive=costs.receive * share)
 
 
+def slower(costs: Costs, factor: float) -> Costs:
+    """All CPU `factor` times as dear; disk and bytes as they are."""
+    kept = ("commit", "commit_per_entry", "mark", "entry_bytes", "certificate_per_signer")
+    changed = {
+        name: tuple(factor * part for part in value) if isinstance(value, tuple) else factor * value
+        for name, value in asdict(costs).items()
+        if name not in kept
+    }
+    return replace(costs, **changed)
+
+
 def fitted(points: Sequence[tuple[float, float]]) -> Line:
     """Least squares, never falling."""
     n = len(points)

@@ -18,19 +18,34 @@ COLOURS = {
 }  # fmt: skip
 LABEL_GAP = 30
 
-STYLE = """
-  svg { font-family: system-ui, -apple-system, "Segoe UI", sans-serif; --ink: #1b1f24; --soft: #59636e; --line: #d5dae0;
-        --back: #ffffff; --c1: #0a58ca; --c2: #b35900; --c3: #1a7f37; --c4: #8250df; --c5: #bf3989; --c6: #6e7781; }
-  @media (prefers-color-scheme: dark) {
-    svg { --ink: #e6edf3; --soft: #9aa5b1; --line: #333b44; --back: #0d1117;
-          --c1: #6cb0ff; --c2: #f0a04b; --c3: #56d364; --c4: #b392f0; --c5: #f778ba; --c6: #a5b0bb; } }
-  .back { fill: var(--back); } .grid { stroke: var(--line); stroke-width: 1; } .ink { fill: var(--ink); }
-  .soft { fill: var(--soft); } text { font-size: 13px; } .title { font-size: 17px; font-weight: 600; }
-  .p50 { fill: none; stroke-width: 2.4; stroke-linejoin: round; }
+LIGHT = ("#1b1f24", "#59636e", "#d5dae0", "#ffffff", "#0a58ca", "#b35900", "#1a7f37", "#8250df", "#bf3989", "#6e7781")
+DARK = ("#e6edf3", "#9aa5b1", "#333b44", "#0d1117", "#6cb0ff", "#f0a04b", "#56d364", "#b392f0", "#f778ba", "#a5b0bb")
+"""Ink, soft ink, grid, ground, then one per pattern. Plain classes, for viewers that know no variables."""
+SHAPES = """
+  text { font-family: "Segoe UI", "Helvetica Neue", Arial, sans-serif; font-size: 13px; }
+  .title { font-size: 17px; font-weight: 600; } .small { font-size: 11.5px; } .name { font-weight: 600; }
+  .grid { stroke-width: 1; } .p50 { fill: none; stroke-width: 2.4; stroke-linejoin: round; }
   .p99 { fill: none; stroke-width: 1.3; stroke-dasharray: 5 4; opacity: .85; }
-  .goal { fill: none; stroke: var(--ink); stroke-width: 1.2; stroke-dasharray: 1.5 4; }
-  .lead { stroke-width: 1; opacity: .55; fill: none; }
+  .goal { fill: none; stroke-width: 1.4; stroke-dasharray: 1.5 4; }
+  .lead { fill: none; stroke-width: 1; opacity: .55; }
 """
+
+
+def colours(palette: tuple[str, ...]) -> str:
+    ink, soft, grid, ground, *lines = palette
+    rules = [f".ink {{ fill: {ink}; }} .soft {{ fill: {soft}; }} .grid {{ stroke: {grid}; }}"]
+    rules.append(f".back {{ fill: {ground}; }} .goal {{ stroke: {ink}; }}")
+    rules += [f".{name} {{ stroke: {line}; }} .{name}t {{ fill: {line}; }}" for name, line in zip(
+        COLOURS.values(), lines, strict=True
+    )]  # fmt: skip
+    return "\n  ".join(rules)
+
+
+def style(palette: tuple[str, ...] | None = None) -> str:
+    """Both palettes, the viewer's preference choosing; or one of them alone."""
+    if palette is not None:
+        return SHAPES + "  " + colours(palette)
+    return f"{SHAPES}  {colours(LIGHT)}\n  @media (prefers-color-scheme: dark) {{ {colours(DARK)} }}\n"
 
 
 def x_of(n: float) -> float:
@@ -59,14 +74,14 @@ def spread(wanted: list[tuple[float, str]]) -> dict[str, float]:
     return {name: y for y, name in placed}
 
 
-def svg(results: dict[str, Any]) -> str:
+def svg(results: dict[str, Any], palette: tuple[str, ...] | None = None) -> str:
     """Needs all patterns of `results["plain"]` at `N_TICKS`."""
     lines = {name: [(int(n), row["p50"], row["p99"]) for n, row in results["plain"][name].items()] for name in COLOURS}
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         'role="img" aria-labelledby="title">',
         '<title id="title">Certificate on all nodes divided by the two-delay bound, by control groups</title>',
-        f"<style>{STYLE}</style>",
+        f"<style>{style(palette)}</style>",
         f'<rect class="back" width="{WIDTH}" height="{HEIGHT}"/>',
         f'<text class="title ink" x="{LEFT - 50}" y="28">From the first word to the certificate on all nodes, '
         "as a multiple of two message delays</text>",
@@ -106,22 +121,21 @@ def axes() -> list[str]:
 
 
 def goal_path() -> str:
-    edges = (5, 19, 19.001, 50, 50.001, 100, 100.001, 1000)
-    return path(
-        [(x_of(n), y_of(goal_p50(math.ceil(n - 0.0001)) if n % 1 == 0 else goal_p50(math.ceil(n)))) for n in edges]
-    )
+    """A staircase: the goal holds up to its n."""
+    points = []
+    for before, n in zip((N_MIN, 19, 50, 100), (19, 50, 100, N_MAX), strict=True):
+        points += [(x_of(before), y_of(goal_p50(n))), (x_of(n), y_of(goal_p50(n)))]
+    return path(points)
 
 
 def drawn(name: str, points: list[tuple[int, float, float]], label_y: float) -> list[str]:
-    stroke = f'style="stroke: var(--{COLOURS[name]})"'
+    colour = COLOURS[name]
     x, y = x_of(points[-1][0]), y_of(points[-1][1])
-    title = TITLES[name]
     figures = f"{points[-1][1]:.1f} × at n = {points[-1][0]}"
     return [
-        f'<path class="p99" {stroke} d="{path([(x_of(n), y_of(p99)) for n, _, p99 in points])}"/>',
-        f'<path class="p50" {stroke} d="{path([(x_of(n), y_of(p50)) for n, p50, _ in points])}"/>',
-        f'<path class="lead" {stroke} d="M{x + 2:.1f} {y:.1f} L{x + 14:.1f} {label_y - 6:.1f}"/>',
-        f'<text x="{x + 18:.1f}" y="{label_y - 4:.1f}" style="fill: var(--{COLOURS[name]}); font-weight: 600">'
-        f"{title}</text>",
-        f'<text class="soft" x="{x + 18:.1f}" y="{label_y + 10:.1f}" style="font-size: 11.5px">{figures}</text>',
+        f'<path class="p99 {colour}" d="{path([(x_of(n), y_of(p99)) for n, _, p99 in points])}"/>',
+        f'<path class="p50 {colour}" d="{path([(x_of(n), y_of(p50)) for n, p50, _ in points])}"/>',
+        f'<path class="lead {colour}" d="M{x + 2:.1f} {y:.1f} L{x + 14:.1f} {label_y - 2:.1f}"/>',
+        f'<text class="name {colour}t" x="{x + 18:.1f}" y="{label_y - 1:.1f}">{TITLES[name]}</text>',
+        f'<text class="soft small" x="{x + 18:.1f}" y="{label_y + 13:.1f}">{figures}</text>',
     ]

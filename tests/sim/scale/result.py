@@ -112,6 +112,9 @@ def left_out(costs: Costs) -> str:
         "Jitter, routes that change, slow machines: a link's delay is fixed for an alarm, every core is the one "
         "measured here.",
         "The machine's second core, on which the disk's thread runs: the core waits while a commit is written.",
+        "A whole node is dearer than its parts: on the testnet of seven a member spends 15 to 20 ms of CPU on an alarm "
+        "(tests/bench), the model charges half of it. Telling people, deciding, threads and what else runs are the "
+        "rest; the line with doubled costs says what that would mean.",
         "What a node does beside the alarm: heads every second, ticks but the one that shows a certificate, levers.",
         "In the rivals' favour: a collector's certificate costs a receiver only `check_certificate`, where the shipped "
         "machine also stores and counts each word in it (table above); silent collectors are in one line of the "

@@ -1,0 +1,50 @@
+"""A: who did what is known, and nobody is blamed for what he did not do."""
+
+from __future__ import annotations
+
+from node.records import ActionOpened, EquivocationProven, FalseStatement
+from protocol.envelope import parse_entry
+from tests.sim.cast import NETWORK
+from tests.sim.checks.base import Seen
+from tests.sim.shell import Process
+from tests.sim.world import World
+
+
+def a1_no_honest_member_is_proven(seen: Seen, world: World, process: Process, record: EquivocationProven) -> str:
+    author = parse_entry(record.one, NETWORK).entry.author
+    if author in world.processes and author not in world.rolled_back:
+        return f"{author} is honest and was proven to have equivocated"
+    return ""
+
+
+def a1_a_proof_is_everywhere(seen: Seen, world: World, process: None) -> str:
+    """Asked some time after the heal: what one honest node can prove all can."""
+    proven = {one.name: {author for author, _ in one.state.equivocations} for one in world.honest()}
+    everywhere = set().union(*proven.values())
+    for name, known in proven.items():
+        if known != everywhere:
+            return f"{name} lacks the proof against {sorted(everywhere - known)}"
+    return ""
+
+
+def a2_an_action_has_its_reason(seen: Seen, world: World, process: Process, record: ActionOpened) -> str:
+    state = process.state
+    if record.rule not in {rule.name for rule in state.setup.policy.rules}:
+        return f"rule {record.rule} stands in no policy"
+    if record.certificate:
+        held = {one.digest for one in state.certificates.values()}
+        return "" if record.certificate in held else "it names a certificate that is not stored"
+    supported = {
+        (one.claim.type, one.claim.id) for one in state.ruled.values() if one.judgement.ruling.value == "supports"
+    }
+    if {(one.type, one.id) for one in record.claims} & supported:
+        return ""
+    return "neither a certificate nor own evidence stands behind it"
+
+
+def a3_only_liars_are_named(seen: Seen, world: World, process: Process, record: FalseStatement) -> str:
+    author = parse_entry(record.entry, NETWORK).entry.author
+    poisoned = any(not fact.true for fact in world.truth.facts.values())
+    if author in world.processes and not poisoned:
+        return f"{author} is honest and is held to have said what is false: {record.why}"
+    return ""

@@ -1,0 +1,96 @@
+"""Who asks the invariants and keeps what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from node.effects import RunStep
+from node.events import Event
+from node.machine import Decision
+from node.records import (
+    ActionOpened,
+    CertificateAccepted,
+    EquivocationProven,
+    FalseStatement,
+    Record,
+)
+from protocol.envelope import Verified
+from tests.sim.shell import Process
+from tests.sim.world import Watcher, World
+
+if TYPE_CHECKING:
+    from protocol.quorum import CheckedCertificate
+
+VIOLATIONS_MAX = 20
+
+
+@dataclass(frozen=True)
+class Violation:
+    invariant: str
+    at_ms: int
+    who: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.invariant} at {self.at_ms - 1_790_000_000_000} ms, {self.who}: {self.what}"
+
+
+@dataclass
+class Seen:
+    """What checks remember of a run, gathered by the checker; none of it comes from a node's own state."""
+
+    said: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
+    """(author, key version, seq) → hash of the entry that left, of nodes of ours."""
+    supported: dict[str, set[tuple[str, bytes]]] = field(default_factory=dict)
+    """Node → claims (type, id) that its own verifier or sensor found true."""
+    released: bool = False
+    margins: dict[str, int] = field(default_factory=dict)
+
+
+class Checker(Watcher):
+    """`on`: invariants by what can break them (see `table`)."""
+
+    def __init__(self, on: dict[str, tuple[tuple[str, Callable[..., str]], ...]] | None = None) -> None:
+        from tests.sim.checks.table import ON
+
+        self.on = on or ON
+        self.seen = Seen()
+        self.violations: list[Violation] = []
+        self.asked = 0
+
+    def ask(self, what: str, world: World, process: Process | None, *args: Any) -> None:
+        for name, invariant in self.on.get(what, ()):
+            self.asked += 1
+            said = invariant(self.seen, world, process, *args)
+            if said and len(self.violations) < VIOLATIONS_MAX:
+                who = process.name if process is not None else "world"
+                self.violations.append(Violation(name, world.time.now_ms, who, said))
+                world.note(who, f"VIOLATION of {name}: {said}")
+
+    def decided(self, world: World, process: Process, event: Event | None, decision: Decision) -> None:
+        for record in decision.records:
+            kind = type(record)
+            if kind is CertificateAccepted:
+                self.ask("certificate", world, process, _held(process, record))
+            elif kind is ActionOpened:
+                self.ask("opened", world, process, record)
+            elif kind is EquivocationProven:
+                self.ask("proven", world, process, record)
+            elif kind is FalseStatement:
+                self.ask("false", world, process, record)
+            else:
+                self.ask("record", world, process, record)
+        self.ask("decided", world, process, event, decision)
+
+    def released(self, world: World, process: Process, own: Sequence[Verified[Any]], records: Sequence[Record]) -> None:
+        if own:
+            self.ask("own", world, process, own)
+
+    def stepped(self, world: World, process: Process, effect: RunStep) -> None:
+        self.ask("lever", world, process, effect)
+
+
+def _held(process: Process, record: CertificateAccepted) -> CheckedCertificate:
+    return next(one for one in process.state.certificates.values() if one.raw == record.raw)

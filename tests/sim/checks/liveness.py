@@ -1,0 +1,102 @@
+"""L: what must come, comes in time. Asked only of nodes that promises are made to, after the heal."""
+
+from __future__ import annotations
+
+from protocol.alarm import is_live, weigh
+from protocol.messages import Level
+from tests.sim.checks.base import Seen
+from tests.sim.shell import Process
+from tests.sim.world import World
+
+
+def _common_words(world: World) -> dict[tuple[object, int], dict[str, object]]:
+    """Topic → author → the latest word that any honest node holds of an honest author."""
+    words: dict[tuple[object, int], dict[str, object]] = {}
+    for process in world.honest():
+        for topic, held in process.state.opinions.items():
+            for author, opinion in held.items():
+                there = words.setdefault(topic, {}).get(author)
+                if author not in world.faulty and (there is None or _later(opinion, there)):
+                    words[topic][author] = opinion
+    return words
+
+
+def _later(one: object, other: object) -> bool:
+    a, b = one.entry, other.entry  # type: ignore[attr-defined]
+    return (a.key_version, a.seq) > (b.key_version, b.seq)
+
+
+def l3_certificates_are_everywhere(seen: Seen, world: World, process: None) -> str:
+    """What honest words alone reach, every honest node has reached."""
+    for topic, words in sorted(_common_words(world).items(), key=lambda one: (one[0][0].raw, one[0][1])):  # type: ignore[attr-defined]
+        for one in world.honest():
+            now_ms, state = one.clock().wall_ms, one.state
+            live = [word for word in words.values() if is_live(word, world.epoch, now_ms)]  # type: ignore[arg-type]
+            due = weigh(live, world.epoch, now_ms, state.releases).level
+            if due < Level.GUARD:
+                continue
+            held = [
+                two.certificate.level
+                for two in state.certificates.values()
+                if two.certificate.topic == topic and two.ends_ms > now_ms
+            ]
+            if max(held, default=Level.NONE) < due:
+                return f"{one.name} holds no {due.name} certificate on {topic[0]}, which honest words reach"
+    return ""
+
+
+def l3_feeds_are_everywhere(seen: Seen, world: World, process: None) -> str:
+    """Every honest node has every honest feed whole, up to the end that its author had some seconds ago."""
+    for author in world.honest():
+        for key, feed in author.state.feeds.items():
+            if key[0] != author.name:
+                continue
+            for one in world.honest():
+                theirs = one.state.feeds.get(key)
+                if theirs is None or theirs.whole < seen.margins.get(f"{key[0]}/{key[1]}", -1):
+                    reached = theirs.whole if theirs is not None else None
+                    return f"{one.name} has {key[0]}'s feed {key[1]} to {reached}, it ends at {feed.top}"
+    return ""
+
+
+def l3_everybody_may_speak(seen: Seen, world: World, process: None) -> str:
+    for one in world.honest():
+        if not one.up:
+            return f"{one.name} is down: {one.refused_to_start}"
+        why = one.state.may_sign()
+        if why:
+            return f"{one.name} is well and says nothing: {why}"
+    return ""
+
+
+def l1_a_fresh_alarm_is_certified(seen: Seen, world: World, process: None, number: int, bound_ms: int) -> str:
+    """After the heal: sensed by one, certified at all within two delays and processing."""
+    from tests.sim import cast
+
+    subject, digest = cast.subject_of_claim(number), cast.claim(number).claim.digest
+    for one in world.honest():
+        held = [
+            two
+            for two in one.state.certificates.values()
+            if two.certificate.subject == subject
+            and two.certificate.level >= Level.ISOLATE
+            and any(claim.digest == digest for opinion in two.opinions for claim in opinion.body.claims)
+        ]
+        if not held:
+            return f"{one.name} holds no certificate on claim {number} {bound_ms} ms after it was first told"
+    return ""
+
+
+def l7_blindness_is_said(seen: Seen, world: World, process: Process) -> str:
+    """Asked on ticks: who has heard too few for long says so."""
+    state = process.state
+    if process.clock().mono_ms - state.started_mono_ms < 6_000:
+        return ""
+    key = f"blind/{process.name}/{process.life}"
+    if state.margin() >= 0:
+        seen.margins.pop(key, None)
+        return ""
+    since_ms = seen.margins.setdefault(key, world.time.now_ms)
+    if world.time.now_ms - since_ms > 3 * process.tick_ms + 500 and state.margin_said != "blind":
+        return f"hears {state.heard_groups()} groups for {world.time.now_ms - since_ms} ms and has not said it is blind"
+    return ""

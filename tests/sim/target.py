@@ -1,0 +1,96 @@
+"""What a node's levers move: one slot per instance, with the target's own time, its own leases and its own moods."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from adapters.api import ExpiresBy, LeverOrder, Outcome
+from protocol.ids import ActionKey
+
+
+@dataclass
+class Spell:
+    """One time during which a slot stood restricted."""
+
+    instance: str
+    key: ActionKey
+    since_ms: int
+    until_ms: int
+    ended_ms: int = 0
+    """0 while it stands."""
+    undone_by: ActionKey | None = None
+
+
+@dataclass
+class Target:
+    """True time is the target's time. `fails`: chance that a step fails; `unsure`: that it works and says it failed."""
+
+    chance: random.Random
+    expires_by: ExpiresBy
+    fails: float = 0.0
+    unsure: float = 0.0
+    until_ms: dict[str, int] = field(default_factory=dict)
+    spells: list[Spell] = field(default_factory=list)
+    applied: dict[ActionKey, int] = field(default_factory=dict)
+    """Key → how often it turned a free slot into a restricted one."""
+    undone: set[ActionKey] = field(default_factory=set)
+    orders: list[tuple[int, LeverOrder]] = field(default_factory=list)
+    troubled: int = 0
+
+    def stands_until_ms(self, instance: str, now_ms: int) -> int:
+        until_ms = self.until_ms.get(instance, 0)
+        if until_ms <= now_ms and self.expires_by is ExpiresBy.TARGET:
+            return 0
+        return until_ms
+
+    def settle(self, now_ms: int) -> None:
+        """Restrictions of targets that end by themselves end."""
+        for spell in self.spells:
+            if not spell.ended_ms and self.stands_until_ms(spell.instance, now_ms) == 0:
+                spell.ended_ms = min(now_ms, spell.until_ms)
+
+    def step(self, instance: str, name: str, order: LeverOrder, now_ms: int) -> Outcome:
+        self.settle(now_ms)
+        if self.fails and self.chance.random() < self.fails:
+            self.troubled += 1
+            return Outcome(False, "the target did not answer", retryable=True, answered=False)
+        outcome = self._step(instance, name, order, now_ms)
+        if self.unsure and name in ("apply", "undo") and self.chance.random() < self.unsure:
+            self.troubled += 1
+            return Outcome(False, "no answer in time", retryable=True, answered=False)
+        return outcome
+
+    def _step(self, instance: str, name: str, order: LeverOrder, now_ms: int) -> Outcome:
+        if name == "apply":
+            return self._apply(instance, order, now_ms)
+        if name == "undo":
+            self._undo(instance, order, now_ms)
+            return Outcome(True, "free")
+        stands = self.stands_until_ms(instance, now_ms)
+        if name == "read_back":
+            return Outcome(stands >= order.until_ms, f"stands until {stands}", until_ms=stands)
+        if name == "expire":
+            return Outcome(stands == 0, f"stands until {stands}", retryable=True)
+        return Outcome(True, name)
+
+    def _apply(self, instance: str, order: LeverOrder, now_ms: int) -> Outcome:
+        self.orders.append((now_ms, order))
+        if order.until_ms <= now_ms:
+            return Outcome(False, "the lease ended before this was included", retryable=True)
+        if self.stands_until_ms(instance, now_ms) == 0:
+            self.applied[order.action_key] = self.applied.get(order.action_key, 0) + 1
+            self.spells.append(Spell(instance, order.action_key, now_ms, order.until_ms))
+            self.until_ms[instance] = 0
+        self.until_ms[instance] = max(self.until_ms[instance], order.until_ms)
+        for spell in self.spells:
+            if spell.instance == instance and not spell.ended_ms:
+                spell.until_ms = self.until_ms[instance]
+        return Outcome(True, "restricted")
+
+    def _undo(self, instance: str, order: LeverOrder, now_ms: int) -> None:
+        self.until_ms[instance] = 0
+        self.undone.add(order.action_key)
+        for spell in self.spells:
+            if spell.instance == instance and not spell.ended_ms:
+                spell.ended_ms, spell.undone_by = now_ms, order.action_key

@@ -1,0 +1,265 @@
+"""One seed's world: members, wires, truth, targets, liars, and everything that happens to them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapters.api import ExpiresBy, Observation
+from adapters.policy import Mode
+from node.effects import Effect, Reply, RunStep, Tell, VerifyClaim
+from node.events import ClaimJudged, Event, FrameArrived, LeverStepped, OperatorAsked, PeerCameUp, PeerWentDown
+from node.events import SensorReported
+from node.machine import Decision, Setup
+from node.records import Record
+from protocol.envelope import Verified
+from protocol.evidence import Ruling
+from protocol.messages import Basis, Level
+from protocol.subjects import Subject
+from tests.sim import cast
+from tests.sim.actors import Liar, hire
+from tests.sim.network import Network
+from tests.sim.options import Options
+from tests.sim.scheduler import Scheduler
+from tests.sim.shell import Ports, Process, Wall
+from tests.sim.target import Target
+from tests.sim.truth import Truth
+
+CUT_OFF_MS = 10_000
+"""A process that stands still longer loses its connections."""
+
+
+@dataclass
+class History:
+    """What checks look at, gathered as it happens."""
+
+    lines: list[str] = field(default_factory=list)
+    told: Counter[str] = field(default_factory=Counter)
+    """Faults and scripts that really happened, how often."""
+    causes: dict[bytes, list[int]] = field(default_factory=dict)
+    """Subject → when a new claim came true or an honest person raised it."""
+
+
+class Watcher:
+    """What is told of every step. Checks and traces are watchers."""
+
+    def decided(self, world: World, process: Process, event: Event | None, decision: Decision) -> None: ...
+    def released(self, world: World, process: Process, own: Sequence[Verified[Any]], records: Sequence[Record]) -> None: ...
+    def carried(self, world: World, sender: str, to: str, raw: bytes) -> None: ...
+    def stepped(self, world: World, process: Process, effect: RunStep) -> None: ...
+
+
+class World(Ports):
+    def __init__(self, seed: int | str, options: Options, watchers: Sequence[Watcher] = ()) -> None:
+        self.options, self.watchers = options, watchers
+        self.time = Scheduler(seed)
+        self.history = History()
+        self.chance = self.time.chance("world")
+        self.seats = cast.seats_of(options.n, "twin_seat" in options.faults, options.vendors)
+        self.eyes = {seat.name: seat.eyes for seat in self.seats}
+        names = [seat.name for seat in self.seats]
+        self._assign_roles()
+        suspended = self.liar_names[:1] if "suspended_seat" in options.faults else []
+        self.epoch = cast.epoch_of(self.seats, options.vendors, options.lease_divisor, frozenset(suspended))
+        self.truth = Truth(self.epoch, self.time.chance("truth"))
+        self.network = Network(self.time, options, names, self._deliver, self._linked)
+        self.extra_keysets: list[bytes] = []
+        self._keysets = [cast.keyset(name) for name in names]
+        self.targets: dict[str, Target] = {}
+        self.told: dict[str, list[str]] = {}
+        self.verified: Counter[str] = Counter()
+        self.processes = {seat.name: self._process(seat) for seat in self.seats if seat.name not in self.liar_names}
+        self.liars: dict[str, Liar] = {}
+        for name, script in zip(self.liar_names, options.scripts):
+            self.liars[name] = hire(script, self, name)
+            self.history.told[script] += 1
+
+    def _assign_roles(self) -> None:
+        """Liars are the last groups; among the honest, the one before them may be skewed or rolled back."""
+        groups = [f"m{i}" for i in range(self.options.n)]
+        count = len(self.options.scripts)
+        self.liar_names = groups[len(groups) - count :] if count else []
+        honest = groups[: len(groups) - count]
+        self.skewed = honest[len(honest) - self.options.skewed :] if self.options.skewed else []
+        honest = honest[: len(honest) - len(self.skewed)]
+        self.rolled_back = honest[len(honest) - self.options.rolled_back :] if self.options.rolled_back else []
+
+    @property
+    def faulty(self) -> frozenset[str]:
+        """Members that promises are not made to: they count among the f."""
+        return frozenset([*self.liar_names, *self.skewed, *self.rolled_back])
+
+    def honest(self) -> list[Process]:
+        """Those that promises are made to."""
+        return [process for name, process in self.processes.items() if name not in self.faulty]
+
+    def _process(self, seat: cast.Seat) -> Process:
+        options, chance = self.options, self.time.chance(f"setup {seat.name}")
+        ends = chance.choice((ExpiresBy.TARGET, ExpiresBy.TARGET, ExpiresBy.NODE))
+        mode = Mode.OBSERVE if chance.random() < 0.2 else Mode.ACT
+        lease_ms = max(6 * cast.HOUR_MS // options.lease_divisor // chance.choice((1, 2, 4)), 8_000)
+        setup = Setup(
+            member=seat.name,
+            epoch=self.epoch,
+            signer=cast.hot(seat.name),
+            key_version=0,
+            policy=cast.policy_of(mode, lease_ms, chance.random() < 0.5, ends),
+            instances=cast.INSTANCE,
+            declarations=cast.declarations(ends),
+            own_sources=seat.eyes,
+            manifest=tuple(sorted(cast.SUBJECTS)),
+            fresh=True,
+        )
+        process = Process(self.time, self, setup, self.keysets)
+        process.tick_ms = options.tick_ms
+        process.sync_ms = chance.choice((0, 1, 3, 10))
+        fails = 0.2 if "lever_fails" in options.faults else 0.0
+        unsure = 0.2 if "lever_unsure" in options.faults else 0.0
+        self.targets[seat.name] = Target(self.time.chance(f"target {seat.name}"), ends, fails, unsure)
+        self.told[seat.name] = []
+        if "skew" in options.faults:
+            most_ms = 60_000 if seat.name in self.skewed else 14_000
+            process.wall = Wall(chance.randint(-most_ms, most_ms))
+            if seat.name in self.skewed:
+                process.wall.ahead_ms = chance.choice((-1, 1)) * chance.randint(45_000, 60_000)
+            self.history.told["skew"] += 1
+        return process
+
+    def keysets(self) -> list[bytes]:
+        return [*self._keysets, *self.extra_keysets]
+
+    def begin(self) -> None:
+        for process in self.processes.values():
+            process.start()
+            self.network.appear(process.name)
+        for name in self.liars:
+            self.network.appear(name)
+
+    def note(self, who: str, what: str) -> None:
+        """One line of the readable trace."""
+        self.history.lines.append(f"{(self.time.now_ms - 1_790_000_000_000) / 1000:9.3f} s  {who:<6} {what}")
+
+    # what the network tells
+    def _deliver(self, a: str, b: str, raw: bytes, direct: bool, sync: bool) -> None:
+        for watcher in self.watchers:
+            watcher.carried(self, a, b, raw)
+        liar = self.liars.get(b)
+        if liar is not None:
+            liar.hears(a, raw, sync)
+        else:
+            self.processes[b].push(FrameArrived(cast.peer_of(a), direct, sync, raw))
+
+    def _linked(self, here: str, other: str, up: bool) -> None:
+        liar, process = self.liars.get(here), self.processes.get(here)
+        if liar is not None:
+            liar.linked(other, up)
+        elif process is not None:
+            peer = cast.peer_of(other)
+            process.push(PeerCameUp(peer) if up else PeerWentDown(peer, "gone"))
+
+    # what nodes do
+    def send(self, name: str, peer_id: str, raw: bytes, sync: bool) -> None:
+        self.network.carry(name, cast.member_of(peer_id), raw, sync)
+
+    def broadcast(self, name: str, raw: bytes) -> None:
+        for other in self.network.connected(name):
+            self.network.carry(name, other, raw, False)
+
+    def gossip(self, name: str, raw: bytes) -> None:
+        """Through whoever is connected, to whoever is not: a frame that is neither direct nor an answer."""
+        near = set(self.network.connected(name))
+        for relay in sorted(near):
+            for far in self.network.connected(relay):
+                if far != name and far not in near and far in self.processes:
+                    near.add(far)
+                    delay_ms = self.network.delay_ms(name, relay) + self.network.delay_ms(relay, far)
+                    self.time.after(delay_ms, self._gossiped, relay, far, raw)
+
+    def _gossiped(self, relay: str, far: str, raw: bytes) -> None:
+        self.processes[far].push(FrameArrived(cast.peer_of(relay), False, False, raw))
+
+    def verify(self, process: Process, effect: VerifyClaim) -> None:
+        self.time.after(5 + self.chance.randrange(20), self._judged, process, effect, process.life)
+
+    def _judged(self, process: Process, effect: VerifyClaim, life: int) -> None:
+        if process.up and life == process.life:
+            self.verified[process.name] += 1
+            judgement = self.truth.look(effect.claim.digest, self.eyes[process.name], self.time.now_ms)
+            process.push(ClaimJudged(effect.claim, judgement))
+
+    def lever(self, process: Process, effect: RunStep) -> None:
+        self.time.after(1 + self.chance.randrange(40), self._lever, process, effect, process.life)
+
+    def _lever(self, process: Process, effect: RunStep, life: int) -> None:
+        """What was sent lands even where its sender has died since."""
+        if life != process.life and effect.step not in ("apply", "undo"):
+            return
+        outcome = self.targets[process.name].step(effect.lever, effect.step, effect.order, self.time.now_ms)
+        for watcher in self.watchers:
+            watcher.stepped(self, process, effect)
+        if process.up and life == process.life:
+            process.push(LeverStepped(effect.key, effect.step, outcome))
+
+    def tell(self, process: Process, effect: Effect) -> None:
+        if isinstance(effect, Tell):
+            self.told[process.name].append(effect.text)
+            self.note(process.name, f"tells people: {effect.text}")
+        elif isinstance(effect, Reply):
+            self.note(process.name, f"answers its operator: {effect.says}")
+
+    def decided(self, process: Process, event: Event | None, decision: Decision) -> None:
+        for watcher in self.watchers:
+            watcher.decided(self, process, event, decision)
+
+    def released(self, process: Process, own: Sequence[Verified[Any]], records: Sequence[Record]) -> None:
+        for watcher in self.watchers:
+            watcher.released(self, process, own, records)
+
+    def died(self, process: Process, why: str) -> None:
+        self.note(process.name, why)
+        self.network.vanish(process.name)
+
+    # what happens to nodes
+    def bring_up(self, process: Process) -> None:
+        if not process.up:
+            process.start()
+            if process.up:
+                self.note(process.name, "starts again")
+                self.network.appear(process.name)
+            else:
+                self.note(process.name, f"does not start: {process.refused_to_start}")
+
+    def pause(self, process: Process, ms: int) -> None:
+        process.paused_until_ms = max(process.paused_until_ms, self.time.now_ms + ms)
+        if ms > CUT_OFF_MS:
+            pairs = [(process.name, other) for other in self.network.names if other != process.name]
+            self.network.cut(pairs)
+            self.time.after(ms, self.network.heal, pairs)
+
+    def sense(self, process: Process, number: int, level: Level) -> None:
+        """Its own sensor sees what its own eyes show, or sees nothing."""
+        blob, fact = cast.claim(number), self.truth.facts.get(cast.claim(number).claim.digest)
+        said = self.truth.look(blob.claim.digest, self.eyes[process.name], self.time.now_ms)
+        if fact is None or said.ruling is not Ruling.SUPPORTS or not process.up:
+            return
+        self.note(process.name, f"its sensor sees claim {number}: {level.name} on {fact.subject}")
+        process.push(
+            SensorReported(
+                Observation(
+                    fact.subject, fact.threat, level, Basis.VERIFIED, (blob,), said.sources, "sensor", "", "seen", 10
+                )
+            )
+        )
+
+    def ask(self, process: Process, command: Any, words: str) -> None:
+        if process.up:
+            self.note(process.name, f"its operator: {words}")
+            process.push(OperatorAsked(0, "ann", command))
+
+    def cause(self, subject: Subject) -> None:
+        self.history.causes.setdefault(subject.raw, []).append(self.time.now_ms)
+
+    def run(self, ms: int, checked: Callable[[], None] | None = None) -> None:
+        self.time.run_until(self.time.now_ms + ms)
