@@ -8,7 +8,7 @@ from dataclasses import replace
 from adapters.policy import Decision as PolicyDecision
 from adapters.policy import Verdict, decide, within_limits
 from node.effects import Tell
-from node.machine import stepping, views
+from node.machine import leases, stepping, views
 from node.machine.state import ENDED, ON_TARGET, Action, Phase, State
 from node.machine.step import Step, cut
 from node.records import ActionOpened, ActionRenewed, DecisionMade
@@ -59,17 +59,18 @@ def _note(step: Step, decision: PolicyDecision) -> None:
         step.do(Tell(f"{decision.verdict.value}: {decision.why}"))
 
 
-def _standing(state: State, decision: PolicyDecision) -> Action | None:
-    """What stands for this lever, subject and rung already: everything later for them renews it."""
+def _standing(step: Step, decision: PolicyDecision) -> Action | None:
+    """What stands for this lever, subject and rung already: everything later for them renews it. One whose lease has
+    run out no longer stands, though its end was not read back yet: renewed, one key would restrict twice."""
     wanted = (decision.lever, decision.subject, decision.rung)
-    found = (one for one in state.actions.values() if (one.lever, one.subject, one.rung) == wanted)
-    return next((one for one in found if one.phase not in ENDED), None)
+    found = (one for one in step.state.actions.values() if (one.lever, one.subject, one.rung) == wanted)
+    return next((one for one in found if one.phase not in ENDED and not leases.ended(step, one)), None)
 
 
 def _within_limits(step: Step, decision: PolicyDecision) -> PolicyDecision:
     """A restriction that would be a new one, beyond what the policy allows an hour, is held."""
     state = step.state
-    if decision.verdict not in (Verdict.ACT, Verdict.ASK, Verdict.ARM) or _standing(state, decision) is not None:
+    if decision.verdict not in (Verdict.ACT, Verdict.ASK, Verdict.ARM) or _standing(step, decision) is not None:
         return decision
     if within_limits(state.setup.policy, _sent_ms(state), step.now_ms):
         return decision
@@ -81,7 +82,7 @@ def _act(step: Step, decision: PolicyDecision) -> None:
     lever, subject = decision.lever, decision.subject
     if lever is None or subject is None:
         return
-    standing = _standing(state, decision)
+    standing = _standing(step, decision)
     if standing is not None:
         _advance(step, standing, decision)
         return
