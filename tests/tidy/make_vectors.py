@@ -54,6 +54,8 @@ from protocol.quorum import assemble, certificate_id, check_certificate, pack_ce
 from protocol.subjects import Kind, Subject, account, asset, market, oracle, subject_of
 
 VECTORS = Path(__file__).resolve().parents[2] / "protocol" / "vectors"
+FIRST_SEEN = Path(__file__).with_name("vectors.sha256")
+"""Digest and name of each file as it was first published. Lines are added, never changed."""
 NOW = 1_780_000_000_000
 HOME, FAR = "eip155:1", "eip155:130"
 NETWORK = NetworkId(sha256(b"tocsin vectors"))
@@ -154,6 +156,8 @@ BODIES: dict[str, Any] = {
     "notice": Notice("We look into reports of a forged message.", Tlp.AMBER),
     "statement": Statement(delegated("venue").raw),
     "propose-not-spoken-yet": Unknown(EntryKind.PROPOSE, {1: EPOCH, 2: 0}),
+    "prepare-not-spoken-yet": Unknown(EntryKind.PREPARE, {1: EPOCH, 2: 0}),
+    "commit-not-spoken-yet": Unknown(EntryKind.COMMIT, {1: EPOCH, 2: 0}),
     "kind-of-a-later-version": Unknown(42, {1: [1, b"\x02", {3: "three"}], 64: None}),
 }
 
@@ -317,6 +321,8 @@ def _entries() -> Iterator[tuple[str, Callable[[], Vector]]]:
 
 def vectors() -> dict[str, Vector]:
     """File name without suffix → content."""
+    from tests.vectors.golden import golden  # made of the words and keys above
+
     made: dict[str, Vector] = {name: build() for name, build in _entries()}
     made["keyset"] = keyset_vector(keyset("issuer"))
     made["keyset-with-evm-key"] = keyset_vector(keyset("issuer", version=2, evm=b"\x55" * 20, transport=()))
@@ -330,7 +336,7 @@ def vectors() -> dict[str, Vector]:
     made["subjects"] = {"subjects": [{"text": str(one), "raw": one.raw.hex()} for one in SUBJECTS]}
     made["refused"] = {"cbor": [{"what": w, "raw": raw, "code": code} for w, (raw, code) in REFUSED.items()]}
     made["thresholds"] = thresholds()
-    return made
+    return made | golden()
 
 
 def text_of(vector: Vector) -> str:
@@ -338,13 +344,16 @@ def text_of(vector: Vector) -> str:
 
 
 def main() -> None:
-    """Writes what is missing and refuses to change what is there."""
+    """Writes what is missing, with its digest, and refuses to change what is there."""
     VECTORS.mkdir(exist_ok=True)
     for name, vector in vectors().items():
-        path = VECTORS / f"{name}.json"
-        if path.exists() and path.read_text() != text_of(vector):
+        path, text = VECTORS / f"{name}.json", text_of(vector)
+        if path.exists() and path.read_text() != text:
             raise SystemExit(f"{path.name} is published and would change: give the new form a new name")
-        path.write_text(text_of(vector))
+        if not path.exists():
+            path.write_text(text)
+            with FIRST_SEEN.open("a") as lines:
+                lines.write(f"{sha256(text.encode()).hex()}  {path.name}\n")
 
 
 if __name__ == "__main__":
