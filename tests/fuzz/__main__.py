@@ -125,6 +125,13 @@ def campaign(target: str, seconds: int, minimise: bool) -> Report:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def _installed() -> bool:
+    try:
+        return importlib.util.find_spec("atheris") is not None
+    except ValueError:  # known to be absent
+        return False
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; all of them by default")
@@ -135,7 +142,7 @@ def main() -> int:
     unknown = sorted(set(options.targets) - set(TARGETS))
     if unknown or options.jobs < 1 or not 0 < options.minutes <= 10_000:
         parser.error(f"no target {', '.join(unknown)}" if unknown else "minutes and jobs are above 0")
-    if importlib.util.find_spec("atheris") is None:
+    if not _installed():
         sys.stderr.write(f"tocsin: {HOW}\n")
         return 2
     found = 0

@@ -18,6 +18,7 @@ from protocol.frames import Frame, pack_frame
 from protocol.messages import Attestation
 from tests.integration.faults.peers import wall_ms
 from tests.integration.kill9.child import LEFT, WORDS
+from tests.integration.kill9.forks import Server
 from tests.integration.kill9.scene import GUARDIANS, Scene, beside, build, secret
 
 LEASE_S = 3
@@ -98,13 +99,17 @@ def until(holds: Callable[[], bool], most_s: float, what: Callable[[], str]) -> 
         time.sleep(0.02)
 
 
-def stage(folder: Path, points: Sequence[tuple[str, int]]) -> list[Pause]:
-    """One chain, one fork server, a node for each (point, lease_s). Close the last first."""
+def stage(folder: Path, forks: Server, points: Sequence[tuple[str, int]]) -> list[Pause]:
+    """One chain, a node for each (point, lease_s). Close the last first."""
     scenes: list[Scene] = []
     try:
         for number, (_, lease_s) in enumerate(points):
             home = folder / str(number)
-            made = beside(scenes[0], home, number, 1, lease_s=lease_s) if scenes else build(home, 1, lease_s=lease_s)
+            made = (
+                beside(scenes[0], home, number, 1, lease_s=lease_s)
+                if scenes
+                else build(home, 1, lease_s=lease_s, forks=forks)
+            )
             scenes.append(made)
     except BaseException:
         close(scenes)

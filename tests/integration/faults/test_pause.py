@@ -35,6 +35,7 @@ from tests.integration.faults.paused import (
 )
 from tests.integration.faults.peers import Peers, wall_ms
 from tests.integration.kill9.child import GO, claim, subject
+from tests.integration.kill9.forks import Server
 from tests.integration.kill9.scene import NAMES
 
 pytestmark = pytest.mark.network
@@ -64,9 +65,9 @@ class Night:
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+def night(tmp_path_factory: pytest.TempPathFactory, forks: Server) -> Iterator[Night]:
     asked = [(ASKED, LEASE_S), (ASKED, LEASE_S), ("", LONG_S), ("", LONG_S)]
-    pauses = stage(tmp_path_factory.mktemp("night"), [*((point, LEASE_S) for point in POINTS), *asked])
+    pauses = stage(tmp_path_factory.mktemp("night"), forks, [*((point, LEASE_S) for point in POINTS), *asked])
     acting, others = pauses[: len(POINTS)], pauses[len(POINTS) :]
     told = Night({one.point: one for one in acting}, *others, held=[])
     try:

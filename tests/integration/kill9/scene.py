@@ -61,13 +61,14 @@ class Action:
 
 @dataclass
 class Scene:
-    """One node's. `number`: whose scene, where several share a chain; each then has a guardian's account of its own."""
+    """One node's. `number`: whose scene, where several share a chain; each then has a guardian's account of its own.
+    `lent`: the fork server or the chain is somebody else's to close."""
 
     folder: Path
     forks: Server
     chain: ChainProcess | None = None
     number: int = 0
-    shared: bool = False
+    lent: tuple[object, ...] = ()
     pools: list[bytes] = field(default_factory=list)
     token: bytes = b""
     network: NetworkId | None = None
@@ -115,10 +116,9 @@ class Scene:
 
     def close(self) -> None:
         self.kill()
-        if self.shared:
-            return
-        self.forks.close()
-        if self.chain is not None:
+        if self.forks not in self.lent:
+            self.forks.close()
+        if self.chain is not None and self.chain not in self.lent:
             self.chain.stop()
 
     def said(self) -> str:
@@ -191,10 +191,10 @@ class Scene:
         return len(held)
 
 
-def build(folder: Path, pools: int, *, lease_s: int = LEASE_S) -> Scene:
+def build(folder: Path, pools: int, *, lease_s: int = LEASE_S, forks: Server | None = None) -> Scene:
     """Everything before the first life."""
     (folder / "data").mkdir(parents=True, mode=0o700)
-    scene = Scene(folder, Server(folder), start_chain("embedded", 1, FUNDED))
+    scene = Scene(folder, forks or Server(folder), start_chain("embedded", 1, FUNDED), lent=(forks,))
     try:
         furnish(scene, pools, lease_s)
     except BaseException:
@@ -206,8 +206,16 @@ def build(folder: Path, pools: int, *, lease_s: int = LEASE_S) -> Scene:
 def beside(other: Scene, folder: Path, number: int, pools: int, *, lease_s: int = LEASE_S) -> Scene:
     """Another node's scene on the chain and the fork server of `other`, to be closed before it."""
     (folder / "data").mkdir(parents=True, mode=0o700)
-    scene = Scene(folder, other.forks, other.chain, number, shared=True)
+    scene = Scene(folder, other.forks, other.chain, number, (other.forks, other.chain))
     furnish(scene, pools, lease_s)
+    return scene
+
+
+def bare(folder: Path, forks: Server) -> Scene:
+    """A node without a chain and without levers."""
+    (folder / "data").mkdir(parents=True, mode=0o700, exist_ok=True)
+    scene = Scene(folder, forks, lent=(forks,))
+    furnish(scene, 0)
     return scene
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from node.effects import RunStep
 from node.events import Event
@@ -17,11 +17,9 @@ from node.records import (
     Record,
 )
 from protocol.envelope import Verified
+from protocol.quorum import CheckedCertificate, check_certificate, parse_certificate
 from tests.sim.shell import Process
 from tests.sim.world import Watcher, World
-
-if TYPE_CHECKING:
-    from protocol.quorum import CheckedCertificate
 
 VIOLATIONS_MAX = 20
 
@@ -93,4 +91,9 @@ class Checker(Watcher):
 
 
 def _held(process: Process, record: CertificateAccepted) -> CheckedCertificate:
-    return next(one for one in process.state.certificates.values() if one.raw == record.raw)
+    """What was accepted; another of the same decision may have taken its place already."""
+    for one in process.state.certificates.values():
+        if one.raw == record.raw:
+            return one
+    state = process.state
+    return check_certificate(parse_certificate(record.raw), record.raw, state.epoch, state.keyset)

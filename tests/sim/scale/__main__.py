@@ -89,7 +89,7 @@ def in_bad_weather(settings: Settings, seeds: int) -> dict[str, dict[str, Any]]:
             "… f members silent (the bound is theirs who speak)": ("all-to-all", replace(settings, silent=f)),
             "… 1 % of frames lost on the way": ("all-to-all", replace(settings, loss=0.01)),
             "… 16 alarms at once": ("all-to-all", replace(settings, topics=16)),
-            "… f members send garbage as fast as they may": ("all-to-all", replace(settings, garbage=True)),
+            "… f members spend their budgets on garbage": ("all-to-all", replace(settings, garbage=True)),
             "… all CPU costs doubled": ("all-to-all", replace(settings, costs=slower(settings.costs, 2))),
             "… a slow disk: 4 ms a commit, 12 ms a mark": ("all-to-all", replace(settings, costs=slow)),
             "3 collectors, nothing wrong": ("collectors", settings),

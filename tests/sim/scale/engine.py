@@ -16,10 +16,12 @@ from tests.sim.scale.costs import Costs
 from tests.sim.scale.earth import Earth
 
 EVENTS_AT_ONCE = 64
-QUEUED = 1280
-"""Frames that the shipped node lets wait for its machine: 256 in the transport, 1024 in the loop."""
 GARBAGE = -1
-GARBAGE_PER_S = 500
+BUNDLE_WORDS = 64
+BURST_BUNDLES = 28
+"""Frames of 64 words with false seals that one connection may send at once: each takes 71 of a budget of 2000."""
+BUNDLES_PER_S = 7
+"""What the budget gives back: 500 a second."""
 GARBAGE_S = 0.6
 HEADERS_BYTES = 86
 """A frame's length, yamux, Noise, TCP and IPv4 around it."""
@@ -39,8 +41,8 @@ class Settings:
     """Members that say nothing and do nothing, never an origin."""
     topics: int = 1
     garbage: bool = False
-    """Each of f members keeps sending words with false seals: a node's queues are full of them at the start, and each
-    goes on at the rate that one connection may. They speak truly besides, so that only the load is compared."""
+    """As the first word is spoken, each of f members spends its whole budget at every node on words with false seals,
+    and goes on as it is refilled. They speak truly besides, so that only the load is compared."""
 
 
 @dataclass
@@ -132,15 +134,15 @@ class Engine:
 
     def _pour(self) -> None:
         for node in range(self.n):
-            goes_on = int(self.f * GARBAGE_PER_S * GARBAGE_S)
-            later = (self.rng.uniform(0, GARBAGE_S * 1000) for _ in range(goes_on))
-            for at in [*[0.0] * (QUEUED if self.f else 0), *later]:
-                self.arrive(node, (at, GARBAGE, 0, 0))
+            for _ in range(self.f):
+                later = (self.rng.uniform(0, GARBAGE_S * 1000) for _ in range(int(BUNDLES_PER_S * GARBAGE_S)))
+                for at in [*[0.0] * BURST_BUNDLES, *later]:
+                    self.arrive(node, (at, GARBAGE, 0, 0))
 
     def _batch(self, pattern: Pattern, node: int, start: float) -> None:
         waiting, out = self._waiting[node], Outcome()
         spent, taken = 0.0, 0
-        garbage_ms = self.costs.receive + self.costs.garbage
+        garbage_ms = self.costs.receive + BUNDLE_WORDS * self.costs.garbage
         while waiting and waiting[0][0] <= start and taken < EVENTS_AT_ONCE:
             item = heapq.heappop(waiting)
             spent += garbage_ms if item[1] == GARBAGE else pattern.take(self, node, item, out)

@@ -35,7 +35,7 @@ def text(results: dict[str, Any], costs: Costs) -> str:
         *what_if(results, costs),
         "## In bad weather",
         report.weather(results),
-        weather_words(),
+        weather_words(costs),
         "## What a committee gives away",
         "P(more than a third of the committee lie) / P(the liars alone are its quorum), the committee drawn by lot, "
         "hypergeometric. The first: it can be silenced, and two of its quorums need not share an honest member. The "
@@ -92,12 +92,14 @@ def what_if(results: dict[str, Any], costs: Costs) -> list[str]:
     ]
 
 
-def weather_words() -> str:
+def weather_words(costs: Costs) -> str:
     return (
         f"Loss costs what TCP costs: a retransmission after two round trips, never under {engine.RTO_MIN_MS:.0f} ms. "
-        f"Garbage: every node begins with {engine.QUEUED} false words waiting, as many as the shipped queues hold, and "
-        f"each of the f goes on at {engine.GARBAGE_PER_S} a second, what one connection may; they are charged a whole "
-        "frame's receiving each, and the queue is one line for all, which is harsher than the node's fair readers. "
+        f"Garbage: as the first word is spoken each of f members has {engine.BURST_BUNDLES} frames of "
+        f"{engine.BUNDLE_WORDS} words with false seals before every node, all that a connection's burst of 2000 "
+        f"allows, and goes on at what it is given back. Each such word costs {costs.garbage:.3f} ms, a liar's burst "
+        f"{engine.BURST_BUNDLES * engine.BUNDLE_WORDS * costs.garbage:.0f} ms of a core, before anything that came "
+        "later: the machine has one line for all. "
         "16 alarms at once: 16 members see 16 different things in the same instant (n = 7: seven)."
     )
 
