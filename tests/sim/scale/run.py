@@ -69,7 +69,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 def seeds_at(n: int, seeds: int) -> int:
     """Fewer where one alarm is a million frames."""
-    return seeds if n <= 100 else max(3, min(seeds, 4000 // n))
+    return seeds if n <= 100 else max(min(3, seeds), min(seeds, 3000 // n))
 
 
 def one(name: str, make: Callable[[Engine], Pattern], n: int, seed: int, settings: Settings, tally: Tally) -> Engine:
