@@ -28,6 +28,7 @@ alone by then, and the push would only cost."""
 VERIFIER = "verifier"
 """The detector of an answer."""
 FORGET_EVERY_MS = 10_000
+UNSAID_MAX = 32
 ENDED_KEPT_MS = 3_600_000
 """An ended certificate is shown to people this long; the store keeps it."""
 
@@ -85,7 +86,6 @@ def answer(step: Step, topic: Topic) -> None:
 
 def observed(step: Step, observation: Observation) -> None:
     """An own sensor saw something: judged by the same pure function that others will re-run."""
-    topic = (observation.subject, observation.threat)
     rulings = []
     for claimed in observation.claims[:CLAIMS_MAX]:
         if len(claimed.blob) > BLOB_BYTES_MAX:
@@ -105,9 +105,29 @@ def observed(step: Step, observation: Observation) -> None:
             )
             claims.rule_claim(step, claimed.claim, judgement)
         rulings.append(step.state.ruled[claimed.claim.digest])
-    if rulings:
-        _opine(step, topic, rulings, observation.detector[:LABEL_CHARS_MAX], observation.incident[:LABEL_CHARS_MAX])
+    unsaid = step.state.unsaid
+    if not step.state.may_sign():
+        _say_seen(step, observation, rulings)
+    elif observation in unsaid or len(unsaid) < UNSAID_MAX:
+        unsaid[observation] = step.now_ms
     actions.decide_topics(step, observation.subject)
+
+
+def _say_seen(step: Step, observation: Observation, rulings: list[Ruled]) -> None:
+    if rulings:
+        topic = (observation.subject, observation.threat)
+        _opine(step, topic, rulings, observation.detector[:LABEL_CHARS_MAX], observation.incident[:LABEL_CHARS_MAX])
+
+
+def _say_unsaid(step: Step) -> None:
+    """What sensors saw while we might not speak: they tell of a thing once, and after a restart that is at once."""
+    state = step.state
+    unsaid, state.unsaid = state.unsaid, {}
+    for observation, at_ms in unsaid.items():
+        found = (state.ruled.get(claimed.claim.digest) for claimed in observation.claims[:CLAIMS_MAX])
+        rulings = [one for one in found if one is not None]
+        if step.now_ms < at_ms + state.epoch.lease_bound_ms(observation.level):
+            _say_seen(step, observation, rulings)
 
 
 def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incident: str = "") -> None:
@@ -183,6 +203,7 @@ def retry_answers(step: Step) -> None:
             del state.reissue[topic]
         elif not say_opinion(step, body):
             return
+    _say_unsaid(step)
     for topic in sorted(state.opinions, key=views.topic_order):
         if state.me not in state.opinions.get(topic, {}):
             answer(step, topic)

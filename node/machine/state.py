@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from adapters.api import ExposureReading, LeverDeclaration, LeverOrder
+from adapters.api import ExposureReading, LeverDeclaration, LeverOrder, Observation
 from adapters.policy import Policy
 from node.ingress import SERVED, Bucket, Budgets
 from protocol.alarm import Opinion
@@ -195,6 +195,8 @@ class State:
     """(topic, claim type, claim id) that our own attestations named: never a reason to speak twice. Oldest first."""
     reissue: dict[Topic, Opinion] = field(default_factory=dict)
     """Our own live opinions under a key that was replaced: said again under the new one, to the same end."""
+    unsaid: dict[Observation, int] = field(default_factory=dict)
+    """What own sensors saw while this node might not speak → when. Not recorded: they see it again after a restart."""
     release_topics: dict[MemberName, int] = field(default_factory=dict)
     certificates: dict[Digest, CheckedCertificate] = field(default_factory=dict)
     """`certificate_id` → the one held of it."""
