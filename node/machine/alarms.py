@@ -42,7 +42,7 @@ def opinion_arrived(step: Step, link: Link | None, opinion: Opinion) -> None:
         step.refuse(link.peer_id, Code.FROM_THE_FUTURE)
     topic = (opinion.body.subject, opinion.body.threat)
     if opinion.entry.issued_ms > step.now_ms + SKEW_AHEAD_MS_MAX:
-        state.review_at_ms[topic] = opinion.entry.issued_ms - SKEW_AHEAD_MS_MAX
+        review_at(state, topic, opinion.entry.issued_ms - SKEW_AHEAD_MS_MAX)
     held = state.opinions.get(topic, {}).get(opinion.entry.author)
     if held is None or held.hash != opinion.hash:
         return
@@ -210,16 +210,29 @@ def retry_answers(step: Step) -> None:
 
 
 def review_due(step: Step) -> None:
-    """On a tick: words that were dated ahead of us begin to count."""
+    """On a tick: words that were dated ahead of us begin to count; where a certificate ended, what is left of the
+    words, or came after it was made, may still carry a level."""
     state = step.state
     for topic in [topic for topic, at_ms in state.review_at_ms.items() if at_ms <= step.now_ms]:
         del state.review_at_ms[topic]
         for opinion in list(state.opinions.get(topic, {}).values()):
-            if is_live(opinion, state.epoch, step.now_ms):
+            if opinion.entry.issued_ms > step.now_ms + SKEW_AHEAD_MS_MAX:
+                review_at(state, topic, opinion.entry.issued_ms - SKEW_AHEAD_MS_MAX)
+            elif is_live(opinion, state.epoch, step.now_ms):
                 for claim in opinion.body.claims:
                     claims.look_into(step, None, opinion, claim)
         answer(step, topic)
         review(step, topic)
+
+
+def review_at(state: State, topic: Topic, at_ms: int) -> None:
+    state.review_at_ms[topic] = min(at_ms, state.review_at_ms.get(topic, at_ms))
+
+
+def review_all(step: Step) -> None:
+    """At a start: what ended, and what began to count, while nobody was here."""
+    for topic in sorted(step.state.opinions, key=views.topic_order):
+        review_at(step.state, topic, step.now_ms)
 
 
 def _spent(state: State, topic: Topic, claim: Claim) -> bool:
@@ -284,10 +297,12 @@ def review(step: Step, topic: Topic) -> None:
 def certificate_accepted(step: Step, id_: Digest, again: bool = False) -> None:
     """`again`: peers hold one of this id, and theirs is made new by the same entries as ours."""
     state = step.state
+    held = state.certificates[id_]
+    review_at(state, held.certificate.topic, held.ends_ms)
     if not again:
         state.to_show[id_] = None
         state.push_at_ms[id_] = step.at.mono_ms + PUSH_GRACE_MS
-    actions.decide_topics(step, state.certificates[id_].certificate.subject)
+    actions.decide_topics(step, held.certificate.subject)
 
 
 def show_due(step: Step) -> None:

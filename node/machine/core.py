@@ -59,6 +59,7 @@ class Machine:
             keyset_arrived(step, "", raw)
         heads.judge_readiness(step)
         self._first_words(step)
+        alarms.review_all(step)
         for action in sorted(self.state.actions.values(), key=lambda one: one.key):
             if action.phase not in ENDED:
                 stepping.run_next(step, action)

@@ -229,7 +229,7 @@ class State:
     to_judge: dict[MemberName, deque[Claim]] = field(default_factory=dict)
     """Waiting for their author's turn: nobody's claims wait behind another's."""
     review_at_ms: dict[Topic, int] = field(default_factory=dict)
-    """Topics with an opinion dated ahead of us, and when it begins to count."""
+    """Topics and when they are to be counted again: an opinion dated ahead of us begins to count, a certificate ends."""
     forget_at_ms: int = 0
     observing_said: bool = False
     push_at_ms: dict[Digest, int] = field(default_factory=dict)

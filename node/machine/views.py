@@ -226,14 +226,16 @@ def own_word(
     state: State, topic: Topic, live: list[Opinion], certificate: CheckedCertificate | None, now_ms: int
 ) -> tuple[Own, Level, int]:
     """What this node itself found of what is claimed here: the strongest support wins over any refutation, and only
-    where all is refuted do we contradict: else a liar's false claim beside a true one would still our levers."""
+    where all is refuted do we contradict: else a liar's false claim beside a true one would still our levers. Without a
+    certificate only own evidence that still holds is our word: whoever names an old or released claim again, alone,
+    makes nothing fresh of it."""
     opinions = [*live, *(certificate.opinions if certificate else ())]
     wanted = {claim for one in opinions for claim in one.body.claims}
     if certificate is not None:
         backed = reasons(state, topic, certificate.certificate.level, certificate.opinions)
         wanted = {claim for claim in wanted if (claim.type, claim.id) in backed} or wanted
     rulings = [state.ruled[one.digest].judgement for one in sorted(wanted) if one.digest in state.ruled]
-    supporting = [one for one in rulings if one.supports(*topic)]
+    supporting = [one for one in rulings if one.supports(*topic)] if certificate is not None else []
     supporting += [one.judgement for one in own_evidence(state, topic, now_ms).values()]
     if supporting:
         return Own.VERIFIED, max(one.level for one in supporting), max(one.amount for one in supporting)

@@ -38,7 +38,7 @@ def l3_certificates_are_everywhere(seen: Seen, world: World, process: None) -> s
             held = [
                 two.certificate.level
                 for two in state.certificates.values()
-                if two.certificate.topic == topic and two.ends_ms > now_ms
+                if two.certificate.topic == topic and two.ends_ms > now_ms - 3 * one.tick_ms
             ]
             if max(held, default=Level.NONE) < due:
                 return f"{one.name} holds no {due.name} certificate on {topic[0]}, which honest words reach"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from adapters.api import ExpiresBy
@@ -167,10 +168,23 @@ def s6_expiry_needs_nobody(seen: Seen, world: World, process: None) -> str:
 
 
 def s7_no_action_acts_twice(seen: Seen, world: World, process: Process, effect: RunStep) -> str:
-    target = world.targets[process.name]
-    if effect.step == "apply" and target.applied.get(effect.key, 0) > 1 and "lied" not in process.disk.met:
-        return f"action {effect.key.hex()[:8]} restricted a free target {target.applied[effect.key]} times"
+    """A renewal that the target meets a moment after its own end is the same act: the two clocks differ."""
+    if effect.step != "apply" or "persisted_but_failed" in process.disk.met:
+        return ""
+    spells = [one for one in world.targets[process.name].spells if one.key == effect.key]
+    for before, after in pairwise(spells):
+        if before.undone_by == effect.key:
+            return f"action {effect.key.hex()[:8]} restricted again after its own undo"
+        if before.undone_by is None and after.since_ms > before.until_ms + slack_ms(world, process):
+            late_ms = after.since_ms - before.until_ms
+            return f"action {effect.key.hex()[:8]} restricted again {late_ms} ms after it had ended"
     return ""
+
+
+def slack_ms(world: World, process: Process) -> int:
+    """How far a node's idea of a lease may be from its target's: clocks, and ticks that come rarely."""
+    clocks = {"skew", "clock_jump"} & world.options.faults
+    return 2 * process.tick_ms + (SLACK_MS if clocks else 3_000)
 
 
 def s7_nothing_of_another_epoch(seen: Seen, world: World, process: Process, held: CheckedCertificate) -> str:

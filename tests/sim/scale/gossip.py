@@ -6,6 +6,7 @@ from __future__ import annotations
 import heapq
 import random
 
+from tests.sim.scale.costs import Costs
 from tests.sim.scale.earth import Earth
 from tests.sim.scale.engine import HEADERS_BYTES
 
@@ -48,11 +49,12 @@ def ways(there: Earth, near: list[list[int]], start: int) -> list[float]:
     return best
 
 
-def alarm(there: Earth, origin: int, q: int, rng: random.Random, word_bytes: int) -> dict[str, object]:
+def alarm(there: Earth, origin: int, q: int, rng: random.Random, costs: Costs) -> dict[str, object]:
     """{held: {node: ms}, cpu_ms, sent_bytes, sent}: the last three a node and alarm."""
     near = graph(there.n, rng)
-    said = [at + DELIVERY_MS for at in ways(there, near, origin)]
-    said[origin] = 0.0
+    durable = costs.mark + costs.commit
+    said = [at + DELIVERY_MS + durable for at in ways(there, near, origin)]
+    said[origin] = durable
     sample = range(there.n) if there.n <= SAMPLED else rng.sample(range(there.n), SAMPLED)
     held = {}
     for node in sample:
@@ -61,11 +63,11 @@ def alarm(there: Earth, origin: int, q: int, rng: random.Random, word_bytes: int
         free = 0.0
         for at in arrivals[:q]:
             free = max(free, at) + DELIVERY_MS
-        held[node] = free
+        held[node] = free + costs.commit
     copies = there.n * sum(map(len, near)) / there.n / 2
     return {
         "held": held,
         "cpu_ms": there.n * DELIVERY_MS,
-        "sent_bytes": copies * (word_bytes + 200 + HEADERS_BYTES),
+        "sent_bytes": copies * (costs.entry_bytes + 200 + HEADERS_BYTES),
         "sent": copies,
     }

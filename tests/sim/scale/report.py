@@ -12,7 +12,7 @@ from tests.sim.scale.run import COMMITTEE, GOSSIP, PATTERNS, SIZES
 TITLES = {
     "all-to-all": "all-to-all (shipped)",
     "collectors": "3 collectors",
-    "one-signature": "3 collectors, one signature for all",
+    "one-signature": "3 collectors, 1 signature",
     "tree": "tree of two levels",
     "committee": f"committee of {COMMITTEE}",
     GOSSIP: "GossipSub",

@@ -113,7 +113,7 @@ def gossiped(n: int, seed: int, settings: Settings, tally: Tally) -> None:
     there = earth(n, random.Random(f"earth {n} {seed}"))
     engine = Engine(there, settings, random.Random(f"nodes {n} {seed}"))
     origin = engine.origins[0]
-    found: dict[str, Any] = gossip.alarm(there, origin, engine.q, engine.rng, settings.costs.entry_bytes)
+    found: dict[str, Any] = gossip.alarm(there, origin, engine.q, engine.rng, settings.costs)
     _ratios(tally, found["held"], bound(there, origin, engine.speaks, engine.q))
     tally.cpu_ms.append(found["cpu_ms"])
     tally.busiest_ms.append(found["cpu_ms"])
