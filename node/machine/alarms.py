@@ -278,6 +278,7 @@ def review(step: Step, topic: Topic) -> None:
     standing = held is not None and views.stands(state, held, step.now_ms)
     opinions = tuple(one for members in weighing.groups.values() for one in members)
     if held is not None and standing:
+        review_at(state, topic, held.ends_ms)
         rests_on = views.reasons(state, topic, weighing.level, held.opinions)
         if views.reasons(state, topic, weighing.level, opinions) <= rests_on:
             return
