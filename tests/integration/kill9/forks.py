@@ -95,9 +95,8 @@ def serve() -> None:
             line = sys.stdin.readline()
             if not line:
                 return
-            pid = os.fork()
-            if pid == 0:
-                _live(line)
+            raw = json.loads(line)
+            pid = fork(Life(**{**raw, "seen": tuple(raw["seen"])}))
             running.add(pid)
             _say(f"began {pid}")
         for pid in sorted(running):
@@ -107,12 +106,19 @@ def serve() -> None:
                 _say(f"ended {pid} {os.waitstatus_to_exitcode(status)}")
 
 
-def _live(line: str) -> NoReturn:
+def fork(life: Life) -> int:
+    """The pid of a child that lives it; what it tells on standard error is in its folder."""
+    pid = os.fork()
+    if pid == 0:
+        _live(life)
+    return pid
+
+
+def _live(life: Life) -> NoReturn:
     code = 1
     try:
-        raw = json.loads(line)
-        os.dup2(os.open(Path(raw["folder"]) / "stderr.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
-        code = live(Life(**{**raw, "seen": tuple(raw["seen"])}))
+        os.dup2(os.open(Path(life.folder) / "stderr.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
+        code = live(life)
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
