@@ -269,7 +269,30 @@ def of_two_keysets(*, lower: bool) -> bytes:
     return certificate([says(NAMES[0])], entries=raws, keysets=(*(delegated(n).raw for n in NAMES[:2]), *both))
 
 
-def certificates_counted() -> dict[str, Any]:
-    cases = [*COUNTED, ("of two KeySets of one version the lower hash holds", "four", [], of_two_keysets(lower=True))]
+def shown_cases(cases: list[Case]) -> dict[str, Any]:
     used = {name: shown_epoch(EPOCHS[name]) for name in {case[1]: None for case in cases}}
     return {"epochs": used, "certificates": [shown_certificate(case) for case in cases]}
+
+
+def certificates_counted() -> dict[str, Any]:
+    lower = ("of two KeySets of one version the lower hash holds", "four", [], of_two_keysets(lower=True))
+    return shown_cases([*COUNTED, lower])
+
+
+def certificates_counted_by_group() -> dict[str, Any]:
+    """Expiries and operators where a group has two seats, and where there are more groups than needed."""
+    apart = [observed("issuer", GUARD, VENDOR), observed("vault", GUARD, own("vault"))]
+    beside = [observed("issuer", GUARD, VENDOR), says("vault", GUARD, sources=VENDOR)]
+    by_vendor = observed("lender-b", GUARD, VENDOR)
+    seats = ("issuer", "vault", "lender-a", "wallet", "lender-b", "venue", "watcher")
+    every = [says(name, expires_ms=NOW + HOUR + at) for at, name in enumerate(SEVEN)]
+    paired = [says(name, expires_ms=NOW + HOUR + at) for at, name in enumerate(seats)]
+    five = "seven-seats-of-five"
+    return shown_cases(
+        [
+            ("seven expiries: the fifth latest", "seven", [], certificate(every)),
+            ("two seats of two groups: the fourth latest of five", five, [], certificate(paired)),
+            ("GUARD: seats of one group that see by two operators", five, [], certificate([*apart, by_vendor], GUARD)),
+            ("GUARD: an observer beside a verifier of its group", five, [], certificate([*beside, by_vendor], GUARD)),
+        ]
+    )

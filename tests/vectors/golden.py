@@ -12,7 +12,7 @@ from protocol.membership import Bridge, OracleFeed
 from protocol.subjects import oracle
 from tests.tidy.make_vectors import ESCROW, FAR, FEED, HOME, NOW, TOKEN, TWIN, cold, epoch, keyset, plain, seed
 from tests.vectors.alarms import alarms
-from tests.vectors.counted import certificates_counted
+from tests.vectors.counted import certificates_counted, certificates_counted_by_group
 from tests.vectors.refused_certificates import refused_certificates
 from tests.vectors.refused_entries import refused_entries, refused_keysets
 from tests.vectors.refused_others import (
@@ -65,6 +65,7 @@ def golden() -> dict[str, dict[str, Any]]:
     return {
         "charter": charter(),
         "certificates-counted": certificates_counted(),
+        "certificates-counted-by-group": certificates_counted_by_group(),
         "alarms": alarms(),
         "refused-entries": refused_entries(),
         "refused-keysets": refused_keysets(),
