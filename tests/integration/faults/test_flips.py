@@ -10,18 +10,11 @@ import pytest
 
 from node import app
 from node.config import load
-from tests.integration.faults.flips import STORE, Copies, lived, sweep
-from tests.integration.kill9.forks import Server
+from tests.integration.faults.flips import STORE, Copies, sweep
 
 pytestmark = pytest.mark.network
 
 FLIPS = 90
-
-
-@pytest.fixture(scope="module")
-def copies(tmp_path_factory: pytest.TempPathFactory, forks: Server) -> Copies:
-    folder = tmp_path_factory.mktemp("flips")
-    return Copies(lived(folder / "m0", forks), folder / "work")
 
 
 @pytest.fixture(scope="module")
