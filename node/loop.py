@@ -112,6 +112,7 @@ class Loop:
         self.perform = perform
         self.inbox, self._arrivals = trio.open_memory_channel[Event](INBOX)
         self._writer = trio.CapacityLimiter(1)
+        self._tick_waits = False
 
     async def begin(self, keysets: Sequence[bytes]) -> None:
         await self._commit([self.machine.start(now(), keysets)])
@@ -133,6 +134,8 @@ class Loop:
         decisions: list[Decision] = []
         said = 0
         for event in events:
+            if isinstance(event, Ticked):
+                self._tick_waits = False
             decisions.append(self.machine.handle(event, now()))
             said += len(decisions[-1].own)
             if said >= OWN_AT_ONCE:
@@ -144,7 +147,9 @@ class Loop:
         """A tick is never queued behind another: a slow disk gets fewer, not more."""
         while True:
             await trio.sleep(TICK_S)
-            await self.inbox.send(Ticked())
+            if not self._tick_waits:
+                self._tick_waits = True
+                await self.inbox.send(Ticked())
 
     async def _commit(self, decisions: Sequence[Decision]) -> None:
         records = [record for decision in decisions for record in decision.records]
