@@ -64,6 +64,9 @@ def arguments() -> argparse.Namespace:
 
 def everything(costs: Costs, sizes: list[int], seeds: int, whole: bool) -> dict[str, Any]:
     results: dict[str, Any] = {"seeds": seeds, "plain": {}}
+    if whole:
+        results["weather_sizes"] = WEATHER_SIZES
+        results["weather"] = in_bad_weather(plain(costs), min(seeds, 60))
     for name in (*PATTERNS, GOSSIP):
         results["plain"][name] = {str(n): noted(name, n, seeds, plain(costs)) for n in sizes}
     if whole:
@@ -72,8 +75,6 @@ def everything(costs: Costs, sizes: list[int], seeds: int, whole: bool) -> dict[
                 name: {str(n): noted(name, n, min(seeds, 30), plain(changed)) for n in WHAT_IF_SIZES}
                 for name in ("all-to-all", "collectors", "one-signature")
             }
-        results["weather_sizes"] = WEATHER_SIZES
-        results["weather"] = in_bad_weather(plain(costs), min(seeds, 60))
     return results
 
 
@@ -104,7 +105,7 @@ def in_bad_weather(settings: Settings, seeds: int) -> dict[str, dict[str, Any]]:
         tally = Tally()
         for seed in range(seeds_at(n, seeds)):
             one("collectors", COLLECTORS_DEAD, n, seed, settings, tally)
-        found.setdefault("… all collectors silent: back to all-to-all", {})[str(n)] = tally.summary()
+        found.setdefault("… collectors silent, as many as may lie of the 3", {})[str(n)] = tally.summary()
     return found
 
 

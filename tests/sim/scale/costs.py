@@ -46,6 +46,9 @@ class Costs:
     receive: float
     send_per_kib: float
     receive_per_kib: float
+    send_more: float
+    """Each further frame to the same peer in the same write; and as it is received."""
+    receive_more: float
     commit: float
     """Waiting for the disk, wall: a transaction; more for each entry in it; the mark before an own word leaves."""
     commit_per_entry: float

@@ -51,6 +51,7 @@ FORGED = 64
 WIRE_PEERS = 8
 DISK_TURNS, DISK_ROUNDS = 8, 15
 WIRE_ROUNDS = 40
+GATHERED = 8
 WIRE_TURNS = 7
 
 
@@ -287,30 +288,36 @@ async def _wire(frame_bytes: int) -> dict[str, float]:
         finally:
             child.kill()
             child.wait()
-    send, both, large, large_both = (statistics.median(column) for column in zip(*found, strict=True))
+    send, both, large, large_both, many, many_both = (statistics.median(row) for row in zip(*found, strict=True))
     per_kib, receive = max(0.0, (large - send) / 32), both - send
     back_per_kib = max(0.0, (large_both - large - receive) / 32)
-    return {"send": send, "receive": receive, "send_per_kib": per_kib, "receive_per_kib": back_per_kib}
+    more = max(0.0, (many - send) / (GATHERED - 1))
+    back_more = max(0.0, (many_both - many - receive) / (GATHERED - 1))
+    return {"send": send, "receive": receive, "send_per_kib": per_kib, "receive_per_kib": back_per_kib,
+            "send_more": more, "receive_more": back_more}  # fmt: skip
 
 
-async def _waves(here: Peer, frame_bytes: int) -> tuple[float, float, float, float]:
-    """One after the other, so that a slow moment of the machine slows all four."""
+async def _waves(here: Peer, frame_bytes: int) -> tuple[float, ...]:
+    """One after the other, so that a slow moment of the machine slows all of them."""
     small, large = bytes(frame_bytes - 1), bytes(32 * 1024)
     return (
         await _round_cpu(here, b"s" + small, answers=0),
         await _round_cpu(here, b"e" + small, answers=WIRE_PEERS),
         await _round_cpu(here, b"s" + large, answers=0),
         await _round_cpu(here, b"e" + large, answers=WIRE_PEERS),
+        await _round_cpu(here, b"s" + small, answers=0, frames=GATHERED),
+        await _round_cpu(here, b"e" + small, answers=WIRE_PEERS * GATHERED, frames=GATHERED),
     )
 
 
-async def _round_cpu(here: Peer, frame: bytes, answers: int) -> float:
-    """CPU ms a peer of one wave: everybody is sent `frame`; `answers` frames come back."""
+async def _round_cpu(here: Peer, frame: bytes, answers: int, frames: int = 1) -> float:
+    """CPU ms a peer of one wave: everybody is sent `frame`, so many times at once; `answers` frames come back."""
     spent = []
     for _ in range(WIRE_ROUNDS):
         here.seen.clear()
         began = time.process_time_ns()
-        here.transport.broadcast(frame)
+        for _ in range(frames):
+            here.transport.broadcast(frame)
         if answers:
             await here.until(lambda: len(here.frames(Channel.ENTRIES)) >= answers, 30)
         await trio.sleep(0.012)

@@ -59,18 +59,11 @@ def text(results: dict[str, Any], costs: Costs) -> str:
 
 
 def missed(results: dict[str, Any]) -> str:
-    lines = [
-        f"n = {n}: {report.verdict(n, row)}"
-        for n, row in report.cells(results["plain"], "all-to-all")
-        if report.verdict(n, row) != "met"
-    ]
+    judged = [(n, report.verdict(n, row)) for n, row in report.cells(results["plain"], "all-to-all")]
+    lines = [f"n = {n} ({word.removeprefix('MISSED: ')})" for n, word in judged if word != "met"]
     if not lines:
         return "Goal P1 is met at every n."
-    return (
-        "Goal P1 is missed at "
-        + "; ".join(line.removeprefix("n = ") for line in lines)
-        + ". Everywhere else it is met."
-    )
+    return f"**Goal P1 is missed at {', '.join(lines)}**; everywhere else it is met."
 
 
 def what_if(results: dict[str, Any], costs: Costs) -> list[str]:

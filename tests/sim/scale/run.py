@@ -24,7 +24,8 @@ PATTERNS: dict[str, Callable[[Engine], Pattern]] = {
     "committee": lambda engine: AllToAll(engine, committee=COMMITTEE),
 }
 GOSSIP = "gossip"
-COLLECTORS_DEAD: Callable[[Engine], Pattern] = lambda engine: Collectors(engine, dead=3)  # noqa: E731
+COLLECTORS_DEAD: Callable[[Engine], Pattern] = lambda engine: Collectors(engine, dead=min(3, engine.f))  # noqa: E731
+"""No more of them than may lie: below n = 10 one of three collectors is honest."""
 
 
 @dataclass
