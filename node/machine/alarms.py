@@ -337,14 +337,15 @@ def release_arrived(step: Step, topic: Topic) -> None:
 
 def forget_expired(step: Step) -> None:
     """On a tick: an opinion is kept until the latest expiry that its author ever gave it, plus skew; what ended
-    certificates, verdicts and blobs nobody names any more, now and then."""
+    certificates, verdicts and blobs nobody names any more, now and then. By a clock that is off nothing is forgotten:
+    what it takes for past may run, and would not be told twice."""
     state = step.state
+    if step.at.mono_ms < state.forget_at_ms or not state.clock_is_sound():
+        return
+    state.forget_at_ms = step.at.mono_ms + FORGET_EVERY_MS
     for (topic, author), until_ms in list(state.keep_until_ms.items()):
         if until_ms + SKEW_AHEAD_MS_MAX < step.now_ms:
             drop_opinion(state, topic, author)
-    if step.at.mono_ms < state.forget_at_ms:
-        return
-    state.forget_at_ms = step.at.mono_ms + FORGET_EVERY_MS
     for id_, held in list(state.certificates.items()):
         if held.ends_ms + ENDED_KEPT_MS < step.now_ms:
             del state.certificates[id_], state.accepted_ms[id_], state.held_since_ms[id_]

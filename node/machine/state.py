@@ -188,7 +188,11 @@ class State:
     releases: Releases = field(default_factory=Releases)
     manifests: dict[MemberName, frozenset[Subject]] = field(default_factory=dict)
     last_word_ms: dict[MemberName, int] = field(default_factory=dict)
-    skews_ms: dict[MemberName, int] = field(default_factory=dict)
+    behind_ms: dict[MemberName, int] = field(default_factory=dict)
+    """Our monotonic clock minus a member's wall clock, by its last Heartbeat: a wall clock of ours that is set wrong, or
+    right again, shows at once and not at the next Heartbeat."""
+    ahead_ms: int = 0
+    """Our wall clock minus our monotonic one, as of the step under way."""
     blobs: dict[Digest, bytes] = field(default_factory=dict)
     ruled: dict[Digest, Ruled] = field(default_factory=dict)
     said: dict[tuple[Topic, str, bytes], None] = field(default_factory=dict)
@@ -298,10 +302,17 @@ class State:
         """Own clock minus the median of the groups', where Q of them were heard: with fewer, f liars among them
         could be the median; and a group with many seats is one clock."""
         by_group: dict[GroupName, list[int]] = {}
-        for member, skew_ms in sorted(self.skews_ms.items()):
-            by_group.setdefault(self.epoch.group_of(member), []).append(skew_ms)
+        for member, behind_ms in sorted(self.behind_ms.items()):
+            by_group.setdefault(self.epoch.group_of(member), []).append(behind_ms)
+        if len(by_group) < self.epoch.q:
+            return None
         heard = sorted(sorted(told)[len(told) // 2] for told in by_group.values())
-        return heard[len(heard) // 2] if len(heard) >= self.epoch.q else None
+        return self.ahead_ms + heard[len(heard) // 2]
+
+    def clock_is_sound(self) -> bool:
+        """Heard by Q groups, and within the bound of their median."""
+        skew_ms = self.skew_ms()
+        return skew_ms is not None and abs(skew_ms) <= self.setup.skew_max_ms
 
     def up_members(self) -> frozenset[MemberName]:
         return frozenset(link.member for link in self.links.values() if link.member is not None)

@@ -42,6 +42,9 @@ class Step:
     own: list[Verified[Any]] = field(default_factory=list)
     known: dict[bytes, Verified[Any]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.state.ahead_ms = self.at.wall_ms - self.at.mono_ms
+
     @property
     def now_ms(self) -> int:
         return self.at.wall_ms

@@ -32,8 +32,8 @@ def a2_an_action_has_its_reason(seen: Seen, world: World, process: Process, reco
     if record.rule not in {rule.name for rule in state.setup.policy.rules}:
         return f"rule {record.rule} stands in no policy"
     if record.certificate:
-        held = {one.digest for one in state.certificates.values()}
-        return "" if record.certificate in held else "it names a certificate that is not stored"
+        stored = record.certificate in seen.accepted.get(process.name, ())
+        return "" if stored else "it names a certificate that was never accepted"
     supported = {
         (one.claim.type, one.claim.id) for one in state.ruled.values() if one.judgement.ruling.value == "supports"
     }

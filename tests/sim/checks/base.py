@@ -41,9 +41,8 @@ class Seen:
 
     said: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
     """(author, key version, seq) → hash of the entry that left, of nodes of ours."""
-    supported: dict[str, set[tuple[str, bytes]]] = field(default_factory=dict)
-    """Node → claims (type, id) that its own verifier or sensor found true."""
-    released: bool = False
+    accepted: dict[str, set[bytes]] = field(default_factory=dict)
+    """Node → digests of the certificates that it ever accepted."""
     margins: dict[str, int] = field(default_factory=dict)
 
 
@@ -71,7 +70,9 @@ class Checker(Watcher):
         for record in decision.records:
             kind = type(record)
             if kind is CertificateAccepted:
-                self.ask("certificate", world, process, _held(process, record))
+                held = _held(process, record)
+                self.seen.accepted.setdefault(process.name, set()).add(held.digest)
+                self.ask("certificate", world, process, held)
             elif kind is ActionOpened:
                 self.ask("opened", world, process, record)
             elif kind is EquivocationProven:

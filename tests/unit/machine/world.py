@@ -119,6 +119,8 @@ class Node:
         self.verified: list[Digest] = []
         self.up = False
         self.life = 0
+        self.ahead_ms = 0
+        """Of true time, as its wall clock is set."""
         self.machine = Machine(setup)
 
     @property
@@ -126,7 +128,7 @@ class Node:
         return self.machine.state
 
     def clock(self) -> Clock:
-        return Clock(self.world.now_ms, self.world.now_ms - START_MS + 1_000_000)
+        return Clock(self.world.now_ms + self.ahead_ms, self.world.now_ms - START_MS + 1_000_000)
 
     def records(self) -> list[Record]:
         return [unpack_record(*row) for row in self.disk]

@@ -1,0 +1,61 @@
+"""What the simulator found, told again by hand: each fails on the code that it was found in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from adapters.api import Outcome
+from adapters.policy import OwnWord, Rule
+from node.machine import Phase
+from protocol.messages import Level
+from tests.unit.machine.world import COIN, HOUR_MS, World, claim, opinion, policy_of
+
+OWN = Rule("own", "coin", "", Level.NONE, OwnWord.VERIFIED, ("freeze",), HOUR_MS)
+SHORT_MS = 60_000
+
+
+def test_where_a_certificate_ends_what_came_after_it_still_carries_the_level() -> None:
+    """A GUARD certificate holds the first f + 1 words; the later ones live longer."""
+    world = World(7, liars=5)
+    early = opinion(Level.GUARD, now_ms=world.now_ms, expires_ms=world.now_ms + 5_000)
+    late = opinion(Level.GUARD, now_ms=world.now_ms, expires_ms=world.now_ms + 50_000)
+    for at, name in enumerate(("m2", "m3", "m4", "m5", "m6")):
+        body = replace(early if at < 3 else late, sources=(f"{name}-node",))
+        world.liars[name].say(body)
+    third = replace(late, sources=("m2-node",))
+    world.run(3_000)
+    world.liars["m2"].say(replace(third, since_ms=world.now_ms))
+    world.run(4_000)
+    held = world[0].certificate(Level.GUARD)
+    assert held is not None and held.ends_ms > world.now_ms
+
+
+def test_an_old_claim_that_somebody_names_again_is_no_fresh_evidence_of_ours() -> None:
+    """Our verdict on it is a lease old: alone, a member that says it again moves no lever of ours."""
+    world = World(7, liars=1, policy=replace(policy_of(), rules=(OWN,)))
+    told = world.true(claim())
+    world[0].sense(told)
+    world.run(2_000)
+    assert world[1].target.times("apply") == 1
+    world.skip(6 * HOUR_MS)
+    before = world[1].target.times("apply")
+    world.liars["m6"].say(opinion(claims=(told,), now_ms=world.now_ms))
+    world.run(3_000)
+    assert world[1].target.times("apply") == before
+
+
+def test_a_second_alarm_after_the_lease_opens_a_second_restriction() -> None:
+    """The first one's end was not read back yet: renewed, its key would restrict a free target twice."""
+    policy = policy_of()
+    short = replace(policy, rules=tuple(replace(rule, for_ms=SHORT_MS) for rule in policy.rules))
+    world = World(7, policy=short)
+    node = world[2]
+    node.target.script["expire"] = [Outcome(False, "no answer", retryable=True, answered=False) for _ in range(3)]
+    world[0].sense(world.true(claim(1)))
+    world.run(SHORT_MS + 3_000)
+    (first,) = node.state.actions.values()
+    assert first.phase is Phase.EFFECTIVE
+    world[0].sense(world.true(claim(2)))
+    world.run(2_000)
+    assert len(node.state.actions) == 2
+    assert world.epoch.n == 7 and COIN in node.state.policy_subjects
