@@ -37,7 +37,7 @@ class Disk:
     """It holds a record of a version that this program does not know."""
     met: list[str] = field(default_factory=list)
     """Faults that really happened."""
-    _entries: dict[tuple[str, int], dict[int, bytes]] = field(default_factory=dict)
+    _entries: dict[tuple[str, int], dict[tuple[int, bytes], bytes]] = field(default_factory=dict)
     _blobs: dict[bytes, bytes] = field(default_factory=dict)
 
     def first_mark(self, attestation: PublicKey, key_version: int) -> None:
@@ -97,14 +97,22 @@ class Disk:
     def kept(self, record: Record) -> None:
         """Called for what was committed: kept where it is asked for by name."""
         if isinstance(record, EntryAccepted):
-            entry = parse_entry(record.raw, self.network).entry
-            self._entries.setdefault((entry.author, entry.key_version), {})[entry.seq] = record.raw
+            parsed = parse_entry(record.raw, self.network)
+            feed = self._entries.setdefault((parsed.entry.author, parsed.entry.key_version), {})
+            feed.setdefault((parsed.entry.seq, bytes(parsed.hash)), record.raw)
         elif type(record).__name__ == "BlobKept":
             self._blobs[sha256(record.raw)] = record.raw
 
-    def entries(self, author: str, key_version: int, from_seq: int, most: int) -> list[bytes]:
+    def entries(self, author: str, key_version: int, from_seq: int, most: int, bytes_max: int) -> list[bytes]:
+        """In order, twins both, at most so many and so many bytes in all."""
         feed = self._entries.get((author, key_version), {})
-        return [feed[seq] for seq in sorted(feed) if from_seq <= seq][:most]
+        found: list[bytes] = []
+        for name in sorted(name for name in feed if name[0] >= from_seq)[:most]:
+            bytes_max -= len(feed[name])
+            if bytes_max < 0:
+                break
+            found.append(feed[name])
+        return found
 
     def blob(self, digest: bytes) -> bytes | None:
         return self._blobs.get(digest)

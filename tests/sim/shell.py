@@ -26,6 +26,7 @@ EVENTS_AT_ONCE = 64
 OWN_AT_ONCE = 128
 INBOX = 1024
 ENTRIES_FRAME_BYTES_MAX = 60 * 1024
+SERVED_BYTES_MAX = 192 * 1024
 DEATHS = ("before_mark", "after_mark", "after_store", "mid_release")
 """Steps of a commit at which a process may die."""
 
@@ -74,7 +75,9 @@ class Process:
         """A step of the next commit with own words, or ""."""
         self.refused_to_start = ""
         self._inbox: deque[Event] = deque()
-        self._busy = False
+        self._taken: deque[Event] = deque()
+        """What one turn of the loop took and has not decided yet: a commit came between."""
+        self._busy = self._tick_waits = False
 
     @property
     def state(self) -> State:
@@ -108,7 +111,7 @@ class Process:
         for row in rows:
             self.disk.kept(row)
         self.up, self.life, self._busy = True, self.life + 1, False
-        self._inbox.clear()
+        self._forget_events()
         if verdict.ruling is mark.Ruling.ADOPT:
             self._adopt(verdict.raws)
         self._busy = True
@@ -129,7 +132,7 @@ class Process:
     def die(self, why: str) -> None:
         if self.up:
             self.up, self._busy, self.dies_at = False, False, ""
-            self._inbox.clear()
+            self._forget_events()
             self.ports.died(self, why)
 
     def rekey(self) -> None:
@@ -139,9 +142,17 @@ class Process:
         self.disk.first_mark(self.setup.signer.public, version)
 
     # the loop
+    def _forget_events(self) -> None:
+        self._inbox.clear()
+        self._taken.clear()
+        self._tick_waits = False
+
     def _tick(self, life: int) -> None:
+        """Never queued behind another: a slow disk or a process that stands still gets fewer."""
         if self.up and life == self.life:
-            self.push(Ticked())
+            if not self._tick_waits:
+                self._tick_waits = True
+                self.push(Ticked())
             self.time.after(self.tick_ms, self._tick, life)
 
     def push(self, event: Event) -> None:
@@ -165,13 +176,16 @@ class Process:
             return
         if self._stands_still(self._take, life):
             return
+        if not self._taken:
+            self._taken.extend(self._inbox.popleft() for _ in range(min(EVENTS_AT_ONCE, len(self._inbox))))
         decisions: list[Decision] = []
         said = 0
-        for _ in range(min(EVENTS_AT_ONCE, len(self._inbox))):
-            decisions.append(self._decide(self._inbox.popleft()))
+        while self._taken and said < OWN_AT_ONCE:
+            event = self._taken.popleft()
+            if isinstance(event, Ticked):
+                self._tick_waits = False
+            decisions.append(self._decide(event))
             said += len(decisions[-1].own)
-            if said >= OWN_AT_ONCE:
-                break
         self._commit(decisions, life)
 
     def _decide(self, event: Event | None) -> Decision:
@@ -252,7 +266,7 @@ class Process:
 
     def _next(self, life: int) -> None:
         if self.up and life == self.life:
-            self._busy = bool(self._inbox)
+            self._busy = bool(self._inbox or self._taken)
             if self._busy:
                 self.time.after(0, self._take, life)
 
@@ -270,7 +284,7 @@ class Process:
         elif isinstance(effect, ServeEntries):
             want = effect.want
             most = min(max(want.to_seq - want.from_seq + 1, 1), ENTRIES_PER_FRAME_MAX * 4)
-            raws = self.disk.entries(want.author, want.key_version, want.from_seq, most)
+            raws = self.disk.entries(want.author, want.key_version, want.from_seq, most, SERVED_BYTES_MAX)
             for start in range(0, len(raws), ENTRIES_PER_FRAME_MAX):
                 frame = pack_frame(Entries(tuple(raws[start : start + ENTRIES_PER_FRAME_MAX])))
                 self.ports.send(self.name, effect.peer_id, frame, True)
