@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 
 P = 2**255 - 19
@@ -19,6 +20,7 @@ def add(one: Point, other: Point) -> Point:
     return x, y
 
 
+@functools.cache
 def times(count: int, point: Point) -> Point:
     result = IDENTITY
     while count:

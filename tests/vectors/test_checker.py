@@ -87,7 +87,7 @@ CONTEXT = {"what", "epoch", "epochs", "keys", "n", "asset", "subject", "suspende
 ONLY_ANSWERS = {"code", "codes", "id", "digest", "groups", "level", "ends_ms", "newest_issued_ms", "tlp", "value"}
 """In files of many cases: what the file says of each. Refused bytes with another fault are refused alike."""
 OF_MANY = ("alarms", "certificates-counted", "refused")
-CHANGED_MOST = 12
+CHANGED_MOST = 8
 
 
 def leaves(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

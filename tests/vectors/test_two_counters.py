@@ -23,7 +23,7 @@ from tests.vectors.test_checker import READER
 NAMES = tuple(MemberName(f"m{at}") for at in range(10))
 OTHER_CLAIM = replace(FORGERY, id=bytes(32))
 FORMULAS = ("max(2, f + 1)", "Q", "n", "min(n, f + 2)", "1 + 1", "2 * f + 1")
-WORLDS = 320
+WORLDS = 160
 
 
 def network(rng: random.Random) -> Epoch:
