@@ -35,6 +35,8 @@ class Truth:
     facts: dict[Digest, Fact] = field(default_factory=dict)
     blind_until_ms: dict[SourceId, int] = field(default_factory=dict)
     unseen: int = 0
+    coming: set[bytes] = field(default_factory=set)
+    """Digests of claims of a block that is not there yet: nobody can say yet whether it is so."""
 
     def happens(
         self, number: int, subject: Subject, level: Level, now_ms: int, true: bool = True, shown_by: Iterable[str] = ()
@@ -54,6 +56,8 @@ class Truth:
         if any(self.blind_until_ms.get(eye, 0) > now_ms for eye in eyes):
             self.unseen += 1
             return undecided("a provider does not answer")
+        if fact is None and digest in self.coming:
+            return undecided("its block is not there yet")
         shown = {self._shows(eye, fact) for eye in eyes}
         if len(shown) > 1:
             return undecided("the providers disagree")
