@@ -11,6 +11,7 @@ from nacl import bindings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from checker_counting import CERTIFICATE_BYTES, Epoch, alarm, arrival, certificate, code_of, formula, frame, un
+from checker_judges import verdict
 from checker_wire import Entry, KeySet, dumps, loads, opened, sha, subject, table, to_be_signed, verify
 
 
@@ -184,6 +185,7 @@ FILES = {
     "certificates-counted": counted_file,
     "alarms": alarms_file,
     "claim-": claim_file,
+    "verdicts": lambda v: [(one["what"], verdict(one, v), one["verdict"]) for one in v["verdicts"]],
     "equivocation": equivocation_file,
     "frame-": lambda v: [("frame", frame(un(v["raw"]))[1], v["frame"])],
     "subjects": lambda v: [(one["text"], subject(un(one["raw"])), one) for one in v["subjects"]],

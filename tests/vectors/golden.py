@@ -22,6 +22,7 @@ from tests.vectors.refused_others import (
     refused_frames,
     refused_subjects,
 )
+from tests.vectors.verdicts import verdicts
 
 
 def founded() -> Charter:
@@ -67,6 +68,7 @@ def golden() -> dict[str, dict[str, Any]]:
         "certificates-counted": certificates_counted(),
         "certificates-counted-by-group": certificates_counted_by_group(),
         "alarms": alarms(),
+        "verdicts": verdicts(),
         "refused-entries": refused_entries(),
         "refused-keysets": refused_keysets(),
         "refused-certificates": refused_certificates(),

@@ -84,9 +84,21 @@ def test_an_empty_folder_and_a_file_of_an_unknown_kind_are_no_agreement(tmp_path
 
 CONTEXT = {"what", "epoch", "epochs", "keys", "n", "asset", "subject", "suspended", "now_ms", "keysets"}
 """What a case is judged by: a changed context may well judge alike."""
-ONLY_ANSWERS = {"code", "codes", "id", "digest", "groups", "level", "ends_ms", "newest_issued_ms", "tlp", "value"}
+ONLY_ANSWERS = {
+    "code",
+    "codes",
+    "id",
+    "digest",
+    "groups",
+    "level",
+    "ends_ms",
+    "newest_issued_ms",
+    "tlp",
+    "value",
+    "verdict",
+}
 """In files of many cases: what the file says of each. Refused bytes with another fault are refused alike."""
-OF_MANY = ("alarms", "certificates-counted", "refused")
+OF_MANY = ("alarms", "certificates-counted", "refused", "verdicts")
 CHANGED_MOST = 8
 
 
