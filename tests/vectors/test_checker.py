@@ -22,7 +22,7 @@ FILES = sorted(VECTORS.glob("*.json"))
 OURS = ("protocol", "governance", "adapters", "node", "tests")
 ALONE = f"""
 import runpy, sys
-sys.path.append({sysconfig.get_paths()["purelib"]!r})
+sys.path += {sorted({sysconfig.get_paths()[name] for name in ("purelib", "platlib")})!r}
 for name in {OURS!r}:
     try:
         __import__(name)
