@@ -55,6 +55,7 @@ def _may_count(state: State, one: Opinion, now_ms: int) -> bool:
     return (
         one.entry.key_version >= state.current_version(one.entry.author)
         and one.body.epoch == state.epoch.hash
+        and one.body.expires_ms > now_ms
         and one.entry.issued_ms <= now_ms + SKEW_AHEAD_MS_MAX
         and not lease_fault(one, state.epoch)
         and not state.releases.covers(one.body, state.epoch)

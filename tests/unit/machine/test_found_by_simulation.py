@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from adapters.api import Outcome
 from adapters.policy import OwnWord, Rule
-from node.machine import Phase
+from node.machine import Phase, views
 from protocol.messages import Level
-from tests.unit.machine.world import COIN, HOUR_MS, World, claim, opinion, policy_of
+from tests.unit.machine.world import COIN, HOUR_MS, TOPIC, World, claim, opinion, policy_of
 
 OWN = Rule("own", "coin", "", Level.NONE, OwnWord.VERIFIED, ("freeze",), HOUR_MS)
 SHORT_MS = 60_000
@@ -59,3 +59,17 @@ def test_a_second_alarm_after_the_lease_opens_a_second_restriction() -> None:
     world.run(2_000)
     assert len(node.state.actions) == 2
     assert world.epoch.n == 7 and COIN in node.state.policy_subjects
+
+
+def test_a_later_word_that_has_expired_does_not_keep_the_older_one_counting() -> None:
+    """Who said it again for five seconds has ended it himself, whatever longer word a certificate still carries."""
+    world = World(7, liars=3)
+    for name, one in world.liars.items():
+        one.say(opinion(Level.GUARD, sources=(f"{name}-node",)))
+    world.run(100)
+    short = opinion(Level.GUARD, now_ms=world.now_ms, expires_ms=world.now_ms + 5_000)
+    world.liars["m6"].say(replace(short, sources=("m6-node",)))
+    world.run(1_000)
+    assert views.running(world[0].state, TOPIC, world.now_ms)
+    world.run(6_000)
+    assert not views.running(world[0].state, TOPIC, world.now_ms)
