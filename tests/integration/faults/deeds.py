@@ -9,11 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from node.mark import MarkError
 from node.store import StoreError
 
 REAL_WRITE, REAL_FSYNC = os.write, os.fsync
-LATE = "the disk says no, after it has kept all of it"
 
 
 def pause() -> None:
@@ -73,10 +71,6 @@ def _syncing(end: str) -> Callable[[Any], None]:
     return fsync
 
 
-def mark_says_no_late() -> None:
-    raise MarkError(LATE)
-
-
 # -- the store: SQLite appends to its log and syncs it
 
 
@@ -103,4 +97,4 @@ def _replace_log(device: str, flags: int) -> None:
 
 
 def store_says_no_late() -> None:
-    raise StoreError(LATE, "store.sqlite", "Check the disk.", fatal=True)
+    raise StoreError("the disk says no, after it has kept all of it", "store.sqlite", "Check the disk.", fatal=True)

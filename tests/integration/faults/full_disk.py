@@ -1,8 +1,9 @@
 """`python -m tests.integration.faults.full_disk FOLDER FREE...`: a node whose data lies on a small tmpfs that others
 have filled, up to FREE pages; to be run where mounting is allowed (`unshare -m`), so that nobody else sees it.
 
-For each FREE: a life on a roomy disk is told of an alarm when only so much is left, and ends; the next one starts on
-the full disk; then there is room again, and the last one signs on. Prints one JSON line a death, then the totals.
+For each FREE: a life on a roomy disk is told of an alarm when only so much is left, and ends; after the first, another
+starts on the full disk; then there is room again, and the last one signs on. Prints a JSON line a death, then the
+totals.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def one_round(scene: Scene, disk: Disk, number: int, free_pages: int) -> None:
         "free_pages": free_pages,
         "code": code,
         "said": said,
-        "again": again(scene),
+        "again": None if number else again(scene),
         "again_said": errors.read_text(),
     }
     print(json.dumps(told))

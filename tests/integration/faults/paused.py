@@ -37,9 +37,8 @@ class Pause:
     went_on_ms: int = 0
     told: dict[str, Any] = field(default_factory=dict)
 
-    def begin(self) -> None:
-        self.scene.begin(self.sees, "" if self.point == EFFECTIVE else self.point, "pause")
-        self.scene.wait(self.scene.signing, 20, "it never signs")
+    def launch(self) -> None:
+        self.scene.launch(self.sees, "" if self.point == EFFECTIVE else self.point, "pause")
 
     def stops(self) -> bool:
         """Whether it stands by now. In the middle of a standing lease nothing of its own stops it: then we do."""

@@ -22,7 +22,6 @@ FAULTS = {
     "mark_has_no_space": ("mark.before", "the mark cannot be written", "free space"),
     "mark_stops_half_way": ("mark.before", "the mark cannot be written", "mend the disk"),
     "mark_is_named_and_not_synced": ("mark.before", "the mark cannot be written", "mend the disk"),
-    "mark_says_no_late": ("mark.after", "after it has kept all of it", ""),
     "store_has_no_space": ("store.before", "the database says", "Free space"),
     "store_cannot_write": ("store.before", "the database says", "check it"),
     "store_is_not_synced": ("store.before", "the database says", "check it"),

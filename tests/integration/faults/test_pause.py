@@ -75,7 +75,9 @@ def night(tmp_path_factory: pytest.TempPathFactory, forks: Server) -> Iterator[N
             one.sees = -1
             by_certificate(one.scene.folder / "policy.toml", one.point == "")
         for one in pauses:
-            one.begin()
+            one.launch()
+        for one in pauses:
+            one.scene.wait(one.scene.signing, 30, "it never signs")
         happen(told)
         yield told
     finally:

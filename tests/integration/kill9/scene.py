@@ -71,6 +71,7 @@ class Scene:
     lent: tuple[object, ...] = ()
     pools: list[bytes] = field(default_factory=list)
     token: bytes = b""
+    loan: bytes = b""
     network: NetworkId | None = None
     process: Process | None = None
     seen: tuple[int, ...] = ()
@@ -80,14 +81,16 @@ class Scene:
 
     def begin(self, next_: int, point: str, deed: str = "kill") -> None:
         """A fresh process; returns when its control socket answers."""
-        # killed from outside before it saw the word: the word was not for the next
-        (self.folder / GO).unlink(missing_ok=True)
-        life = Life(str(self.folder), self.seen, next_, point, deed)
         began = time.monotonic()
-        self.process = self.forks.start(life)
+        self.launch(next_, point, deed)
         self._late_pool()
         self.wait(lambda: bool(self.control(lambda c: c.status())), 20, "no answer on the control socket")
         self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+
+    def launch(self, next_: int, point: str, deed: str) -> None:
+        # killed from outside before it saw the word: the word was not for the next
+        (self.folder / GO).unlink(missing_ok=True)
+        self.process = self.forks.start(Life(str(self.folder), self.seen, next_, point, deed))
 
     def _late_pool(self) -> None:
         """A transaction that the dead node had signed and handed over reaches a block only now."""
@@ -207,6 +210,7 @@ def beside(other: Scene, folder: Path, number: int, pools: int, *, lease_s: int 
     """Another node's scene on the chain and the fork server of `other`, to be closed before it."""
     (folder / "data").mkdir(parents=True, mode=0o700)
     scene = Scene(folder, other.forks, other.chain, number, (other.forks, other.chain))
+    scene.token, scene.loan = other.token, other.loan
     furnish(scene, pools, lease_s)
     return scene
 
@@ -235,10 +239,11 @@ async def _deploy(scene: Scene, pools: int) -> None:
     client = ChainClient((Connection(SOURCE, CHAIN, scene.chain.url),))
     try:
         owner = Sender(client, CHAIN, OWNER)
-        scene.token = await owner.deploy(artifact("Token"), ("rs", "RS"))
-        loan = await owner.deploy(artifact("Token"), ("weth", "WETH"))
+        if not scene.token:
+            scene.token = await owner.deploy(artifact("Token"), ("rs", "RS"))
+            scene.loan = await owner.deploy(artifact("Token"), ("weth", "WETH"))
         for _ in range(pools):
-            args = (loan, OWNER.address, GUARDIANS[scene.number].address)
+            args = (scene.loan, OWNER.address, GUARDIANS[scene.number].address)
             pool = await owner.deploy(artifact("Lending"), args)
             await owner.transact(pool, abi_of("Lending"), "add_collateral", (scene.token, E18, 9_000))
             scene.pools.append(pool)
