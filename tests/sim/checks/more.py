@@ -1,0 +1,286 @@
+"""Invariants that planted bugs asked for: each was added where a bug went by unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from node.effects import RunStep
+from node.machine import Decision
+from node.machine.state import ENDED, Action, Phase
+from node.records import ActionOpened, CertificateAccepted, EntryAccepted, EquivocationProven, KeySetLearned, Record
+from protocol.envelope import Verified, parse_entry
+from protocol.ids import MemberName
+from protocol.messages import Attestation, Basis, Level, Manifest, Release
+from protocol.quorum import CheckedCertificate
+from protocol.release import Topic
+from tests.sim.cast import NETWORK
+from tests.sim.checks.base import Seen, _held
+from tests.sim.checks.safety import SLACK_MS, threshold
+from tests.sim.shell import Process
+from tests.sim.world import World
+
+ANSWER_MS = 4_000
+"""What was said so long before the heal's end has been answered by everybody who could."""
+OPINIONS_MOST = 64
+
+
+def _words(process: Process, author: str) -> Iterator[Verified[Any]]:
+    for (name, _), feed in process.state.feeds.items():
+        if name == author:
+            yield from feed.links.values()
+
+
+def _order(word: Verified[Any]) -> tuple[int, int]:
+    return word.entry.key_version, word.entry.seq
+
+
+def _newest_version(process: Process, author: str) -> int:
+    return max(process.state.keysets.get(MemberName(author), {0: None}))
+
+
+def s1_the_latest_words_count(seen: Seen, world: World, process: Process, event: object, decision: Decision) -> str:
+    """Whatever stands in a certificate: who has said something later, or has a newer key, counts by that."""
+    raws = [record.raw for record in decision.records if isinstance(record, EntryAccepted | CertificateAccepted)]
+    for record in decision.records:
+        if isinstance(record, KeySetLearned):
+            return ""
+        if isinstance(record, CertificateAccepted):
+            fault = _latest_words(world, process, _held(process, record), set(raws[raws.index(record.raw) :]))
+            if fault:
+                return fault
+    return ""
+
+
+def _latest_words(world: World, process: Process, held: CheckedCertificate, after: set[bytes]) -> str:
+    """`after`: entries that came only after the certificate in the same decision."""
+    topic, level, now_ms = held.certificate.topic, held.certificate.level, process.clock().wall_ms
+    groups = set()
+    for one in held.opinions:
+        author = one.entry.author
+        later = [word for word in _words(process, author) if _topic(word) == topic and word.raw not in after]
+        now = max([one, *later], key=_order)
+        body = now.body
+        alive = body.expires_ms > now_ms and now.entry.key_version >= _newest_version(process, author)
+        if alive and body.level >= level and body.basis is not Basis.HEARSAY:
+            groups.add(world.epoch.group_of(author))
+    needed = threshold(level, world.options.n)
+    if len(groups) < needed:
+        return f"{level.name} accepted, by their latest words {len(groups)} groups stand behind it, {needed} must"
+    return ""
+
+
+def _topic(word: Verified[Any]) -> Topic | None:
+    return (word.body.subject, word.body.threat) if isinstance(word.body, Attestation) else None
+
+
+def l1_a_word_counts_at_once(seen: Seen, world: World, process: Process, record: Record) -> str:
+    """Whatever is missing before it; and a later word of a feed is never held back by an earlier one."""
+    if not isinstance(record, EntryAccepted):
+        return ""
+    entry = parse_entry(record.raw, NETWORK).entry
+    if not isinstance(entry.body, Attestation) or entry.key_version < _newest_version(process, entry.author):
+        return ""
+    state = process.state
+    if sum(entry.author in held for held in state.opinions.values()) >= OPINIONS_MOST:
+        return ""
+    there = state.opinions.get((entry.body.subject, entry.body.threat), {}).get(entry.author)
+    if there is None or _order(there) < (entry.key_version, entry.seq):
+        return f"{entry.author}'s word {entry.seq} was taken, {_seq(there)} is held of it"
+    return ""
+
+
+def _seq(word: Verified[Any] | None) -> str:
+    return "nothing" if word is None else f"word {word.entry.seq}"
+
+
+def s5_words_on_a_claim_end(seen: Seen, world: World, process: Process, own: Sequence[Verified[Any]]) -> str:
+    """No self-sustaining halt: what a node says on claims that were certified ends a lease after they were."""
+    for one in own:
+        body = one.body
+        if not isinstance(body, Attestation) or not body.claims or body.by_person or body.level is Level.NONE:
+            continue
+        firsts = [seen.margins.get(_first(process, _topic(one), claim.type, claim.id)) for claim in body.claims]
+        if any(first is None for first in firsts):
+            continue
+        latest_ms = max(first for first in firsts if first is not None) + world.epoch.lease_ms[body.level]
+        if body.expires_ms > latest_ms + SLACK_MS:
+            return f"claims certified long ago are said again for {(body.expires_ms - latest_ms) // 1000} s too long"
+    return ""
+
+
+def _first(process: Process, topic: Topic | None, kind: str, id_: bytes) -> str:
+    subject, threat = topic or ("", 0)
+    return f"first/{process.name}/{subject}/{threat}/{kind}/{id_.hex()}"
+
+
+def note_first_certificates(seen: Seen, world: World, process: Process, held: CheckedCertificate) -> str:
+    """Remembers when each claim that more groups name than may lie was first certified here."""
+    groups: dict[tuple[str, bytes], set[str]] = {}
+    for one in held.opinions:
+        for claim in one.body.claims:
+            groups.setdefault((claim.type, claim.id), set()).add(world.epoch.group_of(one.entry.author))
+    for (kind, id_), told in groups.items():
+        if len(told) > world.epoch.f:
+            seen.margins.setdefault(_first(process, held.certificate.topic, kind, id_), held.newest_issued_ms)
+    return ""
+
+
+def s2_nobody_speaks_of_what_nobody_runs(
+    seen: Seen, world: World, process: Process, own: Sequence[Verified[Any]]
+) -> str:
+    for one in own:
+        body = one.body
+        if not isinstance(body, Attestation) or body.level is Level.NONE or body.by_person:
+            continue
+        manifests = [
+            word.body for seat in world.seats for word in _words(process, seat.name) if isinstance(word.body, Manifest)
+        ]
+        if not any(body.subject in manifest.subjects for manifest in manifests):
+            return f"{body.level.name} on {body.subject}, which stands in nobody's manifest"
+    return ""
+
+
+def s7_one_restriction_at_a_time(seen: Seen, world: World, process: Process, record: ActionOpened) -> str:
+    """For one lever, subject and rung; and what one restriction rested on opens no other."""
+    now_ms = process.clock().wall_ms
+    names = {(claim.type, claim.id) for claim in record.claims}
+    for key, action in process.state.actions.items():
+        same = (action.lever, action.subject, action.rung) == (record.lever, record.subject, record.rung)
+        if key == record.key or not same:
+            continue
+        if action.phase not in ENDED and action.until_ms > now_ms + SLACK_MS:
+            return f"a second {record.lever} is opened while action {key.hex()[:8]} stands"
+        if names and names <= action.claims:
+            return f"{record.lever} is opened again on what action {key.hex()[:8]} rested on"
+    return ""
+
+
+def l7_the_blind_act_on_little(seen: Seen, world: World, process: Process, record: ActionOpened) -> str:
+    state = process.state
+    heard = {link.member for link in state.links.values() if link.member is not None} | {MemberName(process.name)}
+    groups = {world.epoch.group_of(member) for member in heard}
+    f = (world.options.n - 1) // 3
+    if record.rule == "isolated" and len(groups) < world.options.n - f:
+        return f"hears {len(groups)} groups and pulls {record.lever} on the network's word"
+    return ""
+
+
+def s5_undone_only_for_a_reason(seen: Seen, world: World, process: Process, effect: RunStep) -> str:
+    """A restriction falls by its end, by its owner, or by the Releases of a quorum; by nothing else."""
+    action = process.state.actions.get(effect.key)
+    if effect.step != "undo" or action is None or effect.order.until_ms <= world.time.now_ms + SLACK_MS:
+        return ""
+    if any("the owner's own word" in says for _, _, says, _ in action.steps):
+        return ""
+    released = _released_by(world, process, action)
+    needed = world.options.n - (world.options.n - 1) // 3
+    if released < needed:
+        left_s = (effect.order.until_ms - world.time.now_ms) // 1000
+        return f"{effect.lever} is freed {left_s} s before its end; {released} of {needed} groups have released it"
+    return ""
+
+
+def _released_by(world: World, process: Process, action: Action) -> int:
+    """Groups all of whose unsuspended seats have ever released this subject for one and the same threat."""
+    suspended = {one.name for one in world.epoch.members if one.suspended}
+    found = 0
+    for threat in {action.threat, *(one.threat for one in process.state.actions.values())}:
+        groups: dict[str, bool] = {}
+        for seat in world.seats:
+            if seat.name not in suspended:
+                said = any(_releases(word, action, threat) for word in _words(process, seat.name))
+                groups[seat.group] = groups.get(seat.group, True) and said
+        found = max(found, sum(groups.values()))
+    return found
+
+
+def _releases(word: Verified[Any], action: Action, threat: int) -> bool:
+    body = word.body
+    return isinstance(body, Release) and (body.subject, body.threat) == (action.subject, threat)
+
+
+def s5_what_is_effective_stands(seen: Seen, world: World, process: Process) -> str:
+    """Asked on ticks: a restriction that a node calls effective stands on its target until its end."""
+    target, now_ms = world.targets[process.name], world.time.now_ms
+    for key, action in process.state.actions.items():
+        lasts = action.phase is Phase.EFFECTIVE and action.until_ms > max(now_ms, process.clock().wall_ms) + SLACK_MS
+        if lasts and target.stands_until_ms(action.instance, now_ms) <= now_ms:
+            return f"action {key.hex()[:8]} is called effective and {action.instance} stands free"
+    return ""
+
+
+def a1_a_proof_proves(seen: Seen, world: World, process: Process, record: EquivocationProven) -> str:
+    """Two payloads of one seq, or a word whose prev is not the word before it: signatures play no part in it."""
+    one, other = (parse_entry(raw, NETWORK) for raw in (record.one, record.other))
+    a, b = sorted((one, other), key=lambda told: told.entry.seq)
+    if (a.entry.author, a.entry.key_version) != (b.entry.author, b.entry.key_version):
+        return "two feeds were taken for one"
+    forks = a.entry.seq == b.entry.seq and a.to_be_signed != b.to_be_signed
+    broken = a.entry.seq + 1 == b.entry.seq and b.entry.prev != a.hash
+    return "" if forks or broken else f"{a.entry.author}'s words {a.entry.seq} and {b.entry.seq} do not contradict"
+
+
+def l3_feeds_have_no_holes(seen: Seen, world: World, process: None) -> str:
+    """Counted by entries, not by what a node says of them."""
+    for author in world.honest():
+        for key in author.state.feeds:
+            most = seen.margins.get(f"{key[0]}/{key[1]}", -1)
+            if key[0] != author.name or most >= 1_000:
+                continue
+            for one in world.honest():
+                feed = one.state.feeds.get(key)
+                holes = [seq for seq in range(most + 1) if feed is None or seq not in feed.links]
+                if holes:
+                    return f"{one.name} lacks {key[0]}'s words {holes[:5]} of {most + 1}"
+    return ""
+
+
+def l3_everybody_answers(seen: Seen, world: World, process: None) -> str:
+    """What an honest member said some seconds ago, and is so, everybody has answered who sees it. Not asked where a
+    clock jumped (what came meanwhile had expired by it) nor of a claim whose inputs were lost with a disk."""
+    if "clock_jump" in world.options.faults:
+        return ""
+    for one in world.honest():
+        state, now_ms = one.state, one.clock().wall_ms
+        for topic, held in state.opinions.items():
+            for author, word in held.items():
+                spoken = world.time.now_ms - word.entry.issued_ms
+                fresh = spoken > ANSWER_MS + SLACK_MS // 6 and word.body.expires_ms > now_ms + ANSWER_MS
+                if author in world.faulty or not fresh or one.state.me in held or one.state.may_sign():
+                    continue
+                if any(_sees(world, one, claim.digest, topic) for claim in word.body.claims):
+                    said = [claim for own in _words(one, one.name) if _topic(own) == topic for claim in own.body.claims]
+                    if not {(claim.type, claim.id) for claim in word.body.claims} <= {(c.type, c.id) for c in said}:
+                        return f"{one.name} has not answered {author} on {topic[0]}, which it sees as well"
+    return ""
+
+
+def _sees(world: World, process: Process, digest: Any, topic: Topic) -> bool:
+    fact = world.truth.facts.get(digest)
+    if not any(one.disk.blob(digest) for one in world.honest()):
+        return False
+    return fact is not None and fact.true and (fact.subject, fact.threat) == topic
+
+
+MORE = {
+    "certificate": (("S5 (remembers first certificates)", note_first_certificates),),
+    "decided": (("S1 the latest words count", s1_the_latest_words_count),),
+    "record": (("L1 a word counts at once", l1_a_word_counts_at_once),),
+    "own": (
+        ("S5 words on a claim end", s5_words_on_a_claim_end),
+        ("S2 nobody speaks of what nobody runs", s2_nobody_speaks_of_what_nobody_runs),
+    ),
+    "lever": (("S5 undone only for a reason", s5_undone_only_for_a_reason),),
+    "opened": (
+        ("S7 one restriction at a time", s7_one_restriction_at_a_time),
+        ("L7 the blind act on little", l7_the_blind_act_on_little),
+    ),
+    "tick": (("S5 what is effective stands", s5_what_is_effective_stands),),
+    "proven": (("A1 a proof proves", a1_a_proof_proves),),
+    "healed": (
+        ("L3 feeds have no holes", l3_feeds_have_no_holes),
+        ("L3 everybody answers", l3_everybody_answers),
+    ),
+}
+"""What can break them → rows, for `table`."""
