@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,11 +18,10 @@ from protocol.membership import Epoch
 from protocol.messages import Basis, KeySet, Level, Notice, Release, Tlp
 from protocol.quorum import assemble, pack_certificate, without_known_keysets
 from protocol.subjects import Kind, subject_of
-from tests.fuzz import stage
+from tests.fuzz import seeds_more, stage
 from tests.tidy import make_vectors as vectors
 from tests.unit.governance import world as founders
 from tests.unit.machine import cast
-from tests.unit.policy.stage import EXAMPLES
 
 VECTORS = vectors.VECTORS
 
@@ -231,7 +230,7 @@ def scripts() -> Iterator[bytes]:
     yield encode([True, *([at % 4, at, raw] for at, raw in enumerate(asked[4:]))])
 
 
-SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
+SEEDS: dict[str, Callable[[], Iterable[bytes]]] = {
     "codec": values,
     "envelope": envelopes,
     "certificate": certificates,
@@ -240,8 +239,8 @@ SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "frame": streams,
     "evidence": blobs,
     "subjects": subjects,
-    "charter": charters,
-    "policy": lambda: (text.encode() for text in EXAMPLES.values()),
+    "charter": lambda: (*charters(), *seeds_more.charters()),
+    "policy": seeds_more.policies,
     "api": bodies,
-    "machine": scripts,
+    "machine": lambda: (*scripts(), *seeds_more.scripts()),
 }
