@@ -1,6 +1,6 @@
 """Reads golden files as another implementation would: `python checker.py FOLDER`, exit 1 where anything differs.
 
-Written from protocol/README.md (charter.json: governance/README.md) and not from the code: files here, bytes in
+Written from protocol/README.md (charter.json: governance/README.md) and importing no code of ours: files here, bytes in
 checker_wire.py, counting in checker_counting.py beside it. Needs cbor2 and PyNaCl and nothing of ours."""
 
 import json
