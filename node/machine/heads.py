@@ -13,6 +13,7 @@ from protocol.frames import (
     Head,
     Heads,
     Hello,
+    KeySets,
     WantCertificates,
     WantEntries,
     pack_frame,
@@ -33,10 +34,21 @@ def peer_came_up(step: Step, peer_id: str) -> None:
     """Who is no member hears what proves itself and names nobody's alarm: the KeySets."""
     state = step.state
     link = state.links[peer_id] = Link(peer_id, state.member_of(peer_id))
-    keysets = tuple(sealed.raw for versions in state.keysets.values() for sealed in versions.values())
-    step.send(peer_id, Hello(state.epoch.network, 1, keysets[-MEMBERS_MAX:]))
+    step.send(peer_id, our_hello(state))
     if link.member is not None:
         step.send(peer_id, our_heads(state, step.now_ms), sync=True)
+
+
+def our_hello(state: State) -> Hello:
+    keysets = tuple(sealed.raw for versions in state.keysets.values() for sealed in versions.values())
+    return Hello(state.epoch.network, 1, keysets[-MEMBERS_MAX:])
+
+
+def answer_hello(step: Step, link: Link, theirs: Hello) -> None:
+    """What we know and they do not. Who says Hello again asks for just that."""
+    lacking = tuple(raw for raw in our_hello(step.state).keysets if raw not in theirs.keysets)
+    if lacking and link.serving.take(1, step.at.mono_ms):
+        step.send(link.peer_id, KeySets(lacking), sync=True)
 
 
 def our_heads(state: State, now_ms: int) -> Heads:
@@ -53,16 +65,23 @@ def heads_arrived(step: Step, link: Link, frame: Heads) -> None:
     state = step.state
     link.heads_at_ms = step.at.mono_ms
     link.note_shown(frame.shown)
-    differs = False
+    differs = unknown = False
     own = (state.me, state.setup.key_version)
     theirs_of_own = -1
     for head in frame.heads:
         key = (head.author, head.key_version)
         if key == own:
             theirs_of_own = head.seq
-        if head.author in state.epoch.by_name and state.keyset(*key) is not None:
+        if head.author not in state.epoch.by_name:
+            continue
+        if state.keyset(*key) is not None:
             differs = _compare(step, link, head) or differs
-    link.differs = differs
+        else:
+            unknown = True
+    if unknown and link.serving.take(1, step.at.mono_ms):
+        # the frame with its KeySet was lost on the way here: our Hello shows what we have
+        step.send(link.peer_id, our_hello(state), sync=True)
+    link.differs = differs or unknown
     if theirs_of_own <= state.own_head()[0]:
         link.own_head_seen = True
     missing = [id_ for id_ in frame.shown if id_ not in state.certificates]

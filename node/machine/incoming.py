@@ -117,6 +117,7 @@ def _hello(step: Step, link: Link, frame: Hello) -> None:
         raise ProtocolError(Code.FOREIGN_NETWORK, "the peer speaks for another network")
     for raw in frame.keysets:
         keyset_arrived(step, link.peer_id, raw)
+    heads.answer_hello(step, link, frame)
 
 
 def keyset_arrived(step: Step, peer_id: str, raw: bytes) -> None:

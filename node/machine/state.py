@@ -189,8 +189,8 @@ class State:
     manifests: dict[MemberName, frozenset[Subject]] = field(default_factory=dict)
     last_word_ms: dict[MemberName, int] = field(default_factory=dict)
     behind_ms: dict[MemberName, int] = field(default_factory=dict)
-    """Our monotonic clock minus a member's wall clock, by its last Heartbeat: a wall clock of ours that is set wrong, or
-    right again, shows at once and not at the next Heartbeat."""
+    """Our monotonic clock minus a member's wall clock, by its last Heartbeat: a wall clock of ours that is set wrong,
+    or right again, shows at once and not at the next Heartbeat."""
     ahead_ms: int = 0
     """Our wall clock minus our monotonic one, as of the step under way."""
     blobs: dict[Digest, bytes] = field(default_factory=dict)
@@ -233,7 +233,7 @@ class State:
     to_judge: dict[MemberName, deque[Claim]] = field(default_factory=dict)
     """Waiting for their author's turn: nobody's claims wait behind another's."""
     review_at_ms: dict[Topic, int] = field(default_factory=dict)
-    """Topics and when they are to be counted again: an opinion dated ahead of us begins to count, a certificate ends."""
+    """Topics and when they are to be counted again: a word dated ahead of us begins to count, a certificate ends."""
     forget_at_ms: int = 0
     observing_said: bool = False
     push_at_ms: dict[Digest, int] = field(default_factory=dict)

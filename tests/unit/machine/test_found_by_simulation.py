@@ -30,6 +30,21 @@ def test_where_a_certificate_ends_what_came_after_it_still_carries_the_level() -
     assert held is not None and held.ends_ms > world.now_ms
 
 
+def test_a_keyset_whose_frame_was_lost_is_asked_for() -> None:
+    """A member that was given a fresh key stays mute for whoever missed its KeySet, unless the next heads bring it."""
+    world = World(4)
+    node = world[0]
+    node.stop()
+    world.extra_keysets.append(keyset("m0", 1))
+    node.restart(key_version=1, signer=hot("m0", 1), fresh=True)
+    world.loss = 1.0
+    world.replug("m0")
+    world.run(100)
+    world.loss = 0.0
+    world.run(8_000)
+    assert all(1 in one.state.keysets["m0"] and ("m0", 1) in one.state.feeds for one in world)
+
+
 def test_an_old_claim_that_somebody_names_again_is_no_fresh_evidence_of_ours() -> None:
     """Our verdict on it is a lease old: alone, a member that says it again moves no lever of ours."""
     world = World(7, liars=1, policy=replace(policy_of(), rules=(OWN,)))

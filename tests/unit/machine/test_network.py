@@ -15,7 +15,6 @@ from protocol.messages import Heartbeat, Level, Notice, Tlp
 from tests.unit.machine.world import (
     HOUR_MS,
     NETWORK,
-    START_MS,
     TOPIC,
     World,
     claim,
