@@ -1,4 +1,4 @@
-"""A node's disk: the mark and the store, as far as they survive. What a fault does to them is said here and only here."""
+"""A node's disk: the mark and the store, as far as they survive. What a fault does to them is said only here."""
 
 from __future__ import annotations
 

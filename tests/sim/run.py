@@ -8,7 +8,6 @@ import traceback
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from node.effects import Broadcast, Send
 from node.events import Event, Ticked

@@ -141,9 +141,9 @@ def s5_a_lease_once_applied_is_kept(seen: Seen, world: World, process: Process, 
         return ""
     now_ms, state = process.clock().wall_ms, process.state
     for key, action in state.actions.items():
-        if key != effect.key and action.instance == effect.lever and action.phase is Phase.EFFECTIVE:
-            if action.until_ms > now_ms + SLACK_MS:
-                return f"freed while action {key.hex()[:8]} holds it for {(action.until_ms - now_ms) // 1000} s more"
+        holds = key != effect.key and action.instance == effect.lever and action.phase is Phase.EFFECTIVE
+        if holds and action.until_ms > now_ms + SLACK_MS:
+            return f"freed while action {key.hex()[:8]} holds it for {(action.until_ms - now_ms) // 1000} s more"
     return ""
 
 
