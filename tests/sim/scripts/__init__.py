@@ -1,0 +1,6 @@
+"""Directed scenarios: one story each, no chance in it. See README.md for which attack each plays."""
+
+from tests.sim.scripts import counting as counting
+from tests.sim.scripts import dying as dying
+from tests.sim.scripts.book import BOOK as BOOK
+from tests.sim.scripts.book import perform as perform
