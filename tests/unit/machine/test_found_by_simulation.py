@@ -8,7 +8,7 @@ from adapters.api import Outcome
 from adapters.policy import OwnWord, Rule
 from node.machine import Phase, views
 from protocol.messages import Level
-from tests.unit.machine.world import COIN, HOUR_MS, TOPIC, World, claim, opinion, policy_of
+from tests.unit.machine.world import COIN, HOUR_MS, World, claim, hot, keyset, opinion, policy_of
 
 OWN = Rule("own", "coin", "", Level.NONE, OwnWord.VERIFIED, ("freeze",), HOUR_MS)
 SHORT_MS = 60_000
