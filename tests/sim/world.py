@@ -10,8 +10,16 @@ from typing import Any
 from adapters.api import ExpiresBy, Observation
 from adapters.policy import Mode
 from node.effects import Effect, Reply, RunStep, Tell, VerifyClaim
-from node.events import ClaimJudged, Event, FrameArrived, LeverStepped, OperatorAsked, PeerCameUp, PeerWentDown
-from node.events import SensorReported
+from node.events import (
+    ClaimJudged,
+    Event,
+    FrameArrived,
+    LeverStepped,
+    OperatorAsked,
+    PeerCameUp,
+    PeerWentDown,
+    SensorReported,
+)
 from node.machine import Decision, Setup
 from node.records import Record
 from protocol.envelope import Verified
@@ -46,7 +54,9 @@ class Watcher:
     """What is told of every step. Checks and traces are watchers."""
 
     def decided(self, world: World, process: Process, event: Event | None, decision: Decision) -> None: ...
-    def released(self, world: World, process: Process, own: Sequence[Verified[Any]], records: Sequence[Record]) -> None: ...
+    def released(
+        self, world: World, process: Process, own: Sequence[Verified[Any]], records: Sequence[Record]
+    ) -> None: ...
     def carried(self, world: World, sender: str, to: str, raw: bytes) -> None: ...
     def stepped(self, world: World, process: Process, effect: RunStep) -> None: ...
 
