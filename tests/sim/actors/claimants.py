@@ -54,11 +54,7 @@ class Forger(Liar):
     def early(self) -> None:
         """Names a block that is not there yet: when the claim comes true, it has named it already."""
         number = self.chance.choice((FRESH, FRESH, *range(1, 9)))
-        claim, blob = ink.shortfall(number)
-        if claim[3] not in self.world.truth.facts:
-            self.world.truth.coming.add(claim[3])
-        self.blobs[claim[3]] = blob
-        self.tell(ink.listed(ink.BLOBS, [blob]))
+        claim = self.claimed(number)
         topic = (cast.subject_of_claim(number).raw, cast.THREAT)
         self.say(ink.ATTESTATION, self.opinion(topic, self.chance.choice(LEVELS), [claim]))
         self.did("early", "names a claim before it can be so")

@@ -158,9 +158,21 @@ class Liar:
         """The claim of this number; its blob goes ahead, or only to who asks."""
         claim, blob = ink.shortfall(number)
         self.blobs[claim[3]] = blob
+        self._tells_truth(claim)
+        if (number < FALSE or number == FRESH) and claim[3] not in self.world.truth.facts:
+            self.world.truth.coming.add(claim[3])
         if push:
             self.tell(ink.listed(ink.BLOBS, [blob]), to)
         return claim
+
+    def _tells_truth(self, claim: dict[int, Any]) -> None:
+        """Who tells first what is so, and nobody has told, gives the others a reason to speak: from now on, however
+        long it has been so."""
+        fact = next((one for digest, one in self.world.truth.facts.items() if digest == claim[3] and one.true), None)
+        if fact is not None:
+            told = ((fact.subject, fact.threat), claim[1], claim[2])
+            if not any(told in one.state.said for one in self.world.processes.values()):
+                self.world.cause(fact.subject)
 
     def false_number(self) -> int:
         return FALSE + self.chance.randrange(40)
