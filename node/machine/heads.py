@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from node.effects import Send, Tell
 from node.machine.state import Link, State, Wanted
-from node.machine.step import Step
+from node.machine.step import Step, bundled
 from protocol.frames import (
     CERTIFICATES_SHOWN_MAX,
     HEADS_MAX,
@@ -34,21 +34,36 @@ def peer_came_up(step: Step, peer_id: str) -> None:
     """Who is no member hears what proves itself and names nobody's alarm: the KeySets."""
     state = step.state
     link = state.links[peer_id] = Link(peer_id, state.member_of(peer_id))
-    step.send(peer_id, our_hello(state))
+    first, *more = bundled(_known_keysets(state), MEMBERS_MAX) or [()]
+    step.send(peer_id, Hello(state.epoch.network, 1, first))
+    for together in more:
+        step.send(peer_id, KeySets(together))
     if link.member is not None:
         step.send(peer_id, our_heads(state, step.now_ms), sync=True)
 
 
 def our_hello(state: State) -> Hello:
-    keysets = tuple(sealed.raw for versions in state.keysets.values() for sealed in versions.values())
-    return Hello(state.epoch.network, 1, keysets[-MEMBERS_MAX:])
+    """As much of what we know as one frame holds."""
+    first, *_ = bundled(_known_keysets(state), MEMBERS_MAX) or [()]
+    return Hello(state.epoch.network, 1, first)
+
+
+def _known_keysets(state: State) -> list[bytes]:
+    """Everybody's newest first: whoever made many versions takes no place of others."""
+    ranked = [
+        (rank, member, sealed.raw)
+        for member, versions in state.keysets.items()
+        for rank, (_, sealed) in enumerate(sorted(versions.items(), reverse=True))
+    ]
+    return [raw for _, _, raw in sorted(ranked)[:MEMBERS_MAX]]
 
 
 def answer_hello(step: Step, link: Link, theirs: Hello) -> None:
     """What we know and they do not. Who says Hello again asks for just that."""
-    lacking = tuple(raw for raw in our_hello(step.state).keysets if raw not in theirs.keysets)
-    if lacking and link.serving.take(1, step.at.mono_ms):
-        step.send(link.peer_id, KeySets(lacking), sync=True)
+    lacking = [raw for raw in _known_keysets(step.state) if raw not in theirs.keysets]
+    for together in bundled(lacking, MEMBERS_MAX):
+        if link.serving.take(1, step.at.mono_ms):
+            step.send(link.peer_id, KeySets(together), sync=True)
 
 
 def our_heads(state: State, now_ms: int) -> Heads:

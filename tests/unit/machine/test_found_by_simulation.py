@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from adapters.api import Outcome
 from adapters.policy import OwnWord, Rule
 from node.machine import Phase, views
+from node.records import FalseStatement
+from protocol.evidence import ClaimBlob
 from protocol.messages import Level
-from tests.unit.machine.world import COIN, HOUR_MS, World, claim, hot, keyset, opinion, policy_of
+from tests.unit.machine.world import COIN, HOUR_MS, TOPIC, World, claim, hot, keyset, opinion, policy_of
 
 OWN = Rule("own", "coin", "", Level.NONE, OwnWord.VERIFIED, ("freeze",), HOUR_MS)
 SHORT_MS = 60_000
@@ -88,3 +92,56 @@ def test_a_later_word_that_has_expired_does_not_keep_the_older_one_counting() ->
     assert views.running(world[0].state, TOPIC, world.now_ms)
     world.run(6_000)
     assert not views.running(world[0].state, TOPIC, world.now_ms)
+
+
+def misnamed(one: ClaimBlob, letter: bytes = b"x") -> ClaimBlob:
+    """The bytes of a claim under a name that they do not give."""
+    return ClaimBlob(replace(one.claim, id=letter * 32), one.blob)
+
+
+@pytest.mark.parametrize("ahead_ms", [0, 2, 22, 24, 500])
+def test_a_true_claims_bytes_under_another_name_refute_nothing(ahead_ms: int) -> None:
+    """Verdicts were kept by the digest alone: one liar who knew the claim first had the alarm refuted everywhere, and
+    who told the truth named as a liar."""
+    world = World(7, liars=1)
+    told = world.true(claim())
+    world.liars["m6"].say(opinion(claims=(misnamed(told),), now_ms=world.now_ms), told)
+    world.run(ahead_ms)
+    world[0].sense(told)
+    world.run(300)
+    for node in world:
+        assert node.certificate() is not None
+        assert {one.entry[:0] or why.partition("#")[0] for one, why in named(node)} <= {"m6"}
+
+
+def named(node: object) -> list[tuple[FalseStatement, str]]:
+    return [(one, one.why) for one in node.records if isinstance(one, FalseStatement)]  # type: ignore[attr-defined]
+
+
+def test_a_blob_that_comes_late_is_looked_at_under_each_name_that_it_was_given() -> None:
+    world = World(7, liars=2)
+    told = world.true(claim())
+    early = world.liars["m5"].seal(opinion(claims=(misnamed(told),), now_ms=world.now_ms))
+    right = world.liars["m6"].seal(opinion(claims=(told,), now_ms=world.now_ms))
+    world.liars["m5"].send(Entries((early.raw,)))
+    world.liars["m6"].send(Entries((right.raw,)))
+    world.run(100)
+    world.liars["m6"].send(Blobs((told.blob,)))
+    world.run(300)
+    assert all(node.opinion(node.name) is not None for node in world)
+
+
+def test_a_true_claim_told_again_under_new_names_is_no_new_reason() -> None:
+    world = World(7, liars=1)
+    told = world.true(claim())
+    world[0].sense(told)
+    world.run(2_000)
+    for letter in b"abcd":
+        body = opinion(claims=(misnamed(told, bytes([letter])),), now_ms=world.now_ms)
+        world.liars["m6"].say(body, told)
+        world.run(1_000)
+    for node in world:
+        held = node.certificate()
+        assert held is not None
+        names = views.reasons(node.state, TOPIC, Level.ISOLATE, held.opinions)
+        assert names == {(told.claim.type, told.claim.id)}
