@@ -69,7 +69,8 @@ def checked_meta(rows: Iterable[Iterable[Any]], where: str | Path) -> dict[str, 
     """`network` and `member` of `(key, value, checksum)` rows."""
     meta = {}
     for key, value, stored in rows:
-        if checksum((key, value)) != stored:
+        # the checksum takes a text for its bytes: a flipped byte can make the one of the other
+        if type(key) is not str or type(value) is not bytes or checksum((key, value)) != stored:
             raise damaged("the row that says whose store this is was changed on disk", where)
         meta[key] = value
     return meta
@@ -105,17 +106,36 @@ def walk_chain(rows: Iterable[Iterable[object]], where: str | Path) -> tuple[int
     return last, chain
 
 
-_CHECKED = {
-    "entries": "author, key_version, seq, hash, raw, own, received_ms",
-    "blobs": "digest, raw",
-    "certificates": "digest, subject, threat, level, epoch, ends_ms, raw, received_ms",
+_CHECKED: dict[str, dict[str, type]] = {
+    "entries": {
+        "author": str,
+        "key_version": int,
+        "seq": int,
+        "hash": bytes,
+        "raw": bytes,
+        "own": int,
+        "received_ms": int,
+    },
+    "blobs": {"digest": bytes, "raw": bytes},
+    "certificates": {
+        "digest": bytes,
+        "subject": bytes,
+        "threat": int,
+        "level": int,
+        "epoch": bytes,
+        "ends_ms": int,
+        "raw": bytes,
+        "received_ms": int,
+    },
 }
+"""Table → column → what the driver gives of it."""
 
 
 def _check_rows(connection: sqlite3.Connection, path: Path) -> None:
     for table, columns in _CHECKED.items():
-        for *fields, stored in connection.execute(f"SELECT {columns}, checksum FROM {table}"):  # noqa: S608
-            if checksum(fields) != stored:
+        wanted = list(columns.values())
+        for *fields, stored in connection.execute(f"SELECT {', '.join(columns)}, checksum FROM {table}"):  # noqa: S608
+            if list(map(type, fields)) != wanted or checksum(fields) != stored:
                 raise damaged(f"a row of {table} was changed on disk", path)
 
 

@@ -34,8 +34,10 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Look:
-    """What a start makes of the files. `refused`: why it does not start; `silent`: why it signs nothing."""
+    """What a start makes of the files. `broke`: by a fault of the program; `refused`: why it does not start; `silent`:
+    why it signs nothing."""
 
+    broke: str = ""
     refused: str = ""
     silent: str = ""
     adopted: int = 0
@@ -67,6 +69,8 @@ def start(folder: Path) -> Look:
         parts = load_parts(load(folder / "node.toml"))
     except (StartFault, StoreError) as fault:
         return Look(refused=str(fault))
+    except Exception as fault:  # what would be a traceback
+        return Look(broke=repr(fault))
     try:
         for _, row in parts.store.records():
             unpack_record(row.kind, row.version, row.body)
@@ -113,6 +117,8 @@ class Copies:
 def verdict(copies: Copies, look: Look, *, last_may_go: bool) -> str:
     """One word; "ALTERED" is the one that may not be. `last_may_go`: of a log, the last commit is what a power cut may
     take as well: its own words come back from the mark."""
+    if look.broke:
+        return f"ALTERED: {look.broke}"
     if look.refused:
         told = "tocsin" in look.refused and (STORE in look.refused or MARK in look.refused)
         return "refused" if told else f"ALTERED: refused without a place or a cure: {look.refused}"

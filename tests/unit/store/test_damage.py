@@ -71,6 +71,15 @@ def test_a_changed_row_is_found_at_the_start(path: Path, table: str) -> None:
     assert refused.value.fatal and "tocsin restore" in refused.value.cure
 
 
+@pytest.mark.parametrize(
+    ("table", "column"), [("meta", "value"), ("entries", "raw"), ("blobs", "raw"), ("certificates", "subject")]
+)
+def test_bytes_that_became_a_text_are_found_though_their_checksum_holds(path: Path, table: str, column: str) -> None:
+    changed(path, f"UPDATE {table} SET {column} = CAST({column} AS TEXT)")
+    with pytest.raises(StoreError, match="changed on disk"):
+        Store.open(path)
+
+
 def test_a_row_that_is_changed_under_a_running_node_is_never_given_out(path: Path) -> None:
     store = Store.open(path)
     changed(path, "UPDATE entries SET raw = x'00' WHERE seq = 3")
