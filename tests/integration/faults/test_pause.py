@@ -40,8 +40,8 @@ from tests.integration.kill9.scene import NAMES
 
 pytestmark = pytest.mark.network
 
-UNSENT = ("plan.after", "store.before#3", "apply.before")
-"""Between the policy's order and the call of the target."""
+UNSENT = ("mark.before", "plan.after", "store.before#3", "apply.before")
+"""Between the alarm and the call of the target."""
 AS_SIGNED = "chain.before"
 """A signed transaction in hand: it is sent, and the target itself refuses what has ended."""
 APPLIED = ("chain.after", EFFECTIVE)
