@@ -20,6 +20,10 @@ from protocol.schema import Field, Schema, enumerated, many, raw_bytes, unsigned
 from protocol.subjects import SUBJECT, Subject
 
 KeySetLookup = Callable[[MemberName, int], SealedKeySet | None]
+_HEADS_BYTES = 10
+"""Before an entry and its KeySet in a certificate."""
+_REST_BYTES = 1024
+"""Epoch, subject and the like."""
 Known = Callable[[bytes], Opinion | None]
 """An opinion already verified with exactly these bytes: one verification per entry."""
 
@@ -92,6 +96,27 @@ def assemble(
     sealed = [keysets(one.entry.author, one.entry.key_version) for one in opinions]
     raws = tuple(sorted({keyset.raw for keyset in sealed if keyset is not None}))
     return Certificate(epoch.hash, topic[0], topic[1], level, tuple(one.raw for one in opinions), raws)
+
+
+def fitting(
+    epoch: Epoch, level: Level, by_group: dict[GroupName, list[Opinion]], keysets: KeySetLookup
+) -> dict[GroupName, list[Opinion]] | None:
+    """Groups whose opinions and KeySets fit one certificate: all of them, or else the shortest that still reach
+    `level`, None where those do not. Whoever pads its words only leaves itself out."""
+    held = [one for opinions in by_group.values() for one in opinions]
+    sizes = {one.hash: len(one.raw) + _keyset_bytes(one, keysets) + _HEADS_BYTES for one in held}
+    total, most = sum(sizes.values()), CERTIFICATE_BYTES_MAX - _REST_BYTES
+    if total <= most:
+        return by_group
+    held.sort(key=lambda one: (sizes[one.hash], one.hash))
+    while total > most:
+        total -= sizes[held.pop().hash]
+    return reaches(held, epoch, level)
+
+
+def _keyset_bytes(opinion: Opinion, keysets: KeySetLookup) -> int:
+    sealed = keysets(opinion.entry.author, opinion.entry.key_version)
+    return len(sealed.raw) if sealed is not None else 0
 
 
 def _open_keysets(certificate: Certificate, epoch: Epoch, known: KeySetLookup) -> KeySetLookup:

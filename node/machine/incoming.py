@@ -11,7 +11,7 @@ from node.ingress import FRAME_UNIT_BYTES
 from node.machine import alarms, claims, heads, views
 from node.machine.evolve import is_later, verify_parsed
 from node.machine.state import Link
-from node.machine.step import Step
+from node.machine.step import Step, bundled
 from node.records import (
     CertificateAccepted,
     EntryAccepted,
@@ -25,7 +25,6 @@ from protocol.envelope import Verified, keyset_owner, open_keyset, parse_entry
 from protocol.errors import Code, ProtocolError
 from protocol.feed import Link as FeedLink
 from protocol.frames import (
-    ENTRIES_PER_FRAME_MAX,
     Blobs,
     CertificateFrame,
     Entries,
@@ -288,5 +287,5 @@ def _answer_with_later(step: Step, link: Link, opinions: tuple[Opinion, ...]) ->
         held = step.state.opinions.get((one.body.subject, one.body.threat), {}).get(one.entry.author)
         if held is not None and is_later(held, one):
             later.append(held.raw)
-    if later:
-        step.send(link.peer_id, Entries(tuple(later[:ENTRIES_PER_FRAME_MAX])), sync=True)
+    for together in bundled(later):
+        step.send(link.peer_id, Entries(together), sync=True)

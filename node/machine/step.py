@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from node.machine.state import State
 from node.records import EntryAccepted, Record, short
 from protocol.envelope import Verified, seal_entry
 from protocol.errors import Code
-from protocol.frames import Blobs, Entries, pack_frame
+from protocol.frames import ENTRIES_PER_FRAME_MAX, Blobs, Entries, pack_frame
 from protocol.messages import Body
 
 OWN_PER_STEP_MAX = 64
@@ -84,7 +84,7 @@ class Step:
         )
         self.record(EntryAccepted(sealed.raw, own=True, at_ms=self.now_ms), sealed)
         self.own.append(sealed)
-        for together in _bundled(blobs):
+        for together in bundled(blobs):
             self.do(Broadcast(pack_frame(Blobs(together))))
         self.do(Broadcast(pack_frame(Entries((sealed.raw,)))))
         return sealed
@@ -96,11 +96,17 @@ class Step:
         return Decision(tuple(self.records), tuple(self.effects), tuple(self.own), self.known)
 
 
-def _bundled(blobs: tuple[bytes, ...]) -> list[tuple[bytes, ...]]:
-    """Small ones in one frame, as they are; an author may have padded his to the limit, and eight of those fit none."""
-    if sum(map(len, blobs)) <= BUNDLE_BYTES_MAX:
-        return [blobs] if blobs else []
-    return [(blob,) for blob in blobs]
+def bundled(raws: Iterable[bytes], count_most: int = ENTRIES_PER_FRAME_MAX) -> list[tuple[bytes, ...]]:
+    """In order, as many in one frame as fit it: their authors may have padded each to its limit."""
+    bundles: list[list[bytes]] = []
+    size = 0
+    for raw in raws:
+        if not bundles or len(bundles[-1]) >= count_most or size + len(raw) > BUNDLE_BYTES_MAX:
+            bundles.append([])
+            size = 0
+        bundles[-1].append(raw)
+        size += len(raw)
+    return [tuple(bundle) for bundle in bundles]
 
 
 def cut(words: str) -> str:
