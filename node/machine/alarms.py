@@ -19,7 +19,7 @@ from protocol.frames import CERTIFICATES_SHOWN_MAX, CertificateFrame, Shown, pac
 from protocol.ids import Digest, SourceId
 from protocol.limits import BLOB_BYTES_MAX, CLAIMS_MAX, LABEL_CHARS_MAX, SKEW_AHEAD_MS_MAX, SOURCES_MAX
 from protocol.messages import Attestation, Basis, Claim, Level, Tlp
-from protocol.quorum import assemble, certificate_id, check_certificate, pack_certificate
+from protocol.quorum import assemble, certificate_id, check_certificate, fitting, pack_certificate
 from protocol.release import Topic, claim_names
 
 PUSH_GRACE_MS = 250
@@ -273,16 +273,19 @@ def review(step: Step, topic: Topic) -> None:
     weighing = weigh(state.opinions.get(topic, {}).values(), state.epoch, step.now_ms, state.releases)
     if weighing.level < Level.GUARD:
         return
+    groups = fitting(state.epoch, weighing.level, weighing.groups, state.keyset)
+    if groups is None:
+        return
     id_ = certificate_id(state.epoch.hash, topic, weighing.level)
     held = state.certificates.get(id_)
     standing = held is not None and views.stands(state, held, step.now_ms)
-    opinions = tuple(one for members in weighing.groups.values() for one in members)
+    opinions = tuple(one for members in groups.values() for one in members)
     if held is not None and standing:
         review_at(state, topic, held.ends_ms)
         rests_on = views.reasons(state, topic, weighing.level, held.opinions)
         if views.reasons(state, topic, weighing.level, opinions) <= rests_on:
             return
-    certificate = assemble(state.epoch, topic, weighing.level, weighing.groups, state.keyset)
+    certificate = assemble(state.epoch, topic, weighing.level, groups, state.keyset)
     raw = pack_certificate(certificate)
     by_raw = {one.raw: one for one in opinions}
     try:
