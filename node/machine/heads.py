@@ -59,11 +59,14 @@ def _known_keysets(state: State) -> list[bytes]:
 
 
 def answer_hello(step: Step, link: Link, theirs: Hello) -> None:
-    """What we know and they do not. Who says Hello again asks for just that."""
+    """What we know and they do not. Who says Hello again asks for just that; our heads after it, so that what was said
+    under those keys is asked for at once."""
     lacking = [raw for raw in _known_keysets(step.state) if raw not in theirs.keysets]
     for together in bundled(lacking, MEMBERS_MAX):
         if link.serving.take(1, step.at.mono_ms):
             step.send(link.peer_id, KeySets(together), sync=True)
+    if lacking and link.member is not None:
+        step.send(link.peer_id, our_heads(step.state, step.now_ms), sync=True)
 
 
 def our_heads(state: State, now_ms: int) -> Heads:
