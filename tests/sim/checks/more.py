@@ -249,6 +249,8 @@ def l3_everybody_answers(seen: Seen, world: World, process: None) -> str:
                 fresh = spoken > ANSWER_MS + SLACK_MS // 6 and word.body.expires_ms > now_ms + ANSWER_MS
                 if author in world.faulty or not fresh or one.state.me in held or one.state.may_sign():
                     continue
+                if state.releases.covers(word.body, state.epoch):
+                    continue  # a quorum ended it before this one could answer
                 if any(_sees(world, one, claim.digest, topic) for claim in word.body.claims):
                     said = [claim for own in _words(one, one.name) if _topic(own) == topic for claim in own.body.claims]
                     if not {(claim.type, claim.id) for claim in word.body.claims} <= {(c.type, c.id) for c in said}:
