@@ -28,6 +28,7 @@ from node.machine.operators import operator_asked
 from node.machine.state import ENDED, Setup, State
 from node.machine.step import Decision, Step
 from node.records import Record
+from protocol.frames import Entries
 from protocol.limits import HEARTBEAT_MS
 from protocol.messages import Heartbeat, Manifest
 
@@ -36,6 +37,7 @@ SETTLING_MS = 5_000
 
 
 HEARTBEAT_AGAIN_MS = 5_000
+PROOFS_SHOWN_MAX = 64
 DECIDE_AGAIN_MS = 500
 """What changed is decided at once; only holds that run out and readings that age wait for this."""
 
@@ -83,6 +85,7 @@ class Machine:
             actions.decide_topics(step)
         elif isinstance(event, PeerCameUp):
             heads.peer_came_up(step, event.peer_id)
+            _show_proofs(step, event.peer_id)
             self._heartbeat_soon(at)
         elif isinstance(event, PeerWentDown):
             self.state.links.pop(event.peer_id, None)
@@ -128,6 +131,16 @@ class Machine:
             state.decide_at_ms = step.at.mono_ms + DECIDE_AGAIN_MS
             actions.decide_topics(step)
         _say_margin(step)
+
+
+def _show_proofs(step: Step, peer_id: str) -> None:
+    """To a member that comes up: who was away when a fork was proven cannot see it in heads, for of two entries of one
+    seq everybody shows the same, and a range asked for ends at it."""
+    state = step.state
+    if state.links[peer_id].member is None:
+        return
+    for _, pair in sorted(state.equivocations.items())[:PROOFS_SHOWN_MAX]:
+        step.send(peer_id, Entries(pair), sync=True)
 
 
 def _say_margin(step: Step) -> None:

@@ -6,7 +6,6 @@ import sys
 
 from tests.sim.memo import shared_parsing
 from tests.sim.scripts.book import BOOK
-from tests.sim.scripts import perform
 from tests.sim.scripts.stage import Failed, Scene
 
 

@@ -20,18 +20,16 @@ def words_of_another_epoch(s: Scene) -> None:
     word = s.liar().lies(Level.GUARD, epoch=other)
     s.raises(0, Level.GUARD)
     s.run(1_000)
-    mine = next(iter(s[0].state.opinions[(COIN, cast.THREAT)].values()))
     honest = s[0].state.opinions[(COIN, cast.THREAT)][s[0].name]
     s.liar().pushes(Level.GUARD, [honest, word])
     s.run(1_000)
-    s.check("a word of this epoch is held", mine is not None)
     s.expect("GUARD", s.certified(Level.GUARD), [])
 
 
 @script(7, "3: OBSERVED through one operator counts once at GUARD", "S1", n=7, vendors=2,
         eyes=tuple((i, ONE_VENDOR) for i in (0, 1, 2)))  # fmt: skip
 def one_operators_view_counts_once(s: Scene) -> None:
-    """Three of seven see through one vendor only: f + 1 groups, one view, no GUARD; two with own nodes make it three."""
+    """Three of seven see through one vendor only: f + 1 groups, one view, no GUARD; two with own nodes make three."""
     for i in (0, 1, 2):
         s.raises(i, Level.GUARD)
     s.run(1_000)

@@ -11,8 +11,15 @@ from adapters.policy import Mode
 from node.effects import RunStep
 from node.events import Event, Raise, ReleaseTopic, Withdraw
 from node.machine import Decision, Phase
-from node.records import ActionOpened, ActionStepped, CertificateAccepted, EquivocationProven, FalseStatement, Record
-from node.records import SigningStopped
+from node.records import (
+    ActionOpened,
+    ActionStepped,
+    CertificateAccepted,
+    EquivocationProven,
+    FalseStatement,
+    Record,
+    SigningStopped,
+)
 from protocol.envelope import Verified, parse_entry
 from protocol.messages import Attestation, Level, Release
 from protocol.quorum import CheckedCertificate, parse_certificate
@@ -144,13 +151,15 @@ class Scene:
 
     def pass_hours(self, hours: float) -> None:
         """Hours in which little happens: ticks come rarely, and nothing depends on how often."""
-        ms = int(hours * HOUR_MS)
-        for process in self.world.processes.values():
-            process.tick_ms = max(200, ms // 24)
-        self.run(ms)
+        end_ms = self.now_ms + int(hours * HOUR_MS)
+        while (left_ms := end_ms - self.now_ms) > 5_000:
+            tick_ms = max(200, left_ms // 16)
+            for process in self.world.processes.values():
+                process.tick_ms = tick_ms
+            self.run(left_ms - 2 * tick_ms)
         for process in self.world.processes.values():
             process.tick_ms = 200
-        self.run(max(200, ms // 24) + 400)
+        self.run(end_ms - self.now_ms + 1_000)
 
     def until(self, what: str, holds: Callable[[], bool], most_ms: int = 10_000) -> int:
         """Milliseconds until it held."""

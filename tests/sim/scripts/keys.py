@@ -1,0 +1,167 @@
+"""Keys stolen, lost, replaced; feeds forked; proofs and what they do not undo."""
+
+from __future__ import annotations
+
+from protocol.codec import decode, encode
+from protocol.frames import Entries, Hello
+from protocol.messages import Level, Notice, Tlp
+from tests.sim import cast
+from tests.sim.scripts.book import script
+from tests.sim.scripts.stage import COIN, Scene
+
+TOPIC = (COIN, cast.THREAT)
+
+
+def _fork(s: Scene, i: int = -1) -> tuple[bytes, bytes]:
+    """Two payloads at the next seq of the liar's feed; the lower hash first."""
+    liar = s.liar(i)
+    seq = liar.seq + 1
+    made = [liar.seal(Notice(text, Tlp.GREEN), seq=seq) for text in ("one", "two")]
+    low, high = sorted(made, key=lambda one: one.hash)
+    return low.raw, high.raw
+
+
+@script(2, "5: no proof voids a certificate", "A1 everywhere, L3 certificates", liars=1)
+def the_quorums_last_signer_proves_itself_a_liar(s: Scene) -> None:
+    """m2 is down, so the liar is the Q-th signer; then it publishes its own fork. Who has the proof and who has not
+    hold the same certificate, and m2, coming later, takes it with the proof in hand."""
+    s.kill(2)
+    s.true(0)
+    s.liar().lies(Level.ISOLATE, cast.claim(0))
+    s.sees(0, 0)
+    s.until("ISOLATE", lambda: len(s.certified()) == 2)
+    low, high = _fork(s)
+    s.liar().send(Entries((low,)), [0])
+    s.liar().send(Entries((high,)), [1])
+    s.until("proof", lambda: s[0].state.equivocations and s[1].state.equivocations, 5_000)
+    s.expect("ISOLATE still", s.certified(), ["m0", "m1"])
+    s.back(2)
+    s.until("m2 too", lambda: s.certificate(2) and s[2].state.equivocations, 10_000)
+
+
+@script(2, "2: signed payloads, never the unprotected header", "A1 no honest", liars=1)
+def an_altered_envelope_is_no_second_word(s: Scene) -> None:
+    """A relay writes into the unprotected header of m0's entry: refused, and m0 is not proven."""
+    raw = s[0].disk.entries("m0", 0, 0, 1, 1 << 20)[0]
+    parts = decode(raw, bytes_max=1 << 20)
+    for header in ({4: b"kid"}, {1: -8}):
+        s.liar().send(Entries((encode([parts[0], header, *parts[2:]]),)))
+    s.run(500)
+    refused = s[1].state.refusals_by_peer.get(cast.peer_of(s.liar().name), {})
+    s.check(f"refused: {refused}", sum(refused.values()) >= 2)
+    s.check("nobody is proven", not any(one.state.equivocations for one in s.all()))
+
+
+@script(2, "5: a proof against a key already replaced suspends nobody", "A1", liars=1)
+def a_retired_key_signs_an_old_seq_again(s: Scene) -> None:
+    """The seat has a new key; its old one is found in a bin and forks the old feed. What the seat says now counts."""
+    liar = s.liar()
+    low, high = _fork(s)
+    liar.send(Entries((low,)))
+    s.run(100)
+    liar.rekey()
+    s.world.extra_keysets.append(cast.keyset(liar.name, 1))
+    liar.send(Hello(cast.NETWORK, 1, (cast.keyset(liar.name, 1),)))
+    s.run(100)
+    liar.send(Entries((high,)))
+    s.run(500)
+    liar.lies(Level.GUARD)
+    s.raises(0, Level.GUARD)
+    s.until("GUARD with its word", lambda: len(s.certified(Level.GUARD)) == 3, 2_000)
+    held = s.certificate(0, Level.GUARD)
+    s.check("its word is in it", held is not None and any(one.entry.author == liar.name for one in held.opinions))
+
+
+@script(3, "1: a stolen hot key dies by its owner's word alone, at once", "S1, S2", n=7, liars=1)
+def a_stolen_hot_key_is_silenced(s: Scene) -> None:
+    """A thief speaks as m1 while m1 is down. The owner delegates a fresh key: the thief's word stops counting where
+    the KeySet arrives, and nothing under the old key counts after."""
+    s.kill(1)
+    s.run(300)
+    seq, prev = s[0].state.feeds[("m1", 0)].top, s[0].state.feeds[("m1", 0)].top_hash  # type: ignore[index]
+    thief = s.liar()
+    stolen = thief.seal(thief.opinion(Level.GUARD, sources=("m1.node",)), author="m1", seq=seq + 1, prev=prev)
+    thief.send(Entries((stolen.raw,)))
+    thief.lies(Level.GUARD)
+    s.run(300)
+    s.expect("the thief's word is held", s.opinion(0, "m1") is not None, True)
+    s[1].rekey()
+    s.world.extra_keysets.append(cast.keyset("m1", 1))
+    s.back(1)
+    s.run(2_000)
+    again = thief.seal(thief.opinion(Level.GUARD, sources=("m1.node",)), author="m1", seq=seq + 2, prev=stolen.hash)
+    thief.send(Entries((again.raw,)))
+    s.raises(0, Level.GUARD)
+    s.run(2_000)
+    s.expect("GUARD of m0, the thief and the thief's loot", s.certified(Level.GUARD), [])
+    s.expect("m1 speaks", s[1].state.may_sign(), "")
+
+
+@script(3, "1: lost keys rotate by the governance key alone", "S4, L3 everybody may speak")
+def a_lost_key_rotates_and_says_its_live_words_again(s: Scene) -> None:
+    """m2's machine burns: a fresh key, an empty disk. Its live word is said again to the same end."""
+    s.alarm(0)
+    s.until("ISOLATE", lambda: len(s.certified()) == 4)
+    before = s.opinion(0, "m2")
+    s.kill(2)
+    s.run(500)
+    s[2].rekey()
+    s[2].disk.rows.clear()
+    s.world.extra_keysets.append(cast.keyset("m2", 1))
+    s.back(2)
+    s.until("m2 speaks", lambda: s[2].state.own_head()[0] >= 0 and not s[2].state.may_sign(), 5_000)
+    s.until("its word is back", lambda: s.opinion(0, "m2") is not None, 10_000)
+    after = s.opinion(0, "m2")
+    s.expect("to the same end", after.expires_ms if after else 0, before.expires_ms if before else -1)
+
+
+@script(0, "7 (A1): a proof everywhere within two delays", "A1 everywhere", n=7, liars=1)
+def a_fork_shown_to_two_sides_is_a_proof_everywhere(s: Scene) -> None:
+    """One half is shown one payload, the other half another."""
+    low, high = _fork(s)
+    s.liar().send(Entries((low,)), [0, 1, 2])
+    s.liar().send(Entries((high,)), [3, 4, 5])
+    s.until("proof everywhere", lambda: all(one.state.equivocations for one in s.all()), 6_000)
+
+
+@script(0, "7 (A1, L3): what one can prove all can, after a heal too", "A1 everywhere", n=4, liars=1)
+def a_proof_reaches_who_was_away_and_holds_the_lower_twin(s: Scene) -> None:
+    """m2 was shown the twin of the lower hash, which is the head that everybody shows, and was cut off while the
+    others proved the fork: it must learn of it by sync."""
+    low, high = _fork(s)
+    s.liar().send(Entries((low,)), [2])
+    s.run(200)
+    heal = s.cut((2,), (0, 1))
+    s.liar().send(Entries((low,)), [0])
+    s.liar().send(Entries((high,)), [1])
+    s.until("proof at m0 and m1", lambda: s[0].state.equivocations and s[1].state.equivocations, 5_000)
+    s.run(1_000)
+    heal()
+    s.until("proof at m2", lambda: s[2].state.equivocations, 10_000)
+
+
+@script(0, "the same, the other twin", "A1 everywhere", n=4, liars=1)
+def a_proof_reaches_who_was_away_and_holds_the_higher_twin(s: Scene) -> None:
+    """As before, with the higher twin at m2."""
+    low, high = _fork(s)
+    s.liar().send(Entries((high,)), [2])
+    s.run(200)
+    heal = s.cut((2,), (0, 1))
+    s.liar().send(Entries((low,)), [0])
+    s.liar().send(Entries((high,)), [1])
+    s.until("proof at m0 and m1", lambda: s[0].state.equivocations and s[1].state.equivocations, 5_000)
+    s.run(1_000)
+    heal()
+    s.until("proof at m2", lambda: s[2].state.equivocations, 10_000)
+
+
+@script(23, "2: a prev that is not the hash of the signed entry before is a fork", "A1 everywhere", liars=1)
+def a_broken_prev_between_signed_entries(s: Scene) -> None:
+    """seq 1 names another seq 0 than the one that was signed and shown: proof."""
+    liar = s.liar()
+    first = liar.seal(Notice("first", Tlp.GREEN), seq=0)
+    hidden = liar.seal(Notice("hidden", Tlp.GREEN), seq=0)
+    second = liar.seal(Notice("second", Tlp.GREEN), seq=1, prev=hidden.hash)
+    liar.send(Entries((first.raw,)))
+    liar.send(Entries((second.raw,)))
+    s.until("proof everywhere", lambda: all(one.state.equivocations for one in s.all()), 5_000)

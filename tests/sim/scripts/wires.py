@@ -1,0 +1,158 @@
+"""Clocks, budgets, cuts, catching up: what the network does, and what strangers and liars do over it."""
+
+from __future__ import annotations
+
+from adapters.api import ExpiresBy
+from node.machine import Phase
+from protocol.frames import Entries, Head, Heads
+from protocol.ids import ZERO_HASH, EntryHash
+from protocol.messages import Level, Notice, Tlp
+from tests.sim import cast
+from tests.sim.scripts.book import script
+from tests.sim.scripts.stage import HOUR_MS, Scene
+
+
+@script(18, "6: an applied lease runs on the monotonic clock", "S5, S6", ends=ExpiresBy.NODE)
+def a_clock_pushed_seven_hours_ahead(s: Scene) -> None:
+    """The victim's own leases end by its own clock? They do not: its lever, which it must end itself, stands to the
+    end of its hour; meanwhile it says that its clock is off and signs nothing."""
+    s.alarm(0)
+    s.until("all levers", lambda: len(s.frozen()) == 4)
+    s.run(1_000)
+    s[2].wall.ahead_ms = 7 * HOUR_MS
+    s.run(70_000)
+    s.check("it stands", s.stands(2))
+    s.check("it is silent", "clock" in s[2].state.may_sign())
+    s[2].wall.ahead_ms = 0
+    s.run(70_000)
+    s.expect("it speaks", s[2].state.may_sign(), "")
+    s.pass_hours(1)
+    s.expect("frozen", s.frozen(), [])
+    s.expect("phase", s.phases(2), [Phase.LIFTED])
+
+
+@script(18, "6: time decides counting, never storing or syncing", "L3 feeds", liars=1)
+def entries_dated_in_the_future(s: Scene) -> None:
+    """A clock jumped ahead and back left a word of next week in a feed: the feed syncs whole, to who was away too, and
+    what was said after it counts."""
+    liar = s.liar()
+    s.kill(2)
+    liar.say(Notice("of next week", Tlp.GREEN))
+    ahead = liar.seal(liar.opinion(Level.GUARD), issued_ms=s.now_ms + 7 * 24 * HOUR_MS)
+    liar.send(Entries((ahead.raw,)))
+    s.run(200)
+    s.expect("GUARD by it and m0", _guard_with_m0(s), [])
+    liar.lies(Level.GUARD)
+    s.until("GUARD by what is said now", lambda: len(s.certified(Level.GUARD)) == 2, 2_000)
+    s.back(2)
+    s.until("m2 has the feed whole", lambda: _whole(s, 2) == liar.seq, 5_000)
+
+
+def _guard_with_m0(s: Scene) -> list[str]:
+    s.raises(0, Level.GUARD)
+    s.run(500)
+    return s.certified(Level.GUARD)
+
+
+def _whole(s: Scene, i: int) -> int:
+    feed = s[i].state.feeds.get((s.liar().name, 0))
+    return feed.whole if feed is not None else -1
+
+
+@script(20, "6: budget of the connection before the signature, the author's after", "L6", liars=1)
+def junk_in_an_honest_name(s: Scene) -> None:
+    """The liar sends a thousand entries that name m1 and are not m1's: m1's own first word is as fast as ever."""
+    top = s[0].state.feeds[("m1", 0)].top  # type: ignore[index]
+    for number in range(1_000):
+        raw = s.liar().seal(Notice("junk", Tlp.GREEN), author="m1", seq=top + 1 + number).raw
+        s.liar().send(Entries((raw[:-1] + bytes([raw[-1] ^ 1]),)), [0])
+    s.run(100)
+    s.alarm(1)
+    took_ms = s.until("m0 has m1's word", lambda: s.opinion(0, "m1") is not None)
+    s.check(f"within 50 ms beyond a delay, took {took_ms}", took_ms <= s.world.network.most_ms() + 4 + 50)
+    refused = s[0].state.refusals_by_peer[cast.peer_of(s.liar().name)]
+    s.check(f"it was refused: {refused}", sum(refused.values()) >= 900)
+    s.expect("m1's peer is refused nothing", s[0].state.refusals_by_peer.get(cast.peer_of("m1"), {}), {})
+
+
+@script(20, "6: deduplication is recorded after verification", "L3 feeds", liars=1)
+def junk_does_not_shadow_the_real_entry(s: Scene) -> None:
+    """Ahead of m1's next entry comes one of the same author and seq with a broken signature: the real one is taken."""
+    top = s[0].state.feeds[("m1", 0)].top  # type: ignore[index]
+    fake = s.liar().seal(Notice("fake", Tlp.GREEN), author="m1", seq=top + 1)
+    broken = fake.raw[:-1] + bytes([fake.raw[-1] ^ 1])
+    s.liar().send(Entries((broken,)))
+    s.run(50)
+    s.alarm(1)
+    s.until("all have m1's word", lambda: all(s.opinion(i, "m1") for i in range(3)), 500)
+    s.check("nobody is proven", not any(one.state.equivocations for one in s.all()))
+
+
+@script(20, "6: nothing unverified is charged to an author", "L6, B1", n=4, liars=1)
+def a_flooding_author_delays_nobody(s: Scene) -> None:
+    """A thousand valid words of the liar's: cut by its own budget; the alarm beside them takes two delays."""
+    liar = s.liar()
+    for number in range(1_000):
+        liar.send(Entries((liar.seal(Notice(f"noise {number}", Tlp.GREEN)).raw,)))
+    s.alarm(0)
+    took_ms = s.until("ISOLATE", lambda: len(s.certified()) == 3)
+    s.check(f"two delays, 50 ms and processing, took {took_ms}", took_ms <= 2 * s.world.network.most_ms() + 12 + 75)
+
+
+@script(0, "7 (L4): no liar stalls catching up", "L3 feeds, L4", liars=1)
+def heads_that_are_never_delivered(s: Scene) -> None:
+    """m2 was away. The liar, connected first, promises all feeds to seq 10^6 and delivers nothing: m2 has everything
+    from the others within five seconds and four delays."""
+    heal = s.cut((2,), (0, 1))
+    s.alarm(0)
+    s.raises(1, Level.GUARD, cast.SUBJECTS[1])
+    s.run(3_000)
+    lies = tuple(Head(s[i].name, 0, 0, 10**6, EntryHash(b"\x01" * 32)) for i in (0, 1))
+    for _ in range(5):
+        s.liar().send(Heads(lies, ()), [2], sync=True)
+        s.run(300)
+    heal()
+    started = s.now_ms
+    tops = {i: s[i].state.own_head()[0] for i in (0, 1)}
+    s.until("m2 has all", lambda: all(s[2].state.feeds[(f"m{i}", 0)].whole >= tops[i] for i in (0, 1)), 6_000)  # type: ignore[index]
+    s.check("in time", s.now_ms - started <= 5_000 + 4 * s.world.network.most_ms())
+    s.until("m2 acts", lambda: s.stands(2), 10_000)
+
+
+@script(0, "6: partition", "S1, L3")
+def halves_of_four(s: Scene) -> None:
+    """Two against two: each half says GUARD, neither ISOLATE; both say that they are blind; after the heal all act."""
+    heal = s.cut((0, 1), (2, 3))
+    s.true(0)
+    s.sees(0, 0)
+    s.sees(2, 0)
+    s.run(3_000)
+    s.expect("ISOLATE", s.certified(), [])
+    s.expect("GUARD", len(s.certified(Level.GUARD)), 4)
+    s.check("all say so", all(s.told(i, "blind") for i in range(4)))
+    heal()
+    s.until("all act", lambda: len(s.frozen()) == 4, 6_000)
+
+
+@script(0, "6: one way", "L1, L3")
+def one_hears_and_is_not_heard(s: Scene) -> None:
+    """Nothing passes from m3 to the others: they certify without it, and it acts with them."""
+    s.world.network.cut([("m3", f"m{i}") for i in range(3)])
+    s.alarm(0)
+    s.until("m3 acts too", lambda: s.stands(3), 3_000)
+    s.expect("m3's word at m0", s.opinion(0, "m3"), None)
+    s.world.network.heal([("m3", f"m{i}") for i in range(3)])
+    s.until("it is heard at last", lambda: s.opinion(0, "m3") is not None, 10_000)
+
+
+@script(0, "S7: nothing is valid in another network", "S7 another epoch", liars=1)
+def words_of_another_network(s: Scene) -> None:
+    """The same seats exist in a drill's network: what was sealed there is refused here, and proves nothing."""
+    liar = s.liar()
+    drill = liar.seal(liar.opinion(Level.HALT), seq=0, prev=ZERO_HASH, network=cast.FOREIGN)
+    liar.send(Entries((drill.raw,)))
+    stolen = liar.seal(Notice("drill", Tlp.GREEN), author="m1", seq=0, prev=ZERO_HASH, network=cast.FOREIGN)
+    liar.send(Entries((stolen.raw,)))
+    s.run(1_000)
+    s.expect("held of the liar", s.opinion(0, liar.name), None)
+    s.check("nobody is proven", not any(one.state.equivocations for one in s.all()))
