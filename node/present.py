@@ -111,7 +111,7 @@ def _opinion(state: State, topic: Topic, author: Any, now_ms: int) -> Json:
 def _own_why(state: State, topic: Topic) -> str:
     for opinion in state.opinions.get(topic, {}).values():
         for claim in opinion.body.claims:
-            ruled = state.ruled.get(claim.digest)
+            ruled = state.ruled.get(claim)
             if ruled is not None and (ruled.judgement.supports(*topic) or ruled.judgement.ruling is Ruling.REFUTED):
                 return ruled.judgement.why
     return ""

@@ -56,9 +56,9 @@ def opinion_arrived(step: Step, link: Link | None, opinion: Opinion) -> None:
 def claim_judged(step: Step, claim: Claim, judgement: Judgement) -> None:
     """Our own verifier's verdict: our own words on it, and what the policy makes of it."""
     claims.rule_claim(step, claim, judgement)
-    claims.judged(step, claim.digest)
+    claims.judged(step, claim)
     touched: set[Topic] = set()
-    for opinion, _ in list(claims.citing(step.state, claim.digest, step.now_ms)):
+    for opinion in list(claims.naming(step.state, claim, step.now_ms)):
         touched.add((opinion.body.subject, opinion.body.threat))
         claims.note_false_statement(step, opinion, judgement)
     for topic in sorted(touched, key=views.topic_order):
@@ -77,7 +77,7 @@ def answer(step: Step, topic: Topic) -> None:
         ruled
         for opinion in state.opinions.get(topic, {}).values()
         if opinion.entry.author != state.me and is_live(opinion, state.epoch, step.now_ms)
-        for ruled in (state.ruled.get(claim.digest) for claim in opinion.body.claims)
+        for ruled in (state.ruled.get(claim) for claim in opinion.body.claims)
         if ruled is not None and ruled.judgement.supports(*topic)
     ]
     if supported:
@@ -92,7 +92,7 @@ def observed(step: Step, observation: Observation) -> None:
             continue
         if claimed.claim.digest not in step.state.blobs:
             step.record(BlobKept(claimed.blob))
-        there = step.state.ruled.get(claimed.claim.digest)
+        there = step.state.ruled.get(claimed.claim)
         if there is None or there.judgement.ruling is not Ruling.SUPPORTS:
             judgement = Judgement(
                 Ruling.SUPPORTS,
@@ -104,7 +104,7 @@ def observed(step: Step, observation: Observation) -> None:
                 observation.sources,
             )
             claims.rule_claim(step, claimed.claim, judgement)
-        rulings.append(step.state.ruled[claimed.claim.digest])
+        rulings.append(step.state.ruled[claimed.claim])
     unsaid = step.state.unsaid
     if not step.state.may_sign():
         _say_seen(step, observation, rulings)
@@ -124,7 +124,7 @@ def _say_unsaid(step: Step) -> None:
     state = step.state
     unsaid, state.unsaid = state.unsaid, {}
     for observation, at_ms in unsaid.items():
-        found = (state.ruled.get(claimed.claim.digest) for claimed in observation.claims[:CLAIMS_MAX])
+        found = (state.ruled.get(claimed.claim) for claimed in observation.claims[:CLAIMS_MAX])
         rulings = [one for one in found if one is not None]
         if step.now_ms < at_ms + state.epoch.lease_bound_ms(observation.level):
             _say_seen(step, observation, rulings)
@@ -143,7 +143,7 @@ def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incide
     if not fresh:
         return
     named = _merge(fresh, ours)
-    verdict = max(one.judgement.level for claim in named if (one := state.ruled.get(claim.digest)) is not None)
+    verdict = max(one.judgement.level for claim in named if (one := state.ruled.get(claim)) is not None)
     by_person = live is not None and live.body.by_person and live.body.level > verdict
     level = live.body.level if live is not None and by_person else verdict
     sources = _sources(state, named)
@@ -252,7 +252,7 @@ def _merge(fresh: list[Ruled], ours: tuple[Claim, ...]) -> tuple[Claim, ...]:
 def _sources(state: State, named: tuple[Claim, ...]) -> tuple[SourceId, ...]:
     found: dict[SourceId, None] = {}
     for claim in named:
-        ruled = state.ruled.get(claim.digest)
+        ruled = state.ruled.get(claim)
         for source in ruled.judgement.sources if ruled is not None else ():
             if source in state.epoch.source_by_id:
                 found.setdefault(source)

@@ -35,13 +35,13 @@ SOURCES_RULED_MAX = 16
 
 
 def look_into(step: Step, link: Link | None, opinion: Opinion, claim: Claim) -> None:
-    """Re-run once per digest; ask for the blob where it did not come along."""
+    """Re-run once per claim; ask for the blob where it did not come along."""
     state = step.state
-    ruled = state.ruled.get(claim.digest)
+    ruled = state.ruled.get(claim)
     if ruled is not None and ruled.judgement.ruling is not Ruling.UNDECIDED:
         note_false_statement(step, opinion, ruled.judgement)
         return
-    if claim.digest in state.judging:
+    if claim in state.judging:
         return
     blob = state.blobs.get(claim.digest)
     if blob is None:
@@ -61,7 +61,7 @@ def _judge(step: Step, claim: Claim, author: MemberName) -> None:
     state = step.state
     state.missing.pop(claim.digest, None)
     if sum(1 for one in state.judging.values() if one == author) < AT_ONCE_PER_AUTHOR:
-        state.judging[claim.digest] = author
+        state.judging[claim] = author
         step.do(VerifyClaim(claim, state.blobs[claim.digest]))
         return
     line = state.to_judge.setdefault(author, deque())
@@ -69,38 +69,41 @@ def _judge(step: Step, claim: Claim, author: MemberName) -> None:
         line.append(claim)
 
 
-def judged(step: Step, digest: Digest) -> None:
+def judged(step: Step, done: Claim) -> None:
     """One place is free: the next of the same author."""
     state = step.state
-    author = state.judging.pop(digest, None)
+    author = state.judging.pop(done, None)
     line = state.to_judge.get(author) if author is not None else None
     while line and author is not None:
         claim = line.popleft()
-        known = state.ruled.get(claim.digest)
+        known = state.ruled.get(claim)
         settled = known is not None and known.judgement.ruling is not Ruling.UNDECIDED
-        if claim.digest in state.blobs and claim.digest not in state.judging and not settled:
+        if claim.digest in state.blobs and claim not in state.judging and not settled:
             _judge(step, claim, author)
             return
 
 
 def blob_arrived(step: Step, digest: Digest) -> None:
-    """Re-run at once where a live opinion waits for it; else it stays among the pushed ones."""
-    missing = step.state.missing.get(digest)
-    if missing is None:
-        return
-    found = next(citing(step.state, digest, step.now_ms), None)
-    if found is not None:
-        look_into(step, None, *found)
+    """Re-run at once where a live opinion waits for it; else it stays among the pushed ones. A liar may have named
+    these bytes first, and otherwise than who tells the truth."""
+    if digest in step.state.missing:
+        for opinion, claim in list(citing(step.state, digest, step.now_ms)):
+            look_into(step, None, opinion, claim)
 
 
 def citing(state: State, digest: Digest, now_ms: int) -> Iterator[tuple[Opinion, Claim]]:
-    """Live opinions that name the claim of this digest."""
+    """Live opinions that name claims of this digest, and under what name each does."""
     for topic in sorted(state.opinions, key=views.topic_order):
         for author in sorted(state.opinions[topic]):
             opinion = state.opinions[topic][author]
             for claim in opinion.body.claims:
                 if claim.digest == digest and is_live(opinion, state.epoch, now_ms):
                     yield opinion, claim
+
+
+def naming(state: State, claim: Claim, now_ms: int) -> Iterator[Opinion]:
+    """Live opinions that name this claim, and not its bytes under another name."""
+    return (opinion for opinion, named in citing(state, claim.digest, now_ms) if named == claim)
 
 
 def note_false_statement(step: Step, opinion: Opinion, judgement: Judgement) -> None:
@@ -146,7 +149,7 @@ def rule_claim(step: Step, claim: Claim, judgement: Judgement) -> None:
             step.now_ms,
         )
     )
-    ruled = step.state.ruled[claim.digest]
+    ruled = step.state.ruled[claim]
     wait_ms = UNDECIDED_AGAIN_MS[min(ruled.tries - 1, len(UNDECIDED_AGAIN_MS) - 1)]
     ruled.again_at_ms = step.at.mono_ms + wait_ms
 
@@ -154,13 +157,14 @@ def rule_claim(step: Step, claim: Claim, judgement: Judgement) -> None:
 def retry_undecided(step: Step) -> None:
     """On a tick: a chain that lagged or was down is asked again while somebody still claims it."""
     state = step.state
-    for digest, ruled in sorted(state.ruled.items()):
-        if ruled.judgement.ruling is not Ruling.UNDECIDED or digest in state.judging:
+    for claim in sorted(state.ruled):
+        ruled = state.ruled[claim]
+        if ruled.judgement.ruling is not Ruling.UNDECIDED or claim in state.judging:
             continue
         due = ruled.again_at_ms <= step.at.mono_ms and ruled.tries < UNDECIDED_TRIES_MAX
-        found = next(citing(state, digest, step.now_ms), None) if due and digest in state.blobs else None
-        if found is not None:
-            _judge(step, ruled.claim, found[0].entry.author)
+        opinion = next(naming(state, claim, step.now_ms), None) if due and claim.digest in state.blobs else None
+        if opinion is not None:
+            _judge(step, claim, opinion.entry.author)
 
 
 def ask_missing(step: Step) -> None:
@@ -187,11 +191,12 @@ def forget_unused(step: Step) -> None:
     state = step.state
     opinions = [one for held in state.opinions.values() for one in held.values()]
     opinions += [one for held in state.certificates.values() for one in held.opinions]
-    named = {claim.digest for one in opinions for claim in one.body.claims}
-    for digest in [digest for digest in state.missing if digest not in named]:
+    named = {claim for one in opinions for claim in one.body.claims}
+    wanted = {claim.digest for claim in (*named, *state.judging)}
+    for digest in [digest for digest in state.missing if digest not in wanted]:
         del state.missing[digest]
-    for digest in [digest for digest in state.blobs if digest not in named and digest not in state.judging]:
+    for digest in [digest for digest in state.blobs if digest not in wanted]:
         del state.blobs[digest]
-    for digest in [digest for digest in state.ruled if digest not in named]:
-        if not views.is_own_evidence(state, state.ruled[digest], step.now_ms):
-            del state.ruled[digest]
+    for claim in [claim for claim in state.ruled if claim not in named]:
+        if not views.is_own_evidence(state, state.ruled[claim], step.now_ms):
+            del state.ruled[claim]

@@ -181,9 +181,9 @@ def _ruled(state: State, record: ClaimRuled, known: Any) -> None:
     judgement = Judgement(
         Ruling(record.ruling), record.why, record.subject, record.threat, record.level, amount, sources
     )
-    before = state.ruled.get(record.claim.digest)
+    before = state.ruled.get(record.claim)
     tries = before.tries + 1 if before else 1
-    state.ruled[record.claim.digest] = Ruled(record.claim, judgement, tries=tries, at_ms=record.at_ms)
+    state.ruled[record.claim] = Ruled(record.claim, judgement, tries=tries, at_ms=record.at_ms)
 
 
 def _certificate(state: State, record: CertificateAccepted, known: Any) -> None:
@@ -211,7 +211,7 @@ def _sure_names(state: State, checked: CheckedCertificate) -> list[ClaimName]:
     for one in checked.opinions:
         for claim in one.body.claims:
             groups.setdefault((claim.type, claim.id), set()).add(state.epoch.group_of(one.entry.author))
-            ruled = state.ruled.get(claim.digest)
+            ruled = state.ruled.get(claim)
             if ruled is not None and ruled.judgement.supports(*topic):
                 own.add((claim.type, claim.id))
     return sorted(name for name, told in groups.items() if len(told) > state.epoch.f or name in own)

@@ -125,7 +125,7 @@ def _claims_to_release(state: State, topic: Topic) -> tuple[Claim, ...]:
             name = (claim.type, claim.id)
             names.setdefault(name, claim)
             told[name] = told.get(name, 0) + 1
-            ruled = state.ruled.get(claim.digest)
+            ruled = state.ruled.get(claim)
             if ruled is not None and ruled.judgement.supports(*topic):
                 supported.add(name)
     ranked = sorted(names, key=lambda name: (name not in supported, -told[name], name))

@@ -194,7 +194,8 @@ class State:
     ahead_ms: int = 0
     """Our wall clock minus our monotonic one, as of the step under way."""
     blobs: dict[Digest, bytes] = field(default_factory=dict)
-    ruled: dict[Digest, Ruled] = field(default_factory=dict)
+    ruled: dict[Claim, Ruled] = field(default_factory=dict)
+    """By the whole claim: the bytes of a true one under another name are another claim, and not so."""
     said: dict[tuple[Topic, str, bytes], None] = field(default_factory=dict)
     """(topic, claim type, claim id) that our own attestations named: never a reason to speak twice. Oldest first."""
     reissue: dict[Topic, Opinion] = field(default_factory=dict)
@@ -228,7 +229,7 @@ class State:
     """SHA-256 of the bytes of entries that were verified: the same bytes again cost one hash. Oldest first."""
     pushed_blobs: dict[Digest, bytes] = field(default_factory=dict)
     missing: dict[Digest, Missing] = field(default_factory=dict)
-    judging: dict[Digest, MemberName] = field(default_factory=dict)
+    judging: dict[Claim, MemberName] = field(default_factory=dict)
     """Being re-run now → on whose word."""
     to_judge: dict[MemberName, deque[Claim]] = field(default_factory=dict)
     """Waiting for their author's turn: nobody's claims wait behind another's."""

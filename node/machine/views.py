@@ -71,7 +71,7 @@ def reasons(state: State, topic: Topic, level: Level, opinions: Sequence[Opinion
         for claim in one.body.claims:
             name = (claim.type, claim.id)
             groups.setdefault(name, set()).add(state.epoch.group_of(one.entry.author))
-            ruled = state.ruled.get(claim.digest)
+            ruled = state.ruled.get(claim)
             if ruled is not None and ruled.judgement.supports(*topic):
                 sure.add(name)
     needed = max(state.epoch.f + 1, state.epoch.thresholds[max(level, Level.GUARD)] - state.epoch.f)
@@ -180,8 +180,8 @@ def is_own_evidence(state: State, ruled: Ruled, now_ms: int) -> bool:
 def own_evidence(state: State, topic: Topic, now_ms: int) -> dict[ClaimName, Ruled]:
     """Claims that our own check supports: a liar's extra claim makes no other action of ours."""
     found: dict[ClaimName, Ruled] = {}
-    for digest in sorted(digest for digest, ruled in state.ruled.items() if ruled.judgement.supports(*topic)):
-        ruled = state.ruled[digest]
+    for claim in sorted(claim for claim, ruled in state.ruled.items() if ruled.judgement.supports(*topic)):
+        ruled = state.ruled[claim]
         if is_own_evidence(state, ruled, now_ms):
             found.setdefault((ruled.claim.type, ruled.claim.id), ruled)
     return found
@@ -235,7 +235,7 @@ def own_word(
     if certificate is not None:
         backed = reasons(state, topic, certificate.certificate.level, certificate.opinions)
         wanted = {claim for claim in wanted if (claim.type, claim.id) in backed} or wanted
-    rulings = [state.ruled[one.digest].judgement for one in sorted(wanted) if one.digest in state.ruled]
+    rulings = [state.ruled[one].judgement for one in sorted(wanted) if one in state.ruled]
     supporting = [one for one in rulings if one.supports(*topic)] if certificate is not None else []
     supporting += [one.judgement for one in own_evidence(state, topic, now_ms).values()]
     if supporting:

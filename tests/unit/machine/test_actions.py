@@ -88,7 +88,7 @@ def test_a_claim_that_a_liar_named_before_it_came_true_is_not_cut_short() -> Non
     world.skip(5 * HOUR_MS)
     world[0].state.ruled.clear()
     for node in world:
-        node.state.ruled.pop(claim(2).claim.digest, None)
+        node.state.ruled.pop(claim(2).claim, None)
     world[0].sense(world.true(claim(2)))
     world.run(300)
     said = world[0].opinion("m0")

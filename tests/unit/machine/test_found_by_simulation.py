@@ -9,8 +9,8 @@ import pytest
 from adapters.api import Outcome
 from adapters.policy import OwnWord, Rule
 from node.machine import Phase, views
-from node.records import FalseStatement
 from protocol.evidence import ClaimBlob
+from protocol.frames import Blobs, Entries
 from protocol.messages import Level
 from tests.unit.machine.world import COIN, HOUR_MS, TOPIC, World, claim, hot, keyset, opinion, policy_of
 
@@ -111,11 +111,7 @@ def test_a_true_claims_bytes_under_another_name_refute_nothing(ahead_ms: int) ->
     world.run(300)
     for node in world:
         assert node.certificate() is not None
-        assert {one.entry[:0] or why.partition("#")[0] for one, why in named(node)} <= {"m6"}
-
-
-def named(node: object) -> list[tuple[FalseStatement, str]]:
-    return [(one, one.why) for one in node.records if isinstance(one, FalseStatement)]  # type: ignore[attr-defined]
+        assert set(node.state.false_statements) == {"m6"}
 
 
 def test_a_blob_that_comes_late_is_looked_at_under_each_name_that_it_was_given() -> None:

@@ -29,7 +29,8 @@ from node.machine import Action, Decision, Machine, Setup, State
 from node.records import BlobKept, EntryAccepted, Record, pack_record, unpack_record
 from protocol.crypto import sha256
 from protocol.envelope import Verified, parse_entry, seal_entry
-from protocol.evidence import ClaimBlob, Judgement, Ruling, refuted
+from protocol.errors import ProtocolError
+from protocol.evidence import ClaimBlob, Judgement, Ruling, open_claim, refuted
 from protocol.frames import Blobs, Entries, pack_frame
 from protocol.ids import ZERO_HASH, Digest, MemberName, SourceId
 from protocol.messages import Attestation, Basis, Body, Level
@@ -211,6 +212,10 @@ class Node:
             return
         self.verified.append(effect.claim.digest)
         said = self.verdicts.get(effect.claim.digest) or self.world.truth.get(effect.claim.digest, refuted("untrue"))
+        try:
+            open_claim(effect.claim, effect.blob)
+        except ProtocolError as bad:  # as every verifier begins
+            said = refuted(str(bad))
         if isinstance(said, list):
             said = said.pop(0) if len(said) > 1 else said[0]
         if said.ruling is Ruling.SUPPORTS and not said.sources:

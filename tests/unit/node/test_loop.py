@@ -116,7 +116,7 @@ def test_a_verifier_and_a_sink_that_raise_stop_nothing(tmp_path: Path) -> None:
             await four[0].loop.inbox.send(SensorReported(SEEN))
             four[0].performer(Tell("hear"))
             await until(lambda: acted(four[2]) and four[0].sink.told)
-            ruled = four[1].state.ruled[TRUE.claim.digest].judgement
+            ruled = four[1].state.ruled[TRUE.claim].judgement
             assert ruled.ruling is Ruling.UNDECIDED and "no such provider" in ruled.why
 
     virtually(story)
