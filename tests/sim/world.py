@@ -23,7 +23,8 @@ from node.events import (
 from node.machine import Decision, Setup
 from node.records import Record
 from protocol.envelope import Verified
-from protocol.evidence import Ruling
+from protocol.errors import Code, ProtocolError
+from protocol.evidence import Judgement, Ruling, open_claim, refuted, undecided
 from protocol.messages import Basis, Level
 from protocol.subjects import Subject
 from tests.sim import cast
@@ -196,8 +197,15 @@ class World(Ports):
     def _judged(self, process: Process, effect: VerifyClaim, life: int) -> None:
         if process.up and life == process.life:
             self.verified[process.name] += 1
-            judgement = self.truth.look(effect.claim.digest, self.eyes[process.name], self.time.now_ms)
-            process.push(ClaimJudged(effect.claim, judgement))
+            process.push(ClaimJudged(effect.claim, self._verdict(process, effect)))
+
+    def _verdict(self, process: Process, effect: VerifyClaim) -> Judgement:
+        """As every verifier begins: bytes that do not give the claim's name are not so, whatever they say."""
+        try:
+            open_claim(effect.claim, effect.blob)
+        except ProtocolError as bad:
+            return undecided(str(bad)) if bad.code is Code.UNKNOWN_CLAIM_TYPE else refuted(str(bad))
+        return self.truth.look(effect.claim.digest, self.eyes[process.name], self.time.now_ms)
 
     def lever(self, process: Process, effect: RunStep) -> None:
         self.time.after(1 + self.chance.randrange(40), self._lever, process, effect, process.life)
