@@ -150,8 +150,9 @@ class Liar:
         return self.chance.choice(cast.SUBJECTS).raw, cast.THREAT
 
     def fact(self, *levels: int) -> Fact | None:
-        """Something that is so, and has come true by now."""
-        known = [one for one in self.world.truth.facts.values() if one.true and (not levels or one.level in levels)]
+        """Something that is so by now, or that a poisoned operator shows."""
+        facts = self.world.truth.facts.values()
+        known = [one for one in facts if (one.true or one.shown_by) and (not levels or one.level in levels)]
         return self.chance.choice(known) if known else None
 
     def claimed(self, number: int, push: bool = True, to: Iterable[str] | None = None) -> dict[int, Any]:
@@ -168,7 +169,7 @@ class Liar:
     def _tells_truth(self, claim: dict[int, Any]) -> None:
         """Who tells first what is so, and nobody has told, gives the others a reason to speak: from now on, however
         long it has been so."""
-        fact = next((one for digest, one in self.world.truth.facts.items() if digest == claim[3] and one.true), None)
+        fact = next((one for digest, one in self.world.truth.facts.items() if digest == claim[3]), None)
         if fact is not None:
             told = ((fact.subject, fact.threat), claim[1], claim[2])
             if not any(told in one.state.said for one in self.world.processes.values()):
