@@ -33,7 +33,7 @@ RANGE_MAX = 256
 def peer_came_up(step: Step, peer_id: str) -> None:
     """Who is no member hears what proves itself and names nobody's alarm: the KeySets."""
     state = step.state
-    link = state.links[peer_id] = Link(peer_id, state.member_of(peer_id))
+    link = state.links[peer_id] = Link(peer_id, state.member_of(peer_id), step.at.mono_ms)
     first, *more = bundled(_known_keysets(state), MEMBERS_MAX) or [()]
     step.send(peer_id, Hello(state.epoch.network, 1, first))
     for together in more:

@@ -157,6 +157,7 @@ class Link:
 
     peer_id: str
     member: MemberName | None
+    up_mono_ms: int = 0
     shown: set[Digest] = field(default_factory=set)
     heads_at_ms: int = 0
     own_head_seen: bool = False
@@ -320,6 +321,17 @@ class State:
 
     def heard_groups(self) -> int:
         return len({self.epoch.group_of(member) for member in {*self.up_members(), self.me}})
+
+    def heard_since_mono_ms(self) -> int:
+        """Since when Q groups are heard without a gap, by the links that are up; while they are not: as of the last
+        that came up."""
+        first: dict[GroupName, int] = {}
+        for link in self.links.values():
+            if link.member is not None:
+                group = self.epoch.group_of(link.member)
+                first[group] = min(link.up_mono_ms, first.get(group, link.up_mono_ms))
+        first.pop(self.epoch.group_of(self.me), None)
+        return max(sorted(first.values())[: self.epoch.q - 1], default=0)
 
     def margin(self) -> int:
         return self.heard_groups() - self.epoch.q

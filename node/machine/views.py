@@ -205,14 +205,15 @@ def top_certificate(step: Step, topic: Topic) -> CheckedCertificate | None:
     state = step.state
     for id_ in running(state, topic, step.now_ms):
         held = state.certificates[id_]
-        stale = state.accepted_ms[id_] - held.newest_issued_ms > STALE_CERTIFICATE_MS
+        stale = step.now_ms - held.newest_issued_ms > STALE_CERTIFICATE_MS
         if not stale or _heads_asked(step, id_):
             return held
     return None
 
 
 def _heads_asked(step: Step, id_: Digest) -> bool:
-    """f + 1 members have shown their heads since, and we lack nothing of theirs; or it was waited long enough."""
+    """f + 1 members have shown their heads since, and we lack nothing of theirs; or it was waited long enough: since
+    it was accepted, and since Q groups are heard, for what was held all through a cut may have been released."""
     state = step.state
     age_ms = step.now_ms - state.accepted_ms[id_]
     asked = {
@@ -220,7 +221,9 @@ def _heads_asked(step: Step, id_: Digest) -> bool:
         for link in state.links.values()
         if link.member is not None and not link.differs and 0 < step.at.mono_ms - link.heads_at_ms < age_ms
     }
-    return len(asked) >= state.epoch.f + 1 or age_ms >= STALE_WAIT_MS
+    if len(asked) >= state.epoch.f + 1:
+        return True
+    return min(age_ms, step.at.mono_ms - state.heard_since_mono_ms()) >= STALE_WAIT_MS
 
 
 def own_word(

@@ -247,3 +247,29 @@ def a_quorum_of_persons_moves_levers(s: Scene) -> None:
     s.expect("frozen by two", s.frozen(), [])
     s.raises(2, Level.ISOLATE)
     s.until("frozen by three", lambda: len(s.frozen()) == 4)
+
+
+@script(2, "5: suspended, it stays in n and weighs 0", "S1, S14", n=7, liars=2, suspended=True)
+def a_suspended_seat_weighs_nothing_and_lowers_no_threshold(s: Scene) -> None:
+    """m5 is suspended. Its word with m6's and m0's is no GUARD, and neither are m6's and m0's: counted over six, f
+    would be one and two would do."""
+    for i in (5, 6):
+        s.liar(i).lies(Level.GUARD)
+    s.raises(0, Level.GUARD)
+    s.run(1_500)
+    s.expect("GUARD", s.certified(Level.GUARD), [])
+    s.raises(1, Level.GUARD)
+    s.until("GUARD by three that count", lambda: len(s.certified(Level.GUARD)) == 5)
+    held = s.certificate(0, Level.GUARD)
+    authors = [one.entry.author for one in held.opinions] if held is not None else []
+    s.expect("who is in it", authors, ["m0", "m1", "m6"])
+
+
+@script(22, "3: HALT needs a quorum and ends within its hour", "S1, S5")
+def halt_is_the_top_of_the_ladder(s: Scene) -> None:
+    """HALT by all is ISOLATE and GUARD as well; its own hour ends first, and the ladder goes down a rung."""
+    s.alarm(0, 0, Level.HALT)
+    s.until("HALT", lambda: len(s.certified(Level.HALT)) == 4)
+    s.until("levers of ISOLATE act on it", lambda: len(s.frozen()) == 4)
+    s.pass_hours(1.2)
+    s.expect("HALT after its hour", s.certified(Level.HALT), [])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from adapters.api import ExpiresBy
 from node.machine import Phase
-from protocol.frames import Entries, Head, Heads
+from protocol.frames import Entries, Head, Heads, parse_frame
 from protocol.ids import ZERO_HASH, EntryHash
 from protocol.messages import Level, Notice, Tlp
+from protocol.quorum import parse_certificate
 from tests.sim import cast
 from tests.sim.scripts.book import script
 from tests.sim.scripts.stage import HOUR_MS, Scene
@@ -156,3 +157,31 @@ def words_of_another_network(s: Scene) -> None:
     s.run(1_000)
     s.expect("held of the liar", s.opinion(0, liar.name), None)
     s.check("nobody is proven", not any(one.state.equivocations for one in s.all()))
+
+
+@script(23, "6: above TLP:GREEN nothing goes by GossipSub", "S12", n=7, liars=1)
+def an_amber_word_keeps_its_certificate_off_the_gossip(s: Scene) -> None:
+    """m5 is out of m0's reach, so certificates go by gossip too: not one that holds the liar's AMBER word."""
+    gossiped: list[bytes] = []
+    s.world.gossip = lambda name, raw: gossiped.append(raw)  # type: ignore[method-assign]
+    heal = s.cut((5,), (0, 1))
+    for subject, tlp in ((cast.SUBJECTS[0], Tlp.AMBER), (cast.SUBJECTS[1], Tlp.GREEN)):
+        s.liar().lies(Level.GUARD, subject=subject, tlp=tlp)
+        s.raises(0, Level.GUARD, subject)
+        s.raises(1, Level.GUARD, subject)
+    s.run(2_000)
+    s.expect("GUARD on both", [len(s.certified(Level.GUARD, one)) for one in cast.SUBJECTS[:2]], [6, 6])
+    subjects = [parse_certificate(parse_frame(raw).raw).subject for raw in gossiped]  # type: ignore[union-attr]
+    s.check("something was gossiped", gossiped)
+    s.expect("on what", set(subjects), {cast.SUBJECTS[1]})
+    heal()
+
+
+@script(0, "6: the second path", "L3 certificates")
+def a_member_out_of_reach_is_told_through_others(s: Scene) -> None:
+    """m0 and m3 cannot reach each other: m0's word reaches m3 through the others, and both act."""
+    heal = s.cut((0,), (3,))
+    s.alarm(0)
+    s.until("all act", lambda: len(s.frozen()) == 4, 6_000)
+    s.until("m3 has m0's word", lambda: s.opinion(3, "m0") is not None, 6_000)
+    heal()
