@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.policy import PolicyFaults
@@ -183,8 +183,9 @@ def frame(raw: bytes) -> None:
 
 def claims(raw: bytes) -> None:
     """A blob under the claim that its own inputs make, then every judge over every reading."""
-    with contextlib.suppress(ProtocolError):
-        evidence.open_claim(Claim("evm-log", bytes(32), Digest(bytes(32))), raw)
+    for digest in (bytes(32), sha256(raw)):
+        with contextlib.suppress(ProtocolError):
+            evidence.open_claim(Claim("evm-log", bytes(32), Digest(digest)), raw)
     parts = decode(raw, bytes_max=evidence.BLOB_BYTES_MAX)
     if type(parts) is not list or len(parts) != 2 or type(parts[0]) is not str:
         raise ProtocolError(Code.BAD_CLAIM, "not [type, inputs]")
@@ -207,14 +208,18 @@ def _judged(inputs: Any) -> None:
         if isinstance(inputs, evidence.ReleaseWithoutBurn):
             seen = (inputs.escrow, inputs.nonce, inputs.recipient, inputs.amount) if log else None
             release = evidence.ReleaseReading(seen, at_s, before, inputs.amount * burned, inputs.recipient, 5)
-            ruled = evidence.judge_release(inputs, release, epoch.bridges[0])
+            bridge = epoch.bridges[0] if at_s else evidence.bridge_for(epoch, inputs)
+            other = replace(release, log=(inputs.escrow, inputs.nonce, inputs.recipient, inputs.amount + 1))
+            expect(not evidence.judge_release(inputs, other, bridge).level, "another release proves this one")
+            ruled = evidence.judge_release(inputs, release, bridge)
         elif isinstance(inputs, evidence.SupplyAboveBacking):
             backing = evidence.BackingReading(
                 before, before + at_s * 10**18 * log, before, before * (1 + burned), 5, at_s
             )
             ruled = evidence.judge_backing(inputs, backing, evidence.bridge_for(epoch, inputs))
         elif isinstance(inputs, evidence.LogSeen):
-            ruled = evidence.judge_log(inputs, evidence.LogReading((inputs.address, inputs.topics, inputs.data_hash)))
+            read = evidence.LogReading((inputs.address, inputs.topics, inputs.data_hash) if log else None)
+            ruled = evidence.judge_log(inputs, read)
         else:
             prices = evidence.DeviationReading(at_s * 10**18, (before,) * log, before, (before, burned))
             ruled = evidence.judge_deviation(inputs, prices, evidence.oracle_for(epoch, inputs))
