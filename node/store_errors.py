@@ -53,6 +53,9 @@ def told(where: str | Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise from_sqlite(error, where) from None
+    except UnicodeDecodeError:
+        # the driver stumbles over its own message where that quotes bytes of the file
+        raise damaged("the database names something that is no text", where) from None
     except DBAPIError as error:
         if isinstance(error.orig, sqlite3.Error):
             raise from_sqlite(error.orig, where) from None

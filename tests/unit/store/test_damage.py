@@ -80,6 +80,13 @@ def test_bytes_that_became_a_text_are_found_though_their_checksum_holds(path: Pa
         Store.open(path)
 
 
+def test_a_schema_that_is_no_text_any_more_is_a_damaged_file_and_no_traceback(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE meta", b"CREATE \xd4ABLE meta"))
+    with pytest.raises(StoreError, match="is no text") as refused:
+        Store.open(path)
+    assert refused.value.fatal
+
+
 def test_a_row_that_is_changed_under_a_running_node_is_never_given_out(path: Path) -> None:
     store = Store.open(path)
     changed(path, "UPDATE entries SET raw = x'00' WHERE seq = 3")
