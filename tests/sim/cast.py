@@ -64,12 +64,15 @@ def keyset(name: str, version: int = 0, network: NetworkId = NETWORK) -> bytes:
 
 
 def seats_of(n: int, twin_seat: bool, vendors: int) -> tuple[Seat, ...]:
-    """n groups; where asked for, the first has two seats. Eyes: an own node, or two of the vendors, or both."""
+    """n groups; where asked for, the first has two seats. Eyes: an own node, or two of the vendors, or both;
+    where there are three vendors, most read through the first of them alone."""
     names = [f"m{i}" for i in range(n)]
     seats = []
     for i, name in enumerate(names):
         own, first, second = f"{name}.node", f"vendor{i % max(vendors, 1)}", f"vendor{(i + 1) % max(vendors, 1)}"
         eyes = {0: (own,), 1: (own, first), 2: (first, second)}[i % 3 if vendors > 1 else 0]
+        if vendors == 3 and i % 3:
+            eyes = ("vendor0",)
         seats.append(Seat(MemberName(name), GroupName(f"g{i}"), tuple(SourceId(one) for one in sorted(eyes))))
     if twin_seat:
         seats.append(Seat(MemberName("m0b"), GroupName("g0"), (SourceId("m0b.node"),)))

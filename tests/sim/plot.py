@@ -196,9 +196,10 @@ def _rekey(world: World, deed: Deed, process: Any) -> None:
 
 def _poison(world: World, deed: Deed, process: Any) -> None:
     """An operator shows what is not so to everyone who reads through it."""
-    operator = f"operator{deed.who % max(world.options.vendors, 1)}"
+    operator = f"operator{deed.who % max(world.options.vendors, 1) if world.options.vendors < 3 else 0}"
     subject, number = cast.subject_of_claim(deed.number), 1_000 + deed.number
     world.truth.happens(number, subject, Level.ISOLATE, world.time.now_ms, true=False, shown_by=[operator])
+    world.cause(subject)
     _did(world, "poisoned_vendor", "world", f"{operator} shows claim {number}, which is not so")
     for seer in world.honest()[:4]:
         world.sense(seer, number, Level.ISOLATE)

@@ -74,6 +74,8 @@ def l1_a_fresh_alarm_is_certified(seen: Seen, world: World, process: None, numbe
     from tests.sim import cast
 
     subject, digest = cast.subject_of_claim(number), cast.claim(number).claim.digest
+    if _one_operator_shows_too_much(world):
+        return ""
     for one in world.honest():
         held = [
             two
@@ -85,6 +87,13 @@ def l1_a_fresh_alarm_is_certified(seen: Seen, world: World, process: None, numbe
         if not held:
             return f"{one.name} holds no certificate on claim {number} {bound_ms} ms after it was first told"
     return ""
+
+
+def _one_operator_shows_too_much(world: World) -> bool:
+    """Where too few honest groups read through anybody else, the source rule lets no ISOLATE be: that is its price."""
+    eyes = {world.epoch.group_of(one.state.me): set(world.eyes[one.name]) for one in world.honest()}
+    f = (world.options.n - 1) // 3
+    return sum(one != {"vendor0"} for one in eyes.values()) < f + 1
 
 
 def l7_blindness_is_said(seen: Seen, world: World, process: Process) -> str:
