@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -281,4 +282,4 @@ class _Plain:
 
 
 TestNode = Node.TestCase
-TestNode.settings = BOUNDED
+TestNode.settings = settings(BOUNDED, max_examples=60)
