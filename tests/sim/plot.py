@@ -230,12 +230,13 @@ def _person(world: World, deed: Deed, process: Any) -> None:
 
 
 def _release(world: World, deed: Deed, process: Any) -> None:
-    """Operators of many members end what runs on a subject, one after the other."""
+    """Operators of many members end what runs on a subject, one after the other; now and then the wrong threat of it."""
+    threat = cast.OTHER_THREAT if deed.who % 5 == 3 else cast.THREAT
     subject = cast.SUBJECTS[deed.number % len(cast.SUBJECTS)]
     world.history.told["releases"] += 1
     for at, other in enumerate(world.honest()):
         if (deed.who + at) % 5:
-            command = ReleaseTopic(subject, cast.THREAT, 0)
+            command = ReleaseTopic(subject, threat, 0)
             world.time.after(100 * at, world.ask, other, command, f"release {subject}")
 
 
