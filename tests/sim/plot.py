@@ -230,7 +230,7 @@ def _person(world: World, deed: Deed, process: Any) -> None:
 
 
 def _release(world: World, deed: Deed, process: Any) -> None:
-    """Operators of many members end what runs on a subject, one after the other; now and then the wrong threat of it."""
+    """Operators of many members end what runs on a subject, one after the other; some of the wrong threat."""
     threat = cast.OTHER_THREAT if deed.who % 5 == 3 else cast.THREAT
     subject = cast.SUBJECTS[deed.number % len(cast.SUBJECTS)]
     world.history.told["releases"] += 1
