@@ -49,3 +49,11 @@ def perform(name: str) -> Scene:
     found.play(scene)
     scene.close()
     return scene
+
+
+def table() -> str:
+    """Markdown: story → script → rule → invariant, as it stands in README.md."""
+    rows = ["| story | script | what answers it | invariants that would break |", "|---|---|---|---|"]
+    for one in sorted(BOOK.values(), key=lambda one: (one.story == 0, one.story, one.name)):
+        rows.append(f"| {one.story or ''} | `{one.name}` | {one.rule} | {one.checks} |")
+    return "\n".join(rows)

@@ -13,7 +13,7 @@ from tests.sim.scripts.stage import COIN, HOUR_MS, Scene
 ONE_VENDOR = (SourceId("vendor0"),)
 
 
-@script(1, "3: an attestation names its epoch", "S1, S7 another epoch", liars=1)
+@script(1, "§3: an attestation names its epoch", "S1, S7", liars=1)
 def words_of_another_epoch(s: Scene) -> None:
     """A liar's word names another epoch; packed with honest ones of this epoch it makes no GUARD."""
     other = EpochHash(bytes(32))
@@ -26,7 +26,7 @@ def words_of_another_epoch(s: Scene) -> None:
     s.expect("GUARD", s.certified(Level.GUARD), [])
 
 
-@script(7, "3: OBSERVED through one operator counts once at GUARD", "S1", n=7, vendors=2,
+@script(7, "§3: OBSERVED through one operator counts once at GUARD", "S1", n=7, vendors=2,
         eyes=tuple((i, ONE_VENDOR) for i in (0, 1, 2)))  # fmt: skip
 def one_operators_view_counts_once(s: Scene) -> None:
     """Three of seven see through one vendor only: f + 1 groups, one view, no GUARD; two with own nodes make three."""
@@ -41,7 +41,7 @@ def one_operators_view_counts_once(s: Scene) -> None:
     s.until("GUARD by three views", lambda: len(s.certified(Level.GUARD)) == 7)
 
 
-@script(7, "3: source rule", "S3", vendors=2, eyes=tuple((i, ONE_VENDOR) for i in range(4)))
+@script(7, "§3: source rule", "S3", vendors=2, eyes=tuple((i, ONE_VENDOR) for i in range(4)))
 def a_poisoned_vendor_cannot_isolate(s: Scene) -> None:
     """Everybody reads through one vendor, and it shows what is not so: all say ISOLATE, no ISOLATE forms."""
     s.world.truth.happens(3, COIN, Level.ISOLATE, s.now_ms, true=False, shown_by=["operator0"])
@@ -53,7 +53,7 @@ def a_poisoned_vendor_cannot_isolate(s: Scene) -> None:
     s.expect("frozen", s.frozen(), [])
 
 
-@script(7, "3: source rule, f + 1 independent of every operator", "S3", liars=1, vendors=2,
+@script(7, "§3: source rule, f + 1 independent of every operator", "S3", liars=1, vendors=2,
         eyes=tuple((i, ONE_VENDOR) for i in range(3)))  # fmt: skip
 def a_liar_that_writes_another_vendors_name(s: Scene) -> None:
     """All honest on one poisoned vendor, the liar names another: one name more than one is not f + 1 groups."""
@@ -66,7 +66,7 @@ def a_liar_that_writes_another_vendors_name(s: Scene) -> None:
     s.expect("ISOLATE", s.certified(), [])
 
 
-@script(7, "3: live with two vendors listed by everybody", "L1", vendors=2,
+@script(7, "§3: live with two vendors listed by everybody", "L1", vendors=2,
         eyes=tuple((i, (SourceId("vendor0"), SourceId("vendor1"))) for i in range(4)))  # fmt: skip
 def two_vendors_listed_by_everybody_suffice(s: Scene) -> None:
     """The rule costs no liveness: each of four lists both vendors, and ISOLATE forms."""
@@ -74,7 +74,7 @@ def two_vendors_listed_by_everybody_suffice(s: Scene) -> None:
     s.until("ISOLATE", lambda: len(s.certified()) == 4, 1_000)
 
 
-@script(8, "3: a claim's type fixes the highest level it supports", "S2 beyond its own eyes, A3", liars=1)
+@script(8, "§3: a claim's type fixes the highest level it supports", "S2, A3", liars=1)
 def a_true_but_irrelevant_proof(s: Scene) -> None:
     """VERIFIED, HALT, resting on what truly is, of no weight: honest nodes say WATCH at most; the liar is named."""
     s.true(0, Level.WATCH)
@@ -86,7 +86,7 @@ def a_true_but_irrelevant_proof(s: Scene) -> None:
     s.check("named by all", all(one.state.false_statements.get(s.liar().name) for one in s.all()))
 
 
-@script(8, "3: evidence is bound to (subject, threat)", "S2 beyond its own eyes, A3", liars=1)
+@script(8, "§3: evidence is bound to (subject, threat)", "S2, A3", liars=1)
 def a_true_claim_about_something_else(s: Scene) -> None:
     """What it proves is true of another subject: nobody corroborates it on this one; the liar is named."""
     s.true(1, Level.ISOLATE, cast.SUBJECTS[1])
@@ -97,7 +97,7 @@ def a_true_claim_about_something_else(s: Scene) -> None:
     s.check("named by all", all(one.state.false_statements.get(s.liar().name) for one in s.all()))
 
 
-@script(9, "3: never corroborates by itself what is in nobody's Manifest", "S2", n=7, liars=2)
+@script(9, "§3: never corroborates by itself what is in nobody's Manifest", "S2", n=7, liars=2)
 def junk_subjects(s: Scene) -> None:
     """Two liars deploy tokens that are truly unbacked, a hundred of them: nobody corroborates, and the real alarm
     beside them is as fast as ever."""
@@ -113,7 +113,7 @@ def junk_subjects(s: Scene) -> None:
     s.expect("what m0 speaks of", own, [(COIN, cast.THREAT)])
 
 
-@script(13, "3: an opinion's key is (author, subject, threat)", "S1")
+@script(13, "§3: an opinion's key is (author, subject, threat)", "S1")
 def unrelated_mild_causes_do_not_add_up(s: Scene) -> None:
     """Three members hold GUARD on one subject for three threats: no threat reaches its threshold."""
     for i, threat in enumerate((cast.THREAT, cast.OTHER_THREAT, 36)):
@@ -122,7 +122,7 @@ def unrelated_mild_causes_do_not_add_up(s: Scene) -> None:
     s.expect("GUARD", s.certified(Level.GUARD), [])
 
 
-@script(13, "3: an opinion's key is (author, subject, threat)", "L3 certificates")
+@script(13, "§3: an opinion's key is (author, subject, threat)", "L3")
 def a_watch_on_another_threat_replaces_nothing(s: Scene) -> None:
     """An automatic WATCH on volatility does not overwrite the same member's ISOLATE on theft."""
     s.alarm(0)
@@ -135,7 +135,7 @@ def a_watch_on_another_threat_replaces_nothing(s: Scene) -> None:
     s.expect("m0 still says", said.level if said else None, Level.ISOLATE)
 
 
-@script(19, "3: below n = 4 the network only informs", "S10", n=3)
+@script(19, "§3: below n = 4 the network only informs", "S10", n=3)
 def a_trio_only_informs(s: Scene) -> None:
     """Three members agree on what is so; levers hold, for one stolen key would be everybody's."""
     s.alarm(0)
@@ -144,7 +144,7 @@ def a_trio_only_informs(s: Scene) -> None:
     s.expect("frozen", s.frozen(), [])
 
 
-@script(21, "1: everything counts control groups", "S1", twin=True)
+@script(21, "§1: everything counts control groups", "S1", twin=True)
 def two_seats_of_one_group_count_once(s: Scene) -> None:
     """m0 and m0b are one group: their two words are one of the two that GUARD needs."""
     s.raises(0, Level.GUARD)
@@ -156,7 +156,7 @@ def two_seats_of_one_group_count_once(s: Scene) -> None:
     s.until("GUARD", lambda: len(s.certified_by(Level.GUARD)) == 5)
 
 
-@script(23, "2: unknown kinds and threats never count", "S12", liars=1)
+@script(23, "§2: unknown kinds and threats never count", "S12", liars=1)
 def what_a_later_version_says(s: Scene) -> None:
     """A kind and a threat of tomorrow: stored, chained, relayed, counted by nobody."""
     from protocol.messages import Unknown
@@ -169,7 +169,7 @@ def what_a_later_version_says(s: Scene) -> None:
     s.expect("stored by all", [one.state.feeds[(s.liar().name, 0)].top for one in s.all()], [0, 0, 0])
 
 
-@script(24, "Q = n - f, not 2f + 1", "S1, S2", n=6)
+@script(24, "§0: Q = n - f, not 2f + 1", "S1, S2", n=6)
 def halves_form_no_isolate(s: Scene) -> None:
     """n = 6, f = 1: 2f + 1 would be three, and both halves of a cut would isolate alone. Q is five: neither does;
     GUARD forms in each; after the heal everybody holds ISOLATE."""
@@ -186,7 +186,7 @@ def halves_form_no_isolate(s: Scene) -> None:
     s.until("ISOLATE after the heal", lambda: len(s.certified()) == 6, 5_000)
 
 
-@script(0, "7 (L7): says when it is thin, and when blind", "L7", n=7, own_rule=True)
+@script(0, "§7: says when it is thin, and when blind", "L7", n=7, own_rule=True)
 def the_margin_falls_to_one_then_to_blind(s: Scene) -> None:
     """Groups die one by one: thin is said at a margin of one, blind below zero; own evidence still moves the own
     lever, GUARD still forms; well again is said when they are back."""
@@ -208,7 +208,7 @@ def the_margin_falls_to_one_then_to_blind(s: Scene) -> None:
     s.until("ISOLATE", lambda: len(s.certified()) == 7, 5_000)
 
 
-@script(0, "3: HEARSAY never counts above WATCH", "S1", n=7, liars=2)
+@script(0, "§3: HEARSAY never counts above WATCH", "S1", n=7, liars=2)
 def hearsay_is_no_eye(s: Scene) -> None:
     """Two liars' hearsay and one honest word are one word."""
     for i in (5, 6):
@@ -218,7 +218,7 @@ def hearsay_is_no_eye(s: Scene) -> None:
     s.expect("GUARD", s.certified(Level.GUARD), [])
 
 
-@script(0, "3: leases have bounds", "S1, S5", n=7, liars=2)
+@script(0, "§3: leases have bounds", "S1, S5", n=7, liars=2)
 def a_lease_beyond_the_bound_counts_for_nothing(s: Scene) -> None:
     """Two liars say GUARD for a year, and from before they said it; with one honest word that is one of three."""
     year_ms = 365 * 24 * HOUR_MS
@@ -229,7 +229,7 @@ def a_lease_beyond_the_bound_counts_for_nothing(s: Scene) -> None:
     s.expect("GUARD", s.certified(Level.GUARD), [])
 
 
-@script(0, "3: every member answers, in every policy mode", "L1", n=7, liars=2)
+@script(0, "§3: every member answers, in every policy mode", "L1", n=7, liars=2)
 def two_silent_liars_cost_nothing(s: Scene) -> None:
     """f say nothing: the alarm is certified in two delays and processing all the same."""
     s.alarm(0)
@@ -237,7 +237,7 @@ def two_silent_liars_cost_nothing(s: Scene) -> None:
     s.check(f"in two delays and processing, took {took_ms} ms", took_ms <= 2 * s.world.network.most_ms() + 12 + 50)
 
 
-@script(0, "3: a person's word is OBSERVED and by_person", "S5")
+@script(0, "§3: a person's word is OBSERVED and by_person", "S5")
 def a_quorum_of_persons_moves_levers(s: Scene) -> None:
     """No claim at all: Q persons say ISOLATE, and levers move; one fewer and they do not."""
     for i in (0, 1):
@@ -249,7 +249,7 @@ def a_quorum_of_persons_moves_levers(s: Scene) -> None:
     s.until("frozen by three", lambda: len(s.frozen()) == 4)
 
 
-@script(2, "5: suspended, it stays in n and weighs 0", "S1, S14", n=7, liars=2, suspended=True)
+@script(2, "§5: suspended, it stays in n and weighs 0", "S1, S14", n=7, liars=2, suspended=True)
 def a_suspended_seat_weighs_nothing_and_lowers_no_threshold(s: Scene) -> None:
     """m5 is suspended. Its word with m6's and m0's is no GUARD, and neither are m6's and m0's: counted over six, f
     would be one and two would do."""
@@ -265,7 +265,7 @@ def a_suspended_seat_weighs_nothing_and_lowers_no_threshold(s: Scene) -> None:
     s.expect("who is in it", authors, ["m0", "m1", "m6"])
 
 
-@script(22, "3: HALT needs a quorum and ends within its hour", "S1, S5")
+@script(22, "§3: HALT needs a quorum and ends within its hour", "S1, S5")
 def halt_is_the_top_of_the_ladder(s: Scene) -> None:
     """HALT by all is ISOLATE and GUARD as well; its own hour ends first, and the ladder goes down a rung."""
     s.alarm(0, 0, Level.HALT)

@@ -15,7 +15,7 @@ from tests.sim.scripts.stage import Scene
 EVERYBODY = ["m0", "m1", "m2", "m3"]
 
 
-@script(0, "2: durable before a byte leaves; sync", "S4, L3 feeds")
+@script(0, "§2: durable before a byte leaves; sync", "S4, L3")
 def dies_between_commit_and_send(s: Scene) -> None:
     """Its word is on its disk and nobody heard it; after the restart everybody has it, the same bytes."""
     s[0].dies_at = "after_store"
@@ -28,7 +28,7 @@ def dies_between_commit_and_send(s: Scene) -> None:
     s.until("everybody is certified", lambda: s.certified() == EVERYBODY)
 
 
-@script(0, "2: the mark carries what the store lacks", "S4, L3 feeds")
+@script(0, "§2: the mark carries what the store lacks", "S4, L3")
 def dies_between_mark_and_store(s: Scene) -> None:
     """The mark carries the word: adopted byte for byte, served to whoever asks, and the feed goes on after it."""
     s[0].dies_at = "after_mark"
@@ -42,7 +42,7 @@ def dies_between_mark_and_store(s: Scene) -> None:
     s.check("byte for byte", mark is not None and link.raw == mark.raws[-1])
 
 
-@script(0, "2: nothing said, so said anew", "S4")
+@script(0, "§2: nothing said, so said anew", "S4")
 def dies_before_the_mark(s: Scene) -> None:
     """Nothing was said: what it says then has the same seq, and nobody holds another."""
     s[0].dies_at = "before_mark"
@@ -57,7 +57,7 @@ def dies_before_the_mark(s: Scene) -> None:
     s.check("no fork anywhere", not any(one.state.equivocations for one in s.all()))
 
 
-@script(0, "4: an applied lease expires without anybody", "S6, S5 past its lease")
+@script(0, "§4: an applied lease expires without anybody", "S6, S5")
 def a_lease_ends_with_everybody_dead(s: Scene) -> None:
     """All act, all die, the lease runs out: the targets are free with nobody there; the dead wake and apply nothing."""
     s.alarm(0)
@@ -72,7 +72,7 @@ def a_lease_ends_with_everybody_dead(s: Scene) -> None:
     s.expect("phase", s.phases(0), [Phase.LAPSED])
 
 
-@script(0, "4: expires_by node", "S5 past its lease", ends=ExpiresBy.NODE)
+@script(0, "§4: expires_by node", "S5", ends=ExpiresBy.NODE)
 def what_the_node_must_end_ends_at_its_restart(s: Scene) -> None:
     """Dead at the end of the lease, it undoes at once when it is back."""
     s.alarm(0)
@@ -85,7 +85,7 @@ def what_the_node_must_end_ends_at_its_restart(s: Scene) -> None:
     s.until("m2 is free", lambda: not s.frozen(), 2_000)
 
 
-@script(15, "2: where mark and store disagree nothing is signed", "S4, A1 no honest", liars=1)
+@script(15, "§2: where mark and store disagree nothing is signed", "S4, A1", liars=1)
 def a_word_that_only_the_liar_heard(s: Scene) -> None:
     """m0's last word reached only the liar; the disk goes back; no honest peer knows of it. The mark does: m0 is
     silent, so the liar's publication proves nothing; a fresh key speaks again."""
@@ -115,7 +115,7 @@ def a_word_that_only_the_liar_heard(s: Scene) -> None:
     s.expect("it speaks under its fresh key", s[0].state.may_sign(), "")
 
 
-@script(15, "2: believes only an entry that bears its own valid signature", "L3 everybody may speak", liars=1)
+@script(15, "§2: believes only an entry that bears its own valid signature", "L3", liars=1)
 def a_head_of_a_billion(s: Scene) -> None:
     """The reverse: one liar says that m0's head is 10^9. Nobody is muted by a number."""
     s.kill(0)
@@ -126,7 +126,7 @@ def a_head_of_a_billion(s: Scene) -> None:
     s.expect("m0 speaks", s[0].state.may_sign(), "")
 
 
-@script(0, "2: a valid own entry at a peer above the own head is a rollback", "S4, A1 no honest", liars=1)
+@script(0, "§2: a valid own entry at a peer above the own head is a rollback", "S4, A1", liars=1)
 def a_disk_without_a_mark_would_have_been_caught_by_peers(s: Scene) -> None:
     """Store and mark both go back (a machine's image): the peers hold more of m0 than m0, and it puts its pen down."""
     rows, mark = len(s[0].disk.rows), s[0].disk.mark
@@ -147,7 +147,7 @@ def a_disk_without_a_mark_would_have_been_caught_by_peers(s: Scene) -> None:
     s.expect("it speaks under its fresh key", s[0].state.may_sign(), "")
 
 
-@script(0, "4: one action key, one restriction", "S7 no action acts twice")
+@script(0, "§4: one action key, one restriction", "S7")
 def dies_at_every_step_of_a_lever(s: Scene) -> None:
     """Killed again and again while its lever is on its way, it restricts the target once."""
     s.alarm(0)

@@ -20,12 +20,13 @@ def _alarmed(s: Scene, number: int = 0) -> None:
     s.run(1_000)
 
 
-@script(10, "3: what is said again on certified claims ends with the first certificate", "S5")
+@script(10, "§3: what is said again on certified claims ends with the first certificate", "S5")
 def no_halt_sustains_itself(s: Scene) -> None:
-    """The same state is seen again every half hour, by one after the other: it ends all the same."""
+    """The same state is seen again and again, by one after the other: it ends all the same."""
     _alarmed(s)
-    for turn in range(26):
-        s.pass_hours(0.5)
+    for hours in (0.5, 0.5, 1, 2, 2, 3, 4):
+        s.pass_hours(hours)
+        turn = int(2 * hours)
         s.sees(turn % 4, 0)
     s.expect("ISOLATE", s.certified(), [])
     s.expect("GUARD", s.certified(Level.GUARD), [])
@@ -33,7 +34,7 @@ def no_halt_sustains_itself(s: Scene) -> None:
     s.expect("frozen how often", [s.applied(i) for i in range(4)], [1, 1, 1, 1])
 
 
-@script(10, "3: the bound is the first certificate's newest word and the lease", "S5", n=7, liars=2)
+@script(10, "§3: the bound is the first certificate's newest word and the lease", "S5", n=7, liars=2)
 def liars_fill_in_between_staggered_words(s: Scene) -> None:
     """Five honest see it one after the other, eleven hours apart, two liars renew all the while: GUARD would hold for
     sixty hours. It ends with the first certificate's newest word and a lease."""
@@ -51,7 +52,7 @@ def liars_fill_in_between_staggered_words(s: Scene) -> None:
     s.check("no honest word outlives it", max(ends, default=0) <= first_ms + 13 * HOUR_MS + 60_000)
 
 
-@script(11, "3: the release point is a time, not a certificate", "S11", liars=1)
+@script(11, "§3: the release point is a time, not a certificate", "S11", liars=1)
 def a_sibling_certificate_after_the_release(s: Scene) -> None:
     """Four words make siblings of three; all is released; the liar pushes each sibling: none is taken."""
     s.true(0)
@@ -71,7 +72,7 @@ def a_sibling_certificate_after_the_release(s: Scene) -> None:
     s.check("nothing runs", not any(views.running(one.state, TOPIC, s.now_ms) for one in s.all()))
 
 
-@script(11, "3: a released claim is known by (type, id), a new one is new", "S11, L1")
+@script(11, "§3: a released claim is known by (type, id), a new one is new", "S11, L1")
 def a_release_does_not_blind_to_the_second_attack(s: Scene) -> None:
     """After the release the same claim moves nothing, and another claim on the same subject freezes again."""
     _alarmed(s)
@@ -84,7 +85,7 @@ def a_release_does_not_blind_to_the_second_attack(s: Scene) -> None:
     s.until("frozen by the new one", lambda: len(s.frozen()) == 4, 2_000)
 
 
-@script(11, "3: through_ms <= issued_ms", "S11", liars=1)
+@script(11, "§3: through_ms <= issued_ms", "S11", liars=1)
 def a_release_dated_in_the_future(s: Scene) -> None:
     """It would blind the network to what comes: no person's own node says it, no liar can seal it for others, and what
     comes true a moment later is an alarm."""
@@ -102,7 +103,7 @@ def a_release_dated_in_the_future(s: Scene) -> None:
     s.until("frozen", lambda: len(s.frozen()) == 3, 2_000)
 
 
-@script(11, "3: point by Q of n, so what is left is fewer than GUARD", "S11, S2", n=7, liars=2)
+@script(11, "§3: point by Q of n, so what is left is fewer than GUARD", "S11, S2", n=7, liars=2)
 def laggards_and_liars_raise_nothing_again(s: Scene) -> None:
     """All but one honest member release; the laggard and f liars, with old words and new words on the old claim, are
     no GUARD that an honest node acts on anew."""
@@ -125,7 +126,7 @@ def laggards_and_liars_raise_nothing_again(s: Scene) -> None:
     s.check("no GUARD runs", not any(views.running(one.state, TOPIC, s.now_ms) for one in s.all()))
 
 
-@script(11, "3: R11, R races a raise", "S11, L3 certificates")
+@script(11, "§3: a release names a time and claims, whichever word comes first", "S11, L3")
 def a_release_races_a_raise(s: Scene) -> None:
     """While operators release, one after the other, a new claim comes true and is seen: the old restriction lifts, the
     new claim's is there in the end, whichever word came first where."""
@@ -144,7 +145,7 @@ def a_release_races_a_raise(s: Scene) -> None:
     s.until("frozen by what is new", lambda: len(s.frozen()) == 4, 3_000)
 
 
-@script(12, "3: a node holding the later word does not count the older", "S1, L3 certificates", n=7, liars=2)
+@script(12, "§3: a node holding the later word does not count the older", "S1, L3", n=7, liars=2)
 def a_withdrawn_word_is_not_revived(s: Scene) -> None:
     """m0 said GUARD and withdrew it; the liars carry the old word, with two of their own, in a certificate: nobody who
     heard the withdrawal takes it, and who did not is answered with the withdrawal."""
@@ -167,7 +168,7 @@ def a_withdrawn_word_is_not_revived(s: Scene) -> None:
     s.check("it does not run at m4", not views.running(s[4].state, TOPIC, s.now_ms))
 
 
-@script(12, "3: it is kept until the older one's expiry + skew", "S1", n=7, liars=2)
+@script(12, "§3: it is kept until the older one's expiry + skew", "S1", n=7, liars=2)
 def nor_after_the_withdrawal_expired_from_memory(s: Scene) -> None:
     """The withdrawal is forgotten only when the older word has expired too: then nothing carries it any more."""
     for i in (5, 6):
@@ -176,8 +177,8 @@ def nor_after_the_withdrawal_expired_from_memory(s: Scene) -> None:
     s.run(500)
     old = s[1].state.opinions[TOPIC][s[0].name]
     s.withdraws(0)
-    for _ in range(13):
-        s.pass_hours(1)
+    for hours in (1, 5, 5, 0.9, 0.3):
+        s.pass_hours(hours)
         words = [s.liar(i).seal(s.liar(i).opinion(Level.GUARD)) for i in (5, 6)]
         s.liar().pushes(Level.GUARD, [old, *words])
         s.run(500)
@@ -185,9 +186,7 @@ def nor_after_the_withdrawal_expired_from_memory(s: Scene) -> None:
     s.check("forgotten in the end", s.opinion(1, "m0") is None)
 
 
-@script(
-    12, "4: a restriction once applied keeps its lease: levers do not follow the level", "S5 is kept, S7", n=4, liars=1
-)
+@script(12, "§4: a restriction once applied keeps its lease: levers do not follow the level", "S5, S7", n=4, liars=1)
 def a_pivotal_liar_flaps(s: Scene) -> None:
     """One honest member is down, so the liar's word is the Q-th: it raises, withdraws, raises, twenty times. The levers
     move once."""
@@ -205,7 +204,7 @@ def a_pivotal_liar_flaps(s: Scene) -> None:
     s.run(2_000)
 
 
-@script(12, "4: it falls by release, owner or expiry, not by withdrawal", "S5 is kept")
+@script(12, "§4: it falls by release, owner or expiry, not by withdrawal", "S5")
 def everybody_withdraws_and_the_lease_stands(s: Scene) -> None:
     """All four withdraw: no new lever moves, and what is applied stands to its end."""
     _alarmed(s)
@@ -217,7 +216,7 @@ def everybody_withdraws_and_the_lease_stands(s: Scene) -> None:
     s.expect("frozen after the lease", s.frozen(), [])
 
 
-@script(0, "3: one over 60 s old is acted on after its signers' heads were asked", "S11, L3 certificates", n=7, liars=1)
+@script(0, "§3: one over 60 s old is acted on after its signers' heads were asked", "S11, L3", n=7, liars=1)
 def a_stale_certificate_waits_for_heads(s: Scene) -> None:
     """m5 was away while all was certified and released. When it is back the liar, nearest to it, pushes the old
     certificate ahead of the others' heads: m5 holds it, moves nothing, and hears of the release."""
@@ -241,7 +240,7 @@ def a_stale_certificate_waits_for_heads(s: Scene) -> None:
     s.expect("how often m5 was frozen", s.applied(5), 0)
 
 
-@script(0, "3: one over 60 s old is acted on after its signers' heads were asked", "S11, L3 certificates", n=7, liars=1)
+@script(0, "§3: one over 60 s old is acted on after its signers' heads were asked", "S11, L3", n=7, liars=1)
 def who_was_blind_asks_before_it_acts(s: Scene) -> None:
     """The certificate reached m5 by gossip, fresh, while it was cut off and blind. A minute later all is released and
     the cut heals: m5 hears a quorum again, and the release before it has moved anything."""
@@ -260,7 +259,7 @@ def who_was_blind_asks_before_it_acts(s: Scene) -> None:
     s.expect("how often m5 was frozen", s.applied(5), 0)
 
 
-@script(0, "3: or after 5 s", "L1", n=7, liars=2)
+@script(0, "§3: a stale certificate waits for heads, or 5 s", "L1", n=7, liars=2)
 def a_stale_certificate_is_acted_on_when_nobody_answers(s: Scene) -> None:
     """m4 comes back after an hour and reaches m0, m1 and two who say nothing: fewer than f + 1 show their heads, so it
     acts after five seconds and not before."""
@@ -281,7 +280,7 @@ def a_stale_certificate_is_acted_on_when_nobody_answers(s: Scene) -> None:
     heal()
 
 
-@script(0, "3: the owner can always release its own lever", "S5 is kept")
+@script(0, "§3: the owner can always release its own lever", "S5")
 def the_owner_lifts_alone(s: Scene) -> None:
     """A local act frees the own lever; nobody else's moves, and the standing certificate does not freeze it again."""
     from node.events import ActionCommand

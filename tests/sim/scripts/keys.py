@@ -21,7 +21,7 @@ def _fork(s: Scene, i: int = -1) -> tuple[bytes, bytes]:
     return low.raw, high.raw
 
 
-@script(2, "5: no proof voids a certificate", "A1 everywhere, L3 certificates", liars=1)
+@script(2, "§5: no proof voids a certificate", "A1, L3", liars=1)
 def the_quorums_last_signer_proves_itself_a_liar(s: Scene) -> None:
     """m2 is down, so the liar is the Q-th signer; then it publishes its own fork. Who has the proof and who has not
     hold the same certificate, and m2, coming later, takes it with the proof in hand."""
@@ -39,7 +39,7 @@ def the_quorums_last_signer_proves_itself_a_liar(s: Scene) -> None:
     s.until("m2 too", lambda: s.certificate(2) and s[2].state.equivocations, 10_000)
 
 
-@script(2, "2: signed payloads, never the unprotected header", "A1 no honest", liars=1)
+@script(2, "§2: signed payloads, never the unprotected header", "A1", liars=1)
 def an_altered_envelope_is_no_second_word(s: Scene) -> None:
     """A relay writes into the unprotected header of m0's entry: refused, and m0 is not proven."""
     raw = s[0].disk.entries("m0", 0, 0, 1, 1 << 20)[0]
@@ -52,7 +52,7 @@ def an_altered_envelope_is_no_second_word(s: Scene) -> None:
     s.check("nobody is proven", not any(one.state.equivocations for one in s.all()))
 
 
-@script(2, "5: a proof against a key already replaced suspends nobody", "A1", liars=1)
+@script(2, "§5: a proof against a key already replaced suspends nobody", "A1", liars=1)
 def a_retired_key_signs_an_old_seq_again(s: Scene) -> None:
     """The seat has a new key; its old one is found in a bin and forks the old feed. What the seat says now counts."""
     liar = s.liar()
@@ -72,7 +72,7 @@ def a_retired_key_signs_an_old_seq_again(s: Scene) -> None:
     s.check("its word is in it", held is not None and any(one.entry.author == liar.name for one in held.opinions))
 
 
-@script(3, "1: a stolen hot key dies by its owner's word alone, at once", "S1, S2", n=7, liars=1)
+@script(3, "§1: a stolen hot key dies by its owner's word alone, at once", "S1, S2", n=7, liars=1)
 def a_stolen_hot_key_is_silenced(s: Scene) -> None:
     """A thief speaks as m1 while m1 is down. The owner delegates a fresh key: the thief's word stops counting where
     the KeySet arrives, and nothing under the old key counts after."""
@@ -97,7 +97,7 @@ def a_stolen_hot_key_is_silenced(s: Scene) -> None:
     s.expect("m1 speaks", s[1].state.may_sign(), "")
 
 
-@script(3, "1: lost keys rotate by the governance key alone", "S4, L3 everybody may speak")
+@script(3, "§1: lost keys rotate by the governance key alone", "S4, L3")
 def a_lost_key_rotates_and_says_its_live_words_again(s: Scene) -> None:
     """m2's machine burns: a fresh key, an empty disk. Its live word is said again to the same end."""
     s.alarm(0)
@@ -115,7 +115,7 @@ def a_lost_key_rotates_and_says_its_live_words_again(s: Scene) -> None:
     s.expect("to the same end", after.expires_ms if after else 0, before.expires_ms if before else -1)
 
 
-@script(0, "7 (A1): a proof everywhere within two delays", "A1 everywhere", n=7, liars=1)
+@script(0, "§7: a proof everywhere within two delays", "A1", n=7, liars=1)
 def a_fork_shown_to_two_sides_is_a_proof_everywhere(s: Scene) -> None:
     """One half is shown one payload, the other half another."""
     low, high = _fork(s)
@@ -124,7 +124,7 @@ def a_fork_shown_to_two_sides_is_a_proof_everywhere(s: Scene) -> None:
     s.until("proof everywhere", lambda: all(one.state.equivocations for one in s.all()), 6_000)
 
 
-@script(0, "7 (A1, L3): what one can prove all can, after a heal too", "A1 everywhere", n=4, liars=1)
+@script(0, "§7: what one can prove all can, after a heal too", "A1", n=4, liars=1)
 def a_proof_reaches_who_was_away_and_holds_the_lower_twin(s: Scene) -> None:
     """m2 was shown the twin of the lower hash, which is the head that everybody shows, and was cut off while the
     others proved the fork: it must learn of it by sync."""
@@ -140,7 +140,7 @@ def a_proof_reaches_who_was_away_and_holds_the_lower_twin(s: Scene) -> None:
     s.until("proof at m2", lambda: s[2].state.equivocations, 10_000)
 
 
-@script(0, "the same, the other twin", "A1 everywhere", n=4, liars=1)
+@script(0, "§7: what one can prove all can, after a heal too", "A1", n=4, liars=1)
 def a_proof_reaches_who_was_away_and_holds_the_higher_twin(s: Scene) -> None:
     """As before, with the higher twin at m2."""
     low, high = _fork(s)
@@ -155,7 +155,7 @@ def a_proof_reaches_who_was_away_and_holds_the_higher_twin(s: Scene) -> None:
     s.until("proof at m2", lambda: s[2].state.equivocations, 10_000)
 
 
-@script(23, "2: a prev that is not the hash of the signed entry before is a fork", "A1 everywhere", liars=1)
+@script(23, "§2: a prev that is not the hash of the signed entry before is a fork", "A1", liars=1)
 def a_broken_prev_between_signed_entries(s: Scene) -> None:
     """seq 1 names another seq 0 than the one that was signed and shown: proof."""
     liar = s.liar()

@@ -21,6 +21,7 @@ from node.records import (
     SigningStopped,
 )
 from protocol.envelope import Verified, parse_entry
+from protocol.frames import parse_frame
 from protocol.messages import Attestation, Level, Release
 from protocol.quorum import CheckedCertificate, parse_certificate
 from protocol.subjects import Subject
@@ -62,6 +63,19 @@ class Narrator(Watcher):
     def stepped(self, world: World, process: Process, effect: RunStep) -> None:
         if effect.step in ("apply", "undo"):
             world.note(process.name, f"its lever is told: {effect.step}")
+
+
+class Canonical(Watcher):
+    """Asks of each frame that an honest member sends."""
+
+    def __init__(self, checker: Checker) -> None:
+        self.checker = checker
+        self.known: set[bytes] = set()
+
+    def carried(self, world: World, sender: str, to: str, raw: bytes) -> None:
+        if sender in world.processes and raw not in self.known:
+            self.known.add(raw)
+            self.checker.ask("frame", world, world.processes[sender], parse_frame(raw), raw)
 
 
 def _words(record: Record) -> str:
@@ -112,7 +126,8 @@ class Scene:
     def __init__(self, name: str, setting: Setting) -> None:
         self.setting = setting
         self.checker = Checker()
-        self.world = world = World(name, setting.options(), [self.checker, Ticks(self.checker), Narrator()])
+        watchers = [self.checker, Ticks(self.checker), Canonical(self.checker), Narrator()]
+        self.world = world = World(name, setting.options(), watchers)
         for process in world.processes.values():
             self._direct(process)
         for one in world.liars:

@@ -13,7 +13,7 @@ from tests.sim.scripts.book import script
 from tests.sim.scripts.stage import HOUR_MS, Scene
 
 
-@script(18, "6: an applied lease runs on the monotonic clock", "S5, S6", ends=ExpiresBy.NODE)
+@script(18, "§6: an applied lease runs on the monotonic clock", "S5, S6", ends=ExpiresBy.NODE)
 def a_clock_pushed_seven_hours_ahead(s: Scene) -> None:
     """The victim's own leases end by its own clock? They do not: its lever, which it must end itself, stands to the
     end of its hour; meanwhile it says that its clock is off and signs nothing."""
@@ -32,7 +32,7 @@ def a_clock_pushed_seven_hours_ahead(s: Scene) -> None:
     s.expect("phase", s.phases(2), [Phase.LIFTED])
 
 
-@script(18, "6: time decides counting, never storing or syncing", "L3 feeds", liars=1)
+@script(18, "§6: time decides counting, never storing or syncing", "L3", liars=1)
 def entries_dated_in_the_future(s: Scene) -> None:
     """A clock jumped ahead and back left a word of next week in a feed: the feed syncs whole, to who was away too, and
     what was said after it counts."""
@@ -60,7 +60,7 @@ def _whole(s: Scene, i: int) -> int:
     return feed.whole if feed is not None else -1
 
 
-@script(20, "6: budget of the connection before the signature, the author's after", "L6", liars=1)
+@script(20, "§6: budget of the connection before the signature, the author's after", "L6", liars=1)
 def junk_in_an_honest_name(s: Scene) -> None:
     """The liar sends a thousand entries that name m1 and are not m1's: m1's own first word is as fast as ever."""
     top = s[0].state.feeds[("m1", 0)].top  # type: ignore[index]
@@ -76,7 +76,7 @@ def junk_in_an_honest_name(s: Scene) -> None:
     s.expect("m1's peer is refused nothing", s[0].state.refusals_by_peer.get(cast.peer_of("m1"), {}), {})
 
 
-@script(20, "6: deduplication is recorded after verification", "L3 feeds", liars=1)
+@script(20, "§6: deduplication is recorded after verification", "L3", liars=1)
 def junk_does_not_shadow_the_real_entry(s: Scene) -> None:
     """Ahead of m1's next entry comes one of the same author and seq with a broken signature: the real one is taken."""
     top = s[0].state.feeds[("m1", 0)].top  # type: ignore[index]
@@ -89,7 +89,7 @@ def junk_does_not_shadow_the_real_entry(s: Scene) -> None:
     s.check("nobody is proven", not any(one.state.equivocations for one in s.all()))
 
 
-@script(20, "6: nothing unverified is charged to an author", "L6, B1", n=4, liars=1)
+@script(20, "§6: nothing unverified is charged to an author", "L6, B1", n=4, liars=1)
 def a_flooding_author_delays_nobody(s: Scene) -> None:
     """A thousand valid words of the liar's: cut by its own budget; the alarm beside them takes two delays."""
     liar = s.liar()
@@ -100,7 +100,7 @@ def a_flooding_author_delays_nobody(s: Scene) -> None:
     s.check(f"two delays, 50 ms and processing, took {took_ms}", took_ms <= 2 * s.world.network.most_ms() + 12 + 75)
 
 
-@script(0, "7 (L4): no liar stalls catching up", "L3 feeds, L4", liars=1)
+@script(0, "§7: no liar stalls catching up", "L3, L4", liars=1)
 def heads_that_are_never_delivered(s: Scene) -> None:
     """m2 was away. The liar, connected first, promises all feeds to seq 10^6 and delivers nothing: m2 has everything
     from the others within five seconds and four delays."""
@@ -120,7 +120,7 @@ def heads_that_are_never_delivered(s: Scene) -> None:
     s.until("m2 acts", lambda: s.stands(2), 10_000)
 
 
-@script(0, "6: partition", "S1, L3")
+@script(0, "§3: a quorum, and no fewer", "S1, L3")
 def halves_of_four(s: Scene) -> None:
     """Two against two: each half says GUARD, neither ISOLATE; both say that they are blind; after the heal all act."""
     heal = s.cut((0, 1), (2, 3))
@@ -135,7 +135,7 @@ def halves_of_four(s: Scene) -> None:
     s.until("all act", lambda: len(s.frozen()) == 4, 6_000)
 
 
-@script(0, "6: one way", "L1, L3")
+@script(0, "§6: heads and ranges, from whoever has them", "L1, L3")
 def one_hears_and_is_not_heard(s: Scene) -> None:
     """Nothing passes from m3 to the others: they certify without it, and it acts with them."""
     s.world.network.cut([("m3", f"m{i}") for i in range(3)])
@@ -146,7 +146,7 @@ def one_hears_and_is_not_heard(s: Scene) -> None:
     s.until("it is heard at last", lambda: s.opinion(0, "m3") is not None, 10_000)
 
 
-@script(0, "S7: nothing is valid in another network", "S7 another epoch", liars=1)
+@script(0, "§7: nothing is valid in another network", "S7", liars=1)
 def words_of_another_network(s: Scene) -> None:
     """The same seats exist in a drill's network: what was sealed there is refused here, and proves nothing."""
     liar = s.liar()
@@ -159,7 +159,7 @@ def words_of_another_network(s: Scene) -> None:
     s.check("nobody is proven", not any(one.state.equivocations for one in s.all()))
 
 
-@script(23, "6: above TLP:GREEN nothing goes by GossipSub", "S12", n=7, liars=1)
+@script(23, "§6: above TLP:GREEN nothing goes by GossipSub", "S12", n=7, liars=1)
 def an_amber_word_keeps_its_certificate_off_the_gossip(s: Scene) -> None:
     """m5 is out of m0's reach, so certificates go by gossip too: not one that holds the liar's AMBER word."""
     gossiped: list[bytes] = []
@@ -177,7 +177,7 @@ def an_amber_word_keeps_its_certificate_off_the_gossip(s: Scene) -> None:
     heal()
 
 
-@script(0, "6: the second path", "L3 certificates")
+@script(0, "§6: sync carries what a link does not", "L3")
 def a_member_out_of_reach_is_told_through_others(s: Scene) -> None:
     """m0 and m3 cannot reach each other: m0's word reaches m3 through the others, and both act."""
     heal = s.cut((0,), (3,))
