@@ -191,8 +191,8 @@ def _pass_time(world: World, ms: int) -> None:
     """Hours in which little happens: ticks come rarely, and nothing depends on how often."""
     usual = world.options.tick_ms
     for process in world.processes.values():
-        process.tick_ms = max(usual, ms // 12)
-    world.run(ms + 3 * max(usual, ms // 12))
+        process.tick_ms = max(usual, ms // 8)
+    world.run(ms + 3 * max(usual, ms // 8))
     for process in world.processes.values():
         process.tick_ms = usual
 
