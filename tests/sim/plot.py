@@ -34,7 +34,7 @@ def draw(chance: random.Random, options: Options) -> list[Deed]:
     """An alarm in each seed, and as many deeds besides as its options say."""
     kinds = _kinds(options)
     span_ms = options.span_ms
-    deeds = [Deed(chance.randrange(1_500, span_ms // 2), "alarm", chance.randrange(64), 0, "ISOLATE")]
+    deeds = [Deed(chance.randrange(1_200, 2 * span_ms // 3), "alarm", chance.randrange(64), 0, "ISOLATE")]
     for number in range(1, options.deeds):
         kind = chance.choice(kinds)
         word = chance.choice(_WORDS.get(kind, ("",)))
