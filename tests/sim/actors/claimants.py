@@ -110,7 +110,7 @@ class Immaterial(Liar):
 
 
 class TrueClaimant(Liar):
-    """Tells first what is so, and binds to it what is not; withdraws it, and tells it again for ever."""
+    """Tells first what is so, of nobody's subject too, and binds to it what is not; withdraws it, tells it again."""
 
     script = "true_claim"
     beat_ms = 1_100
@@ -120,7 +120,8 @@ class TrueClaimant(Liar):
         own: Any = self.fact()
         if self.made < FACTS_MAX and (self.made == 0 or self.chance.random() < 0.1):
             self.made += 1
-            subject, level = self.chance.choice(cast.SUBJECTS), self.chance.choice((ink.GUARD, ink.ISOLATE))
+            subject = self.chance.choice((*cast.SUBJECTS, cast.JUNK))
+            level = self.chance.choice((ink.GUARD, ink.ISOLATE))
             own = self.world.truth.facts[ink.shortfall(self.makes_true(subject, level))[0][3]]
         topic, level = (own.subject.raw, own.threat), int(own.level)
         roll = self.chance.random()
