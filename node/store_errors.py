@@ -42,6 +42,12 @@ def damaged(what: str, where: str | Path) -> StoreError:
 
 def from_sqlite(error: sqlite3.Error, where: str | Path) -> StoreError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == 0 and str(error).startswith("Could not decode"):
+        # of the driver itself, and it would quote what is stored
+        return damaged("a stored text is none", where)
+    if code == 1:
+        # our statements are fixed: where one does not fit any more, the schema was changed under it
+        return damaged(f"the database says: {error}", where)
     fatal, cure = _CURES.get(code, (True, "Unexpected: keep the file and report this."))
     return StoreError(f"the database says: {error}", where, cure, fatal=fatal)
 

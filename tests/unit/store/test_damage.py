@@ -87,6 +87,20 @@ def test_a_schema_that_is_no_text_any_more_is_a_damaged_file_and_no_traceback(pa
     assert refused.value.fatal
 
 
+def test_a_text_that_is_none_is_damage_and_is_not_quoted(path: Path) -> None:
+    changed(path, "UPDATE blobs SET raw = CAST(x'ff5ec4e7' AS TEXT) WHERE rowid = 3")
+    with pytest.raises(StoreError, match="a stored text is none") as refused:
+        Store.open(path)
+    assert refused.value.fatal and "tocsin restore" in refused.value.cure
+
+
+def test_a_column_that_has_another_name_now_is_damage(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b"chain BLOB NOT NULL", b"chaim BLOB NOT NULL"))
+    with pytest.raises(StoreError, match="no such column: chain") as refused:
+        Store.open(path)
+    assert "tocsin restore" in refused.value.cure
+
+
 def test_a_row_that_is_changed_under_a_running_node_is_never_given_out(path: Path) -> None:
     store = Store.open(path)
     changed(path, "UPDATE entries SET raw = x'00' WHERE seq = 3")
