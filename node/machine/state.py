@@ -303,18 +303,24 @@ class State:
     def skew_ms(self) -> int | None:
         """Own clock minus the median of the groups', where Q of them were heard: with fewer, f liars among them
         could be the median; and a group with many seats is one clock."""
+        heard = self._skews_ms()
+        return heard[len(heard) // 2] if len(heard) >= self.epoch.q else None
+
+    def _skews_ms(self) -> list[int]:
+        """Own clock minus each group's that was heard, in order."""
         by_group: dict[GroupName, list[int]] = {}
         for member, behind_ms in sorted(self.behind_ms.items()):
             by_group.setdefault(self.epoch.group_of(member), []).append(behind_ms)
-        if len(by_group) < self.epoch.q:
-            return None
-        heard = sorted(sorted(told)[len(told) // 2] for told in by_group.values())
-        return self.ahead_ms + heard[len(heard) // 2]
+        return sorted(self.ahead_ms + sorted(told)[len(told) // 2] for told in by_group.values())
 
     def clock_is_sound(self) -> bool:
-        """Heard by Q groups, and within the bound of their median."""
+        """Within the bound of the median of Q groups; where fewer are heard, within that of each of f + 1, for one of
+        them is honest: members that are silent for weeks do not keep everything in memory."""
         skew_ms = self.skew_ms()
-        return skew_ms is not None and abs(skew_ms) <= self.setup.skew_max_ms
+        if skew_ms is not None:
+            return abs(skew_ms) <= self.setup.skew_max_ms
+        heard = self._skews_ms()
+        return len(heard) > self.epoch.f and all(abs(one) <= self.setup.skew_max_ms for one in heard)
 
     def up_members(self) -> frozenset[MemberName]:
         return frozenset(link.member for link in self.links.values() if link.member is not None)

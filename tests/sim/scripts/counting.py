@@ -273,3 +273,15 @@ def halt_is_the_top_of_the_ladder(s: Scene) -> None:
     s.until("levers of ISOLATE act on it", lambda: len(s.frozen()) == 4)
     s.pass_hours(1.2)
     s.expect("HALT after its hour", s.certified(Level.HALT), [])
+
+
+@script(8, "§3: counting takes basis as said: a pure function of what is held", "S1, L3")
+def who_cannot_look_counts_all_the_same(s: Scene) -> None:
+    """m2's provider is down: it cannot say VERIFIED itself, and holds the level that all others hold; it answers when
+    its provider is back."""
+    for eye in s.world.eyes["m2"]:
+        s.world.truth.blind_until_ms[eye] = s.now_ms + 6_000
+    s.alarm(0)
+    s.until("ISOLATE by three", lambda: len(s.certified()) == 4, 500)
+    s.expect("m2 says", s.opinion(0, "m2"), None)
+    s.until("it answers at last", lambda: s.opinion(0, "m2") is not None, 20_000)

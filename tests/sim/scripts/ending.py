@@ -291,3 +291,29 @@ def the_owner_lifts_alone(s: Scene) -> None:
     s.run(5_000)
     s.expect("frozen", s.frozen(), ["m0", "m1", "m3"])
     s.expect("phase", s.phases(2), [Phase.LIFTED])
+
+
+@script(21, "§3: a group's point is the least of its members'", "S11", twin=True)
+def half_a_group_releases_nothing(s: Scene) -> None:
+    """m0 releases and its twin seat m0b does not: with m1 and m2 that is one group too few; m0b's word ends it."""
+    s.alarm(0)
+    s.until("all levers", lambda: len(s.frozen_by()) == 5)
+    s.run(1_000)
+    s.releases(0, 1, 2)
+    s.run(2_000)
+    s.expect("frozen", len(s.frozen_by()), 5)
+    twin = s.world.processes["m0b"]
+    s.world.ask(twin, ReleaseTopic(COIN, cast.THREAT, 0), "release")
+    s.until("all free", lambda: not s.frozen_by())
+
+
+@script(0, "§7: state is bounded, and what ended is forgotten", "B1", liars=1)
+def what_ended_is_forgotten_while_one_is_silent(s: Scene) -> None:
+    """The liar has said nothing since the beginning, not even a Heartbeat: the others forget an alarm of yesterday all
+    the same."""
+    _alarmed(s)
+    s.pass_hours(14)
+    for one in s.all():
+        state = one.state
+        kept = (len(state.opinions), len(state.certificates), len(state.blobs), len(state.ruled))
+        s.expect(f"opinions, certificates, blobs and verdicts of {one.name}", kept, (0, 0, 0, 0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from protocol.codec import decode, encode
 from protocol.frames import Entries, Hello
-from protocol.messages import Level, Notice, Tlp
+from protocol.messages import Level, Notice, Release, Tlp
 from tests.sim import cast
 from tests.sim.scripts.book import script
 from tests.sim.scripts.stage import COIN, Scene
@@ -165,3 +165,39 @@ def a_broken_prev_between_signed_entries(s: Scene) -> None:
     liar.send(Entries((first.raw,)))
     liar.send(Entries((second.raw,)))
     s.until("proof everywhere", lambda: all(one.state.equivocations for one in s.all()), 5_000)
+
+
+@script(0, "§7: an equivocation is a proof everywhere", "A1", liars=1)
+def a_flood_does_not_hide_a_fork(s: Scene) -> None:
+    """The liar spends its own budget at m2 with a thousand words, and forks its feed before the other two: m2 learns of
+    the fork though it takes nothing of that author for a while."""
+    liar = s.liar()
+    low, high = _fork(s)
+    for number in range(1_000):
+        liar.send(Entries((liar.seal(Notice(f"noise {number}", Tlp.GREEN), seq=1_000 + number).raw,)), [2])
+    s.run(20)
+    liar.send(Entries((low,)), [0])
+    liar.send(Entries((high,)), [1])
+    s.until("proof at m0 and m1", lambda: s[0].state.equivocations and s[1].state.equivocations, 2_000)
+    s.until("proof at m2", lambda: s[2].state.equivocations, 20_000)
+
+
+@script(11, "§3: the owner frees its own lever by a local act, never by a feed entry", "S5, S11", liars=1)
+def a_stolen_key_unfreezes_nobody(s: Scene) -> None:
+    """A thief releases as m1 and as itself: two of the three that a release needs, and m1's own lever stands."""
+    s.alarm(0)
+    s.until("all levers", lambda: len(s.frozen()) == 3)
+    s.run(1_000)
+    s.kill(1)
+    feed = s[0].state.feeds[(s[1].name, 0)]
+    for author, seq, prev in (("m1", feed.top + 1, feed.top_hash), ("", None, None)):
+        body = Release(s.world.epoch.hash, COIN, cast.THREAT, s.now_ms, (cast.claim(0).claim,))
+        s.liar().send(Entries((s.liar().seal(body, author=author, seq=seq, prev=prev).raw,)))
+    s.run(500)
+    s.back(1)
+    s.run(5_000)
+    s.expect("frozen", s.frozen(), ["m0", "m1", "m2"])
+    s.kill(1)
+    s[1].rekey()
+    s.world.extra_keysets.append(cast.keyset("m1", 1))
+    s.back(1)

@@ -176,7 +176,7 @@ class Scene:
             process.tick_ms = 200
         self.run(end_ms - self.now_ms + 1_000)
 
-    def until(self, what: str, holds: Callable[[], bool], most_ms: int = 10_000) -> int:
+    def until(self, what: str, holds: Callable[[], object], most_ms: int = 10_000) -> int:
         """Milliseconds until it held."""
         started = self.now_ms
         while not holds():
@@ -274,6 +274,11 @@ class Scene:
 
     def frozen(self) -> list[str]:
         return [one.name for one in self.all() if self.stands(int(one.name[1:]))]
+
+    def frozen_by(self) -> list[str]:
+        """As `frozen`, of every seat, whatever it is called."""
+        slot = cast.INSTANCE["freeze"]
+        return [one.name for one in self.all() if self.world.targets[one.name].stands_until_ms(slot, self.now_ms)]
 
     def applied(self, i: int, lever: str = "freeze") -> int:
         """How often this lever restricted a free target."""
