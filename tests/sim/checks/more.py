@@ -141,6 +141,22 @@ def s2_nobody_speaks_of_what_nobody_runs(
     return ""
 
 
+def s5_only_a_withdrawal_lowers(seen: Seen, world: World, process: Process, own: Sequence[Verified[Any]]) -> str:
+    """What a node says is lowered by its end, by a release or by a person who takes it back: not by another reason to
+    say less."""
+    for one in own:
+        body, topic = one.body, _topic(one)
+        if topic is None or body.level is Level.NONE or process.state.releases.point_ms(topic):
+            continue
+        earlier = [
+            word for word in _words(process, process.name) if _topic(word) == topic and _order(word) < _order(one)
+        ]
+        before = max(earlier, key=_order, default=None)
+        if before is not None and before.body.expires_ms > one.entry.issued_ms and before.body.level > body.level:
+            return f"{before.body.level.name} on {body.subject} is lowered to {body.level.name}"
+    return ""
+
+
 def s7_one_restriction_at_a_time(seen: Seen, world: World, process: Process, record: ActionOpened) -> str:
     """For one lever, subject and rung; and what one restriction rested on opens no other."""
     now_ms = process.clock().wall_ms
@@ -271,6 +287,7 @@ MORE = {
     "record": (("L1 a word counts at once", l1_a_word_counts_at_once),),
     "own": (
         ("S5 words on a claim end", s5_words_on_a_claim_end),
+        ("S5 only a withdrawal lowers", s5_only_a_withdrawal_lowers),
         ("S2 nobody speaks of what nobody runs", s2_nobody_speaks_of_what_nobody_runs),
     ),
     "lever": (("S5 undone only for a reason", s5_undone_only_for_a_reason),),
