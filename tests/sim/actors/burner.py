@@ -5,17 +5,17 @@ from __future__ import annotations
 from tests.sim.actors import pen as ink
 from tests.sim.actors.liar import Liar
 
-BURSTS_MAX = 3
-BURST_FRAMES = 60
+BURSTS_MAX = 2
+BURST_FRAMES = 48
 EVERY_MS = 8
-FAT = 64
+FAT, FAT_FRAMES = 64, 36
 
 
 class Burner(Liar):
     """Few bursts: before the alarm, in it, after the heal. One of them fat enough to spend a connection's budget."""
 
     script = "burns_budgets"
-    beat_ms = 2_500
+    beat_ms = 1_300
     bursts = 0
 
     def _rouse(self) -> None:
@@ -26,7 +26,7 @@ class Burner(Liar):
         if self.bursts >= BURSTS_MAX:
             return
         self.bursts += 1
-        self.chance.choice((self.names_honest, self.names_honest, self.fat, self.own))()
+        self.chance.choice((self.names_honest, self.names_honest, self.names_honest, self.fat, self.own))()
 
     def junk(self) -> bytes:
         """An honest author's next entry, but for the signature: the name, the seq and the place that it will have."""
@@ -48,17 +48,17 @@ class Burner(Liar):
             self.tell(frame, self.one())
 
     def fat(self) -> None:
-        """One good signature to forge, sixty-four times in a frame, frame after frame to one victim."""
-        raw = self.junk()
-        frame = ink.listed(ink.ENTRIES, [raw] * FAT)
+        """Frames full of nobody's words and of junk, until the budget of its connection to one victim is spent."""
+        nobody = ink.Pen("nobody", self.pen.network).seal(ink.HEARTBEAT, {1: self.epoch}, self.now_ms, 0, ink.ZERO)[0]
+        frame = ink.listed(ink.ENTRIES, [self.junk(), self.junk(), *[nobody] * (FAT - 2)])
         to = self.one()
-        for at in range(40):
+        for at in range(FAT_FRAMES):
             self.later(at * EVERY_MS, self.tell, frame, to)
-        self.did("fat", f"40 frames of {FAT} junk entries to {to}")
+        self.did("fat", f"{FAT_FRAMES} frames of {FAT} junk entries to {to}")
 
     def own(self) -> None:
         """Its own budget: true signatures on nothing, more than an author may say."""
-        for at in range(6):
-            raws = [self.pen.say(ink.HEARTBEAT, {1: self.epoch}, self.now_ms) for _ in range(50)]
+        for at in range(5):
+            raws = [self.pen.say(ink.HEARTBEAT, {1: self.epoch}, self.now_ms) for _ in range(56)]
             self.later(at * 20, self.tell, ink.entries(*raws), self.halves()[0])
-        self.did("own", "300 words of its own at once")
+        self.did("own", "280 words of its own at once")

@@ -23,7 +23,7 @@ class Forger(Liar):
         self.chance.choice((self.false, self.false, self.without_blob, self.mismatched, self.unknown, self.early))()
 
     def false(self) -> None:
-        numbers = self.chance.sample(range(500_000, 500_040), self.chance.choice((1, 1, 3, 8)))
+        numbers = self.chance.sample(range(500_000, 500_040), self.chance.choice((1, 1, 1, 1, 2, 3, 8)))
         claims = [self.claimed(number) for number in numbers]
         level = self.chance.choice(LEVELS)
         self.say(ink.ATTESTATION, self.opinion(self.topic(), level, claims))
@@ -130,7 +130,7 @@ class TrueClaimant(Liar):
             self.did("withdraws", "withdraws what was true")
             return
         claims = [self.claimed(own.number)]
-        more = self.chance.sample(range(500_000, 500_040), self.chance.choice((0, 1, 3, 7)))
+        more = self.chance.sample(range(500_000, 500_040), self.chance.choice((0, 0, 1, 1, 2, 7)))
         claims += [self.claimed(number) for number in more]
         to = None if roll < 0.8 else self.one()
         self.say(ink.ATTESTATION, self.opinion(topic, level, claims), to)

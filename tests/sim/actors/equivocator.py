@@ -13,7 +13,7 @@ ROTATIONS_MAX = 3
 
 class Equivocator(Liar):
     script = "equivocates"
-    beat_ms = 700
+    beat_ms = 600
     listens = True
 
     def __init__(self, world: Any, name: str) -> None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from tests.sim.truth import Fact
     from tests.sim.world import World
 
-QUICK_BEATS = 24
-"""Then, until the heal is heard, and again some time after it, each pause is twice the one before."""
+QUICK_MS = 7_000
+"""So long it acts at its beat from the start, and again from the heal on; then each pause is twice the one before."""
 FALSE = 500_000
 """Claims from this number on are nobody's but the liars'; they are false unless one of them makes them come true."""
 FRESH = 900_000
@@ -42,7 +42,7 @@ class Liar:
         self.blobs: dict[bytes, bytes] = {}
         self.acted: dict[str, int] = {}
         """What it did, how often."""
-        self._turn = self._beats = self._answers = 0
+        self._turn = self._slowed = self._answers = self._quick_until_ms = 0
         self._after_heal = False
         if self.beat_ms:
             self._rouse()
@@ -91,16 +91,17 @@ class Liar:
 
     # the beat
     def _rouse(self) -> None:
-        self._turn, self._beats = self._turn + 1, 0
+        self._turn, self._slowed = self._turn + 1, 0
+        self._quick_until_ms = self.now_ms + QUICK_MS
         self.later(self.beat_ms // 2 + self.chance.randrange(self.beat_ms), self._beat, self._turn)
 
     def _beat(self, turn: int) -> None:
         if turn != self._turn:
             return
-        self._beats += 1
         self.act()
-        longest_ms = max(self.beat_ms, self.lease_ms(ink.GUARD) // 8)
-        pause_ms = min(self.beat_ms << min(20, max(0, self._beats - QUICK_BEATS)), longest_ms)
+        self._slowed += self.now_ms > self._quick_until_ms
+        longest_ms = max(self.beat_ms, self.lease_ms(ink.GUARD) // 4)
+        pause_ms = min(self.beat_ms << min(20, self._slowed), longest_ms)
         self.later(pause_ms + self.chance.randrange(1 + pause_ms // 4), self._beat, turn)
 
     def later(self, ms: int, fn: Callable[..., Any], *args: Any) -> None:

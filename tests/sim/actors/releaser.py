@@ -9,7 +9,7 @@ from tests.sim.actors import pen as ink
 from tests.sim.actors.liar import Liar
 
 HOUR_MS = 3_600_000
-RACES_MAX = 40
+RACES_MAX = 16
 
 
 class Releaser(Liar):
@@ -61,9 +61,9 @@ class Releaser(Liar):
         self.did("flap", "raises, releases and raises")
 
     def nobodys(self) -> None:
-        for _ in range(10):
+        for _ in range(4):
             topic = (ink.cbor([3, "eip155", "1", "erc20", self.chance.randbytes(20)]), self.chance.randrange(64))
-            claims = [self.claimed(self.false_number(), push=False) for _ in range(8)]
+            claims = [self.claimed(self.false_number(), push=False) for _ in range(4)]
             self.say(ink.RELEASE, ink.release(self.epoch, topic, self.now_ms, claims))
         self.did("nobody's", "releases what nobody raised")
 

@@ -13,7 +13,7 @@ WORTH = frozenset({ink.HELLO, ink.ENTRIES, ink.BLOBS, ink.CERTIFICATE, ink.HEADS
 
 class Replayer(Liar):
     script = "replays"
-    beat_ms = 600
+    beat_ms = 500
 
     def __init__(self, world: object, name: str) -> None:
         self.kept: list[bytes] = []

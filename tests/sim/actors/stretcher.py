@@ -6,7 +6,7 @@ from tests.sim import cast
 from tests.sim.actors import pen as ink
 from tests.sim.actors.liar import Liar
 
-AGAIN_MAX = 40
+AGAIN_MAX = 16
 HOUR_MS = 3_600_000
 
 
@@ -14,7 +14,7 @@ class Stretcher(Liar):
     """Those who stretch leases take turns: each begins its own later than the one before."""
 
     script = "stretches_leases"
-    beat_ms = 1_200
+    beat_ms = 900
 
     def __init__(self, world: object, name: str) -> None:
         super().__init__(world, name)  # type: ignore[arg-type]

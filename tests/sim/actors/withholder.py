@@ -12,7 +12,7 @@ HELD_MAX = 12
 
 class Withholder(Liar):
     script = "withholds"
-    beat_ms = 900
+    beat_ms = 700
     listens = True
     serves = False
 
@@ -40,7 +40,7 @@ class Withholder(Liar):
 
     def act(self) -> None:
         if self.held:
-            if self.chance.random() < 0.15:
+            if self.chance.random() < 0.3:
                 self.flash("late")
             return
         fact = self.fact()
