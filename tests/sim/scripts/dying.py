@@ -160,3 +160,32 @@ def dies_at_every_step_of_a_lever(s: Scene) -> None:
     s.expect("applied", s.applied(2), 1)
     s.expect("phase", s.phases(2), [Phase.EFFECTIVE])
     s.check("ISOLATE stands", s.certificate(2, Level.ISOLATE))
+
+
+@script(0, "§2: what the mark carries is taken over; a claim's blob is asked of whoever told of it", "L1, L3")
+def the_blob_died_with_the_batch(s: Scene) -> None:
+    """m0 died between mark and store: its word is adopted, the claim's blob is not on its disk and on nobody's. Its
+    sensor sees the same again after the restart: everybody gets the blob, looks, answers."""
+    s[0].dies_at = "after_mark"
+    s.alarm(0)
+    s.run(1_000)
+    s.expect("alive", s[0].up, False)
+    s.back(0)
+    s.until("everybody has the word", lambda: all(s.opinion(i, "m0") for i in range(4)), 5_000)
+    s.run(2_000)
+    s.sees(0, 0)
+    s.until("everybody is certified", lambda: s.certified() == EVERYBODY, 12_000)
+    s.until("all levers", lambda: s.frozen() == EVERYBODY)
+
+
+@script(0, "§2: nothing is said twice, nothing is lost", "S4, L3")
+def everybody_dies_at_the_mark(s: Scene) -> None:
+    """All four die between mark and store with their word on the same alarm; all come back, adopt, and certify."""
+    s.true(0)
+    for i in range(4):
+        s[i].dies_at = "after_mark"
+        s.sees(i, 0)
+    s.run(2_000)
+    s.expect("alive", [one.up for one in s.all()], [False] * 4)
+    s.back(0, 1, 2, 3)
+    s.until("everybody is certified", lambda: s.certified() == EVERYBODY, 8_000)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from node.machine import views
 from protocol.codec import decode, encode
-from protocol.frames import Entries, Hello
-from protocol.messages import Level, Notice, Release, Tlp
+from protocol.envelope import seal_entry, seal_keyset
+from protocol.frames import Blobs, Entries, Hello
+from protocol.ids import ZERO_HASH
+from protocol.messages import Basis, KeySet, Level, Notice, Release, Tlp
 from tests.sim import cast
 from tests.sim.scripts.book import script
 from tests.sim.scripts.stage import COIN, Scene
@@ -201,3 +204,81 @@ def a_stolen_key_unfreezes_nobody(s: Scene) -> None:
     s[1].rekey()
     s.world.extra_keysets.append(cast.keyset("m1", 1))
     s.back(1)
+
+
+def _twins(s: Scene, withdrawal_is_lower: bool) -> tuple[bytes, bytes]:
+    """Two words at one seq: ISOLATE and NONE, the hashes in this order."""
+    liar = s.liar()
+    none = liar.seal(liar.opinion(Level.NONE, basis=Basis.OBSERVED), seq=liar.seq + 1)
+    for number in range(64):
+        body = liar.opinion(Level.ISOLATE, cast.claim(0), detector=f"try-{number}")
+        isolate = liar.seal(body, seq=liar.seq + 1)
+        if (none.hash < isolate.hash) is withdrawal_is_lower:
+            return isolate.raw, none.raw
+    raise RuntimeError("no hash came out as wanted")
+
+
+def _two_tongued(s: Scene, withdrawal_is_lower: bool) -> None:
+    s.kill(2)
+    s.true(0)
+    isolate, none = _twins(s, withdrawal_is_lower)
+    s.sees(0, 0)
+    s.run(500)
+    s.liar().send(Blobs((cast.claim(0).blob,)))
+    s.liar().send(Entries((isolate,)), [0])
+    s.liar().send(Entries((none,)), [1])
+    s.until("both hold the proof", lambda: all(s[i].state.equivocations for i in (0, 1)), 5_000)
+    s.run(3_000)
+    words = [s.opinion(i, s.liar().name) for i in (0, 1)]
+    s.expect("both hold one word", words[0], words[1])
+    wanted = Level.NONE if withdrawal_is_lower else Level.ISOLATE
+    s.expect("the lower", words[0].level if words[0] else None, wanted)
+    running = [[s[i].state.certificates[one].certificate.level for one in views.running(s[i].state, TOPIC, s.now_ms)]
+               for i in (0, 1)]  # fmt: skip
+    s.expect("both hold one level", running[0], running[1])
+    s.back(2)
+
+
+@script(0, "§3: of two words at one seq the lower hash holds: equal levels", "S1, A1, L3", liars=1)
+def two_tongues_and_the_withdrawal_is_lower(s: Scene) -> None:
+    """The pivotal liar says ISOLATE to m0 and withdraws to m1, at one seq: both end with the same word and level."""
+    _two_tongued(s, withdrawal_is_lower=True)
+
+
+@script(0, "§3: of two words at one seq the lower hash holds: equal levels", "S1, A1, L3", liars=1)
+def two_tongues_and_the_alarm_is_lower(s: Scene) -> None:
+    """As before, with the other hash lower."""
+    _two_tongued(s, withdrawal_is_lower=False)
+
+
+@script(2, "§1: two KeySets of one version are an equivocation, the lower hash holds", "S1, L3", liars=1)
+def two_keysets_of_one_version(s: Scene) -> None:
+    """The liar delegates two keys as version 1, one to each half, and speaks under each: in the end all hold the same
+    KeySet and the same word."""
+    liar = s.liar()
+    made = [
+        seal_keyset(
+            cast.NETWORK,
+            cast.cold(liar.name),
+            KeySet(liar.name, 1, cast.hot(liar.name, version).public, None, (cast.peer_of(liar.name),), 2**42),
+        )
+        for version in (1, 2)
+    ]
+    for to, sealed, version in (([0], made[0], 1), ([1, 2], made[1], 2)):
+        liar.send(Hello(cast.NETWORK, 1, (sealed.raw,)), to)
+        word = seal_entry(
+            cast.NETWORK, cast.hot(liar.name, version), author=liar.name, key_version=1, seq=0, prev=ZERO_HASH,
+            issued_ms=s.now_ms, body=liar.opinion(Level.GUARD, detector=f"key-{version}"),
+        )  # fmt: skip
+        liar.send(Entries((word.raw,)), to)
+    s.raises(0, Level.GUARD)
+    s.run(1_000)
+    for i in range(3):
+        s.kill(i)
+        s.back(i)
+        s.run(2_000)
+    s.run(12_000)
+    held = {one.state.keysets[liar.name][1].hash for one in s.all()}
+    s.expect("KeySets", len(held), 1)
+    words = {(word.detector if (word := s.opinion(i, liar.name)) else None) for i in range(3)}
+    s.expect("words", len(words), 1)

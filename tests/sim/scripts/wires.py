@@ -185,3 +185,16 @@ def a_member_out_of_reach_is_told_through_others(s: Scene) -> None:
     s.until("all act", lambda: len(s.frozen()) == 4, 6_000)
     s.until("m3 has m0's word", lambda: s.opinion(3, "m0") is not None, 6_000)
     heal()
+
+
+@script(0, "§2: a gap never delays an alarm", "L1, L3", liars=1)
+def a_word_beyond_a_gap_counts_at_once(s: Scene) -> None:
+    """m0 and m1 are given the liar's seq 5 alone: with m0's word it is GUARD at once; what was withheld comes later
+    from m2, which has it."""
+    liar = s.liar()
+    for number in range(5):
+        liar.say(Notice(f"word {number}", Tlp.GREEN), to=[2])
+    liar.lies(Level.GUARD, to=[0, 1])
+    s.raises(0, Level.GUARD)
+    s.until("GUARD", lambda: len(s.certified(Level.GUARD)) >= 2, 100)
+    s.until("all have the feed whole", lambda: all(_whole(s, i) == 5 for i in range(3)), 12_000)
