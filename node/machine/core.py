@@ -69,6 +69,7 @@ class Machine:
 
     def handle(self, event: Event, at: Clock) -> Decision:
         step = Step(self.state, at)
+        heads.note_sleep(self.state, at.mono_ms)
         if isinstance(event, FrameArrived):
             frame_arrived(step, event)
         elif isinstance(event, Ticked):

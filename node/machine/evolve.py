@@ -60,6 +60,7 @@ def evolve(state: State, record: Record, known: Any = None) -> None:
 
 
 def _keyset(state: State, record: KeySetLearned, known: Any) -> None:
+    state.words += 1
     owner = state.epoch.by_name[keyset_owner(record.raw)]
     sealed = known or open_keyset(record.raw, state.epoch.network, owner.governance_key)
     version = sealed.keyset.version
@@ -86,6 +87,7 @@ def _silence(state: State, author: MemberName, newest: int, replaced: int) -> No
 
 
 def drop_opinion(state: State, topic: Topic, author: MemberName) -> None:
+    state.words += 1
     state.keep_until_ms.pop((topic, author), None)
     held = state.opinions.get(topic, {})
     held.pop(author, None)
@@ -121,6 +123,7 @@ def _remember(known: dict[K, None], name: K, most: int) -> None:
 
 def _release(state: State, author: MemberName, body: Release) -> None:
     """Bounded per author: who releases what nobody ever raised fills only its own share."""
+    state.words += 1
     topic: Topic = (body.subject, body.threat)
     if author not in state.releases.latest.get(topic, {}):
         if state.release_topics.get(author, 0) >= RELEASE_TOPICS_MAX:
@@ -143,6 +146,7 @@ def _is_latest_manifest(state: State, verified: Verified[Any]) -> bool:
 def _opinion(state: State, verified: Verified[Attestation]) -> None:
     """The later seq of a feed replaces, a newer KeySet beats an older; never arrival, never the clock. Of two words
     of one seq the lower hash holds, as in the feed."""
+    state.words += 1
     entry = verified.entry
     topic: Topic = (entry.body.subject, entry.body.threat)
     held = state.opinions.setdefault(topic, {})

@@ -28,6 +28,8 @@ HEADS_QUIET_MS = 5_000
 OWN_HEAD_PATIENCE_MS = 10_000
 """PROTOCOL 2: with a store present and no peer reached for so long, the node observes and says so."""
 RANGE_MAX = 256
+SLEPT_MS = 5_000
+WAKING_MS = 2_000
 
 
 def peer_came_up(step: Step, peer_id: str) -> None:
@@ -153,6 +155,25 @@ def serve_certificates(step: Step, link: Link, frame: WantCertificates) -> None:
         if held is not None and held.ends_ms > step.now_ms:
             link.note_shown((id_,))
             step.send(link.peer_id, CertificateFrame(held.raw), sync=True)
+
+
+def note_sleep(state: State, mono_ms: int) -> None:
+    """Events come ten times a second: where none was handled for seconds this process or its machine stood still, and
+    what is handled now lay waiting."""
+    if state.handled_mono_ms and mono_ms - state.handled_mono_ms > SLEPT_MS:
+        state.woke_mono_ms = mono_ms
+    state.handled_mono_ms = mono_ms
+
+
+def heartbeat_heard(step: Step, author: MemberName, issued_ms: int) -> None:
+    """How far a member's clock is from ours. A word that waited while we slept makes ours look ahead, never behind:
+    for a moment after waking such a look changes nothing."""
+    state = step.state
+    behind_ms = step.at.mono_ms - issued_ms
+    known_ms = state.behind_ms.get(author)
+    woke = state.woke_mono_ms and step.at.mono_ms - state.woke_mono_ms < WAKING_MS
+    if known_ms is None or behind_ms <= known_ms or not woke:
+        state.behind_ms[author] = behind_ms
 
 
 def judge_readiness(step: Step) -> None:

@@ -218,7 +218,7 @@ def accept_entry(step: Step, link: Link | None, verified: Verified[Any], *, dire
     elif isinstance(body, Release):
         alarms.release_arrived(step, (body.subject, body.threat))
     elif isinstance(body, Heartbeat) and direct and link is not None and link.member == verified.entry.author:
-        step.state.behind_ms[verified.entry.author] = step.at.mono_ms - verified.entry.issued_ms
+        heads.heartbeat_heard(step, verified.entry.author, verified.entry.issued_ms)
     elif isinstance(body, Statement):
         _statement(step, link, body)
 

@@ -192,6 +192,9 @@ class State:
     behind_ms: dict[MemberName, int] = field(default_factory=dict)
     """Our monotonic clock minus a member's wall clock, by its last Heartbeat: a wall clock of ours that is set wrong,
     or right again, shows at once and not at the next Heartbeat."""
+    handled_mono_ms: int = 0
+    woke_mono_ms: int = 0
+    """0: it never stood still."""
     ahead_ms: int = 0
     """Our wall clock minus our monotonic one, as of the step under way."""
     blobs: dict[Digest, bytes] = field(default_factory=dict)
@@ -236,6 +239,10 @@ class State:
     """Waiting for their author's turn: nobody's claims wait behind another's."""
     review_at_ms: dict[Topic, int] = field(default_factory=dict)
     """Topics and when they are to be counted again: a word dated ahead of us begins to count, a certificate ends."""
+    words: int = 0
+    """Counts what can change how opinions count: words, releases, KeySets, forgetting."""
+    standing: dict[Digest, tuple[int, int, int, bool]] = field(default_factory=dict)
+    """Certificate digest → (`words` then, from, until, whether it stands)."""
     forget_at_ms: int = 0
     observing_said: bool = False
     push_at_ms: dict[Digest, int] = field(default_factory=dict)

@@ -22,6 +22,8 @@ from protocol.subjects import Subject
 PERSONS_MARK = "by-person"
 """Stands among claims for "as many persons as cannot all be liars said so, the last of them then"."""
 REASONS_MAX = 64
+STANDING_MAX = 1_024
+"""Answers kept; each is found again in less than a millisecond."""
 
 
 def topic_order(topic: Topic) -> tuple[bytes, int]:
@@ -37,18 +39,28 @@ def running(state: State, topic: Topic, now_ms: int) -> list[Digest]:
 
 def stands(state: State, held: CheckedCertificate, now_ms: int) -> bool:
     """It has not ended, and its signers still carry it: who said something later counts by that, what was said under
-    a replaced key or released does not count, whatever certificate carries it."""
+    a replaced key or released does not count, whatever certificate carries it. Asked many times between two words: the
+    answer is kept until a word comes or the clock passes a time that any of them names."""
     if held.ends_ms <= now_ms:
         return False
+    kept = state.standing.get(held.digest)
+    if kept is not None and kept[0] == state.words and kept[1] <= now_ms < kept[2]:
+        return kept[3]
     known = state.opinions.get(held.certificate.topic, {})
     counted = []
     for one in held.opinions:
         now = known.get(one.entry.author)
         counted.append(one if now is None or not is_later(now, one) else now)
     counts = [one for one in counted if _may_count(state, one, now_ms)]
-    if len(counts) == len(held.opinions) and all(map(operator.is_, counts, held.opinions)):
-        return True
-    return reaches(counts, state.epoch, held.certificate.level) is not None
+    same = len(counts) == len(held.opinions) and all(map(operator.is_, counts, held.opinions))
+    answer = same or reaches(counts, state.epoch, held.certificate.level) is not None
+    times = [at_ms for one in counted for at_ms in (one.entry.issued_ms - SKEW_AHEAD_MS_MAX, one.body.expires_ms)]
+    since_ms = max((at_ms for at_ms in times if at_ms <= now_ms), default=0)
+    until_ms = min((at_ms for at_ms in times if at_ms > now_ms), default=held.ends_ms)
+    if len(state.standing) >= STANDING_MAX:
+        state.standing.clear()
+    state.standing[held.digest] = (state.words, since_ms, until_ms, answer)
+    return answer
 
 
 def _may_count(state: State, one: Opinion, now_ms: int) -> bool:

@@ -8,11 +8,25 @@ import pytest
 
 from adapters.api import Outcome
 from adapters.policy import OwnWord, Rule
+from node.events import FrameArrived
 from node.machine import Phase, views
+from protocol.envelope import seal_entry
 from protocol.evidence import ClaimBlob
-from protocol.frames import Blobs, Entries
-from protocol.messages import Level
-from tests.unit.machine.world import COIN, HOUR_MS, TOPIC, World, claim, hot, keyset, opinion, policy_of
+from protocol.frames import Blobs, Entries, pack_frame
+from protocol.messages import Heartbeat, Level
+from tests.unit.machine.world import (
+    COIN,
+    HOUR_MS,
+    NETWORK,
+    TOPIC,
+    World,
+    claim,
+    hot,
+    keyset,
+    opinion,
+    peer_of,
+    policy_of,
+)
 
 OWN = Rule("own", "coin", "", Level.NONE, OwnWord.VERIFIED, ("freeze",), HOUR_MS)
 SHORT_MS = 60_000
@@ -141,3 +155,18 @@ def test_a_true_claim_told_again_under_new_names_is_no_new_reason() -> None:
         assert held is not None
         names = views.reasons(node.state, TOPIC, Level.ISOLATE, held.opinions)
         assert names == {(told.claim.type, told.claim.id)}
+
+
+def test_heartbeats_that_waited_while_the_machine_slept_mute_nobody() -> None:
+    """A minute's sleep: what lies in the inbox is a minute old, and says nothing of our clock."""
+    world = World(4)
+    world.run(7_000)
+    node = world[0]
+    old = [world.liars.get(name) or world.nodes[name] for name in sorted(world.nodes) if name != node.name]
+    said = [seal_entry(NETWORK, hot(one.name), author=one.name, key_version=0, seq=one.state.own_head()[0] + 1,
+                       prev=one.state.own_head()[1], issued_ms=world.now_ms, body=Heartbeat(world.epoch.hash))
+            for one in old]  # fmt: skip
+    world.now_ms += 60_000
+    for one, entry in zip(old, said):
+        node.handle(FrameArrived(peer_of(one.name), True, False, pack_frame(Entries((entry.raw,)))))
+    assert not node.state.may_sign()
