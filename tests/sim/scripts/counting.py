@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from node.events import OperatorAsked, Raise
 from node.machine import Phase
-from protocol.ids import EpochHash, SourceId
+from protocol.ids import EpochHash, MemberName, SourceId
 from protocol.messages import Basis, Level
 from tests.sim import cast
 from tests.sim.scripts.book import script
@@ -148,7 +148,7 @@ def a_trio_only_informs(s: Scene) -> None:
 def two_seats_of_one_group_count_once(s: Scene) -> None:
     """m0 and m0b are one group: their two words are one of the two that GUARD needs."""
     s.raises(0, Level.GUARD)
-    twin = s.world.processes["m0b"]
+    twin = s.world.processes[MemberName("m0b")]
     s.world.ask(twin, Raise(COIN, cast.THREAT, Level.GUARD, 0, "by hand"), "raise GUARD")
     s.run(1_500)
     s.expect("GUARD", s.certified_by(Level.GUARD), [])
@@ -279,7 +279,7 @@ def halt_is_the_top_of_the_ladder(s: Scene) -> None:
 def who_cannot_look_counts_all_the_same(s: Scene) -> None:
     """m2's provider is down: it cannot say VERIFIED itself, and holds the level that all others hold; it answers when
     its provider is back."""
-    for eye in s.world.eyes["m2"]:
+    for eye in s.world.eyes[s[2].name]:
         s.world.truth.blind_until_ms[eye] = s.now_ms + 6_000
     s.alarm(0)
     s.until("ISOLATE by three", lambda: len(s.certified()) == 4, 500)

@@ -6,6 +6,7 @@ from node.events import ReleaseTopic
 from node.machine import Phase, views
 from protocol.errors import ProtocolError
 from protocol.frames import Entries
+from protocol.ids import MemberName
 from protocol.messages import Basis, Heartbeat, Level, Release
 from tests.sim import cast
 from tests.sim.scripts.book import script
@@ -302,7 +303,7 @@ def half_a_group_releases_nothing(s: Scene) -> None:
     s.releases(0, 1, 2)
     s.run(2_000)
     s.expect("frozen", len(s.frozen_by()), 5)
-    twin = s.world.processes["m0b"]
+    twin = s.world.processes[MemberName("m0b")]
     s.world.ask(twin, ReleaseTopic(COIN, cast.THREAT, 0), "release")
     s.until("all free", lambda: not s.frozen_by())
 

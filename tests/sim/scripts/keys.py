@@ -280,5 +280,5 @@ def two_keysets_of_one_version(s: Scene) -> None:
     s.run(12_000)
     held = {one.state.keysets[liar.name][1].hash for one in s.all()}
     s.expect("KeySets", len(held), 1)
-    words = {(word.detector if (word := s.opinion(i, liar.name)) else None) for i in range(3)}
+    words = {said.detector if (said := s.opinion(i, liar.name)) else "" for i in range(3)}
     s.expect("words", len(words), 1)

@@ -22,6 +22,7 @@ from node.records import (
 )
 from protocol.envelope import Verified, parse_entry
 from protocol.frames import parse_frame
+from protocol.ids import MemberName
 from protocol.messages import Attestation, Level, Release
 from protocol.quorum import CheckedCertificate, parse_certificate
 from protocol.subjects import Subject
@@ -73,9 +74,10 @@ class Canonical(Watcher):
         self.known: set[bytes] = set()
 
     def carried(self, world: World, sender: str, to: str, raw: bytes) -> None:
-        if sender in world.processes and raw not in self.known:
+        process = world.processes.get(MemberName(sender))
+        if process is not None and raw not in self.known:
             self.known.add(raw)
-            self.checker.ask("frame", world, world.processes[sender], parse_frame(raw), raw)
+            self.checker.ask("frame", world, process, parse_frame(raw), raw)
 
 
 def _words(record: Record) -> str:
@@ -147,7 +149,7 @@ class Scene:
         self.world.targets[process.name].expires_by = setting.ends
 
     def __getitem__(self, i: int) -> Process:
-        return self.world.processes[f"m{i}"]
+        return self.world.processes[MemberName(f"m{i}")]
 
     def all(self) -> list[Process]:
         return self.world.honest()

@@ -98,6 +98,8 @@ def a_flooding_author_delays_nobody(s: Scene) -> None:
     s.alarm(0)
     took_ms = s.until("ISOLATE", lambda: len(s.certified()) == 3)
     s.check(f"two delays, 50 ms and processing, took {took_ms}", took_ms <= 2 * s.world.network.most_ms() + 12 + 75)
+    refused = s[0].state.refusals_by_peer[cast.peer_of(liar.name)]
+    s.check(f"its own budget cut it: {refused}", refused.get("author-over-budget", 0) >= 300)
 
 
 @script(0, "§7: no liar stalls catching up", "L3, L4", liars=1)
