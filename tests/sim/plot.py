@@ -32,7 +32,7 @@ class Deed:
 
 def draw(chance: random.Random, options: Options) -> list[Deed]:
     """An alarm in each seed, and as many deeds besides as its options say."""
-    kinds = _kinds(options)
+    kinds = kinds_of(options)
     span_ms = options.span_ms
     deeds = [Deed(chance.randrange(1_200, 2 * span_ms // 3), "alarm", chance.randrange(64), 0, "ISOLATE")]
     for number in range(1, options.deeds):
@@ -58,13 +58,9 @@ _WORDS = {
 }
 
 
-def _kinds(options: Options) -> list[str]:
-    kinds = ["alarm"]
-    for fault in sorted(options.faults):
-        if fault in _BY_FAULT:
-            kinds.append(_BY_FAULT[fault])
-    _ = _DISK
-    return kinds
+def kinds_of(options: Options) -> list[str]:
+    """What may happen where these faults are on."""
+    return ["alarm", *(_BY_FAULT[fault] for fault in sorted(options.faults) if fault in _BY_FAULT)]
 
 
 def play(world: World, deed: Deed) -> None:

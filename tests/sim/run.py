@@ -93,19 +93,28 @@ def options_of(case: Case) -> Options:
     return options.draw(Scheduler(case.seed).chance("options"), case.n).without(*case.without)
 
 
-def deeds_of(case: Case, drawn: Options) -> tuple[Deed, ...]:
+def _deeds(case: Case) -> list[tuple[int, Deed]]:
     """Drawn by what the seed would have without anything taken away, so that a shorter case keeps the others' times."""
     full = options.draw(Scheduler(case.seed).chance("options"), case.n)
     everything = plot.draw(Scheduler(case.seed).chance("plot"), full)
-    kinds = {plot._BY_FAULT[fault] for fault in drawn.faults if fault in plot._BY_FAULT} | {"alarm"}
+    kinds = plot.kinds_of(options_of(case))
     left = [(at, deed) for at, deed in enumerate(everything) if deed.kind in kinds]
-    return tuple(deed for at, deed in left if case.deeds is None or at in case.deeds)
+    return [(at, deed) for at, deed in left if case.deeds is None or at in case.deeds]
+
+
+def deeds_of(case: Case) -> tuple[Deed, ...]:
+    return tuple(deed for _, deed in _deeds(case))
+
+
+def deed_numbers(case: Case) -> tuple[int, ...]:
+    """By which `Case.deeds` names them."""
+    return tuple(at for at, _ in _deeds(case))
 
 
 def play(case: Case, watchers: Sequence[Watcher] = ()) -> Result:
     started = time.process_time()
     drawn = options_of(case)
-    deeds = deeds_of(case, drawn)
+    deeds = deeds_of(case)
     checker, fingerprint = Checker(), Fingerprint()
     world = World(case.seed, drawn, [fingerprint, checker, Ticks(checker), *watchers])
     try:

@@ -1,0 +1,34 @@
+"""Cases that failed once: shortened, kept, and played in every build."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.sim.run import Case
+
+KEPT = Path(__file__).parent / "kept"
+
+
+def keep(case: Case, what: str) -> str:
+    """Writes the case and what it broke; the name says both."""
+    KEPT.mkdir(exist_ok=True)
+    path = KEPT / f"seed-{case.seed}-n-{case.n}.json"
+    path.write_text(json.dumps(_plain(case, what), indent=1) + "\n", encoding="utf-8")
+    return str(path.relative_to(KEPT.parent.parent.parent))
+
+
+def _plain(case: Case, what: str) -> dict[str, object]:
+    deeds = None if case.deeds is None else list(case.deeds)
+    return {"seed": case.seed, "n": case.n, "without": list(case.without), "deeds": deeds, "broke": what}
+
+
+def kept() -> list[tuple[str, Case]]:
+    """(name, case) of all that were kept, by name."""
+    return [(path.stem, load(path)) for path in sorted(KEPT.glob("*.json"))]
+
+
+def load(path: Path) -> Case:
+    told = json.loads(path.read_text(encoding="utf-8"))
+    deeds = None if told["deeds"] is None else tuple(told["deeds"])
+    return Case(told["seed"], told["n"], tuple(told["without"]), deeds)
