@@ -72,7 +72,7 @@ def _keyset(state: State, record: KeySetLearned, known: Any) -> None:
             state.feeds.pop((owner.name, version), None)
         _silence(state, owner.name, max(versions), version if there is not None else -1)
     for link in state.links.values():
-        link.member = state.member_of(link.peer_id)
+        link.members = state.members_of(link.peer_id)
 
 
 def _silence(state: State, author: MemberName, newest: int, replaced: int) -> None:

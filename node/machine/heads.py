@@ -35,7 +35,7 @@ WAKING_MS = 2_000
 def peer_came_up(step: Step, peer_id: str) -> None:
     """Who is no member hears what proves itself and names nobody's alarm: the KeySets."""
     state = step.state
-    link = state.links[peer_id] = Link(peer_id, state.member_of(peer_id), step.at.mono_ms)
+    link = state.links[peer_id] = Link(peer_id, state.members_of(peer_id), step.at.mono_ms)
     first, *more = bundled(_known_keysets(state), MEMBERS_MAX) or [()]
     step.send(peer_id, Hello(state.epoch.network, 1, first))
     for together in more:
@@ -182,7 +182,7 @@ def judge_readiness(step: Step) -> None:
     state = step.state
     if state.signing_ready or state.setup.stopped_why:
         return
-    shown = {link.member for link in state.links.values() if link.own_head_seen and link.member is not None}
+    shown = {member for link in state.links.values() if link.own_head_seen for member in link.members}
     agreeing = len({state.epoch.group_of(member) for member in shown if member in state.epoch.by_name})
     waited = step.at.mono_ms - state.started_mono_ms >= OWN_HEAD_PATIENCE_MS
     if state.setup.fresh or agreeing >= state.epoch.f + 1 or (waited and agreeing >= 1):

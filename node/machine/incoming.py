@@ -217,7 +217,7 @@ def accept_entry(step: Step, link: Link | None, verified: Verified[Any], *, dire
         alarms.opinion_arrived(step, link, verified)
     elif isinstance(body, Release):
         alarms.release_arrived(step, (body.subject, body.threat))
-    elif isinstance(body, Heartbeat) and direct and link is not None and link.member == verified.entry.author:
+    elif isinstance(body, Heartbeat) and direct and link is not None and verified.entry.author in link.members:
         heads.heartbeat_heard(step, verified.entry.author, verified.entry.issued_ms)
     elif isinstance(body, Statement):
         _statement(step, link, body)

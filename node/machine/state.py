@@ -156,7 +156,9 @@ class Link:
     """One connected peer. Everything in it is bounded: it is filled by what the peer says."""
 
     peer_id: str
-    member: MemberName | None
+    members: frozenset[MemberName]
+    """Whose newest KeySets name this peer id. Nothing proves which of them it is: a liar may name everybody's, and
+    takes nobody's connection by that."""
     up_mono_ms: int = 0
     shown: set[Digest] = field(default_factory=set)
     heads_at_ms: int = 0
@@ -167,6 +169,11 @@ class Link:
     """feed → their last seq, as they say."""
     pushed: deque[Digest] = field(default_factory=deque)
     serving: Bucket = field(default_factory=lambda: Bucket(*SERVED))
+
+    @property
+    def member(self) -> MemberName | None:
+        """One of them; None: nobody's, so a stranger."""
+        return min(self.members, default=None)
 
     def note_shown(self, ids: Iterable[Digest]) -> None:
         """Forgetting costs one push too many; remembering all that a liar invents would cost memory."""
@@ -283,12 +290,13 @@ class State:
     def keyset(self, member: MemberName, version: int) -> SealedKeySet | None:
         return self.keysets.get(member, {}).get(version)
 
-    def member_of(self, peer_id: str) -> MemberName | None:
+    def members_of(self, peer_id: str) -> frozenset[MemberName]:
         """By the newest KeySets only: a replaced transport identity is a stranger's."""
-        for member, versions in self.keysets.items():
-            if peer_id in versions[max(versions)].keyset.transport:
-                return member
-        return None
+        newest = ((member, versions[max(versions)].keyset) for member, versions in self.keysets.items())
+        return frozenset(member for member, keyset in newest if peer_id in keyset.transport)
+
+    def member_of(self, peer_id: str) -> MemberName | None:
+        return min(self.members_of(peer_id), default=None)
 
     def may_sign(self) -> str:
         """ "" where this node may speak, else why it does not."""
@@ -330,7 +338,7 @@ class State:
         return len(heard) > self.epoch.f and all(abs(one) <= self.setup.skew_max_ms for one in heard)
 
     def up_members(self) -> frozenset[MemberName]:
-        return frozenset(link.member for link in self.links.values() if link.member is not None)
+        return frozenset(member for link in self.links.values() for member in link.members)
 
     def heard_groups(self) -> int:
         return len({self.epoch.group_of(member) for member in {*self.up_members(), self.me}})
@@ -340,8 +348,8 @@ class State:
         that came up."""
         first: dict[GroupName, int] = {}
         for link in self.links.values():
-            if link.member is not None:
-                group = self.epoch.group_of(link.member)
+            for member in link.members:
+                group = self.epoch.group_of(member)
                 first[group] = min(link.up_mono_ms, first.get(group, link.up_mono_ms))
         first.pop(self.epoch.group_of(self.me), None)
         return max(sorted(first.values())[: self.epoch.q - 1], default=0)

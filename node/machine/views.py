@@ -229,9 +229,10 @@ def _heads_asked(step: Step, id_: Digest) -> bool:
     state = step.state
     age_ms = step.now_ms - state.accepted_ms[id_]
     asked = {
-        link.member
+        member
         for link in state.links.values()
-        if link.member is not None and not link.differs and 0 < step.at.mono_ms - link.heads_at_ms < age_ms
+        if not link.differs and 0 < step.at.mono_ms - link.heads_at_ms < age_ms
+        for member in link.members
     }
     if len(asked) >= state.epoch.f + 1:
         return True

@@ -10,10 +10,12 @@ from adapters.api import Outcome
 from adapters.policy import OwnWord, Rule
 from node.events import FrameArrived
 from node.machine import Phase, views
-from protocol.envelope import seal_entry
+from protocol.envelope import seal_entry, seal_keyset
 from protocol.evidence import ClaimBlob
-from protocol.frames import Blobs, Entries, pack_frame
-from protocol.messages import Heartbeat, Level
+from protocol.frames import Blobs, Entries, KeySets, pack_frame
+from protocol.ids import MemberName
+from protocol.messages import Heartbeat, KeySet, Level
+from tests.unit.machine.cast import governance
 from tests.unit.machine.world import (
     COIN,
     HOUR_MS,
@@ -170,3 +172,19 @@ def test_heartbeats_that_waited_while_the_machine_slept_mute_nobody() -> None:
     for one, entry in zip(old, said):
         node.handle(FrameArrived(peer_of(one.name), True, False, pack_frame(Entries((entry.raw,)))))
     assert not node.state.may_sign()
+
+
+def test_who_names_everybodys_peer_ids_in_its_keyset_blinds_nobody() -> None:
+    """The first member that a peer id was found at took the connection: one liar stood for all of them, and no lever
+    moved any more."""
+    world = World(4, liars=1)
+    for node in world:
+        node.state.keysets = dict(reversed(node.state.keysets.items()))  # the liar is looked at first
+    peers = tuple(peer_of(f"m{at}") for at in range(4))
+    body = KeySet(MemberName("m3"), 1, hot("m3", 1).public, None, peers, world.now_ms + HOUR_MS)
+    world.liars["m3"].send(KeySets((seal_keyset(NETWORK, governance("m3"), body).raw,)))
+    world.run(70_000)
+    assert all(node.state.heard_groups() == 4 and len(node.state.behind_ms) >= 2 for node in world)
+    world[0].sense(world.true(claim()))
+    world.run(2_000)
+    assert all(node.target.times("apply") == 1 for node in world)
