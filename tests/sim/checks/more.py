@@ -8,7 +8,15 @@ from typing import Any
 from node.effects import RunStep
 from node.machine import Decision
 from node.machine.state import ENDED, Action, Phase
-from node.records import ActionOpened, CertificateAccepted, EntryAccepted, EquivocationProven, KeySetLearned, Record
+from node.records import (
+    ActionOpened,
+    ActionRenewed,
+    CertificateAccepted,
+    EntryAccepted,
+    EquivocationProven,
+    KeySetLearned,
+    Record,
+)
 from protocol.envelope import Verified, parse_entry
 from protocol.ids import MemberName
 from protocol.messages import Attestation, Basis, Level, Manifest, Release
@@ -20,6 +28,8 @@ from tests.sim.checks.safety import SLACK_MS, threshold
 from tests.sim.shell import Process
 from tests.sim.world import World
 
+SKEW_MS = 35_000
+"""Clocks of honest nodes that do not jump, and ticks, with room."""
 ANSWER_MS = 4_000
 """What was said so long before the heal's end has been answered by everybody who could."""
 OPINIONS_MOST = 64
@@ -219,11 +229,49 @@ def _releases(word: Verified[Any], action: Action, threat: int) -> bool:
 def s5_what_is_effective_stands(seen: Seen, world: World, process: Process) -> str:
     """Asked on ticks: a restriction that a node calls effective stands on its target until its end."""
     target, now_ms = world.targets[process.name], world.time.now_ms
+    slack_ms = SLACK_MS if _clocks_jump(world, process) else SKEW_MS
     for key, action in process.state.actions.items():
-        lasts = action.phase is Phase.EFFECTIVE and action.until_ms > max(now_ms, process.clock().wall_ms) + SLACK_MS
+        lasts = action.phase is Phase.EFFECTIVE and action.until_ms > max(now_ms, process.clock().wall_ms) + slack_ms
         if lasts and target.stands_until_ms(action.instance, now_ms) <= now_ms:
             return f"action {key.hex()[:8]} is called effective and {action.instance} stands free"
     return ""
+
+
+def _clocks_jump(world: World, process: Process) -> bool:
+    return "clock_jump" in world.options.faults or process.name in world.faulty
+
+
+def s5_an_undo_frees_nothing_else(seen: Seen, world: World, process: Process, effect: RunStep) -> str:
+    """To the second, as one node's own clock tells both ends."""
+    if effect.step != "undo" or not process.up or _clocks_jump(world, process):
+        return ""
+    now_ms = process.clock().wall_ms
+    for key, action in process.state.actions.items():
+        holds = action.instance == effect.lever and action.phase is Phase.EFFECTIVE and action.until_ms > now_ms + 1_500
+        if key != effect.key and holds:
+            return f"freed while action {key.hex()[:8]} holds it for {action.until_ms - now_ms} ms more"
+    return ""
+
+
+def s10_undone_once(seen: Seen, world: World, process: Process, effect: RunStep) -> str:
+    """What was undone, and answered for, is not undone again in the same life."""
+    if effect.step != "undo" or "lever_unsure" in world.options.faults:
+        return ""
+    key = f"undone/{process.name}/{process.life}/{effect.key.hex()}"
+    if effect.key in world.targets[process.name].undone:
+        if key in seen.margins:
+            return f"action {effect.key.hex()[:8]} is undone again"
+        seen.margins[key] = world.time.now_ms
+    return ""
+
+
+def s5_renewed_for_something_new(seen: Seen, world: World, process: Process, record: Record) -> str:
+    """A lease is lengthened by a claim that it did not rest on or by a person, and by nothing else."""
+    if not isinstance(record, ActionRenewed) or record.claims or record.threat is not None:
+        return ""
+    if record.why.startswith("approved by"):
+        return ""
+    return f"action {record.key.hex()[:8]} is renewed, and nothing new is claimed"
 
 
 def a1_a_proof_proves(seen: Seen, world: World, process: Process, record: EquivocationProven) -> str:
@@ -258,20 +306,36 @@ def l3_everybody_answers(seen: Seen, world: World, process: None) -> str:
     if "clock_jump" in world.options.faults:
         return ""
     for one in world.honest():
-        state, now_ms = one.state, one.clock().wall_ms
-        for topic, held in state.opinions.items():
-            for author, word in held.items():
-                spoken = world.time.now_ms - word.entry.issued_ms
-                fresh = spoken > ANSWER_MS + SLACK_MS // 6 and word.body.expires_ms > now_ms + ANSWER_MS
-                if author in world.faulty or not fresh or one.state.me in held or one.state.may_sign():
-                    continue
-                if state.releases.covers(word.body, state.epoch):
-                    continue  # a quorum ended it before this one could answer
-                if any(_sees(world, one, claim.digest, topic) for claim in word.body.claims):
-                    said = [claim for own in _words(one, one.name) if _topic(own) == topic for claim in own.body.claims]
-                    if not {(claim.type, claim.id) for claim in word.body.claims} <= {(c.type, c.id) for c in said}:
-                        return f"{one.name} has not answered {author} on {topic[0]}, which it sees as well"
+        for topic, held in one.state.opinions.items():
+            waiting = [
+                word for author, word in held.items() if author not in world.faulty and _is_due(world, one, word)
+            ]
+            if one.state.me in held or one.state.may_sign() or one.state.releases.point_ms(topic):
+                continue
+            for word in waiting:
+                seen_too = any(_sees(world, one, claim.digest, topic) for claim in word.body.claims)
+                if seen_too and not {_name(claim) for claim in word.body.claims} <= _answered(one, topic):
+                    return f"{one.name} has not answered {word.entry.author} on {topic[0]}, which it sees as well"
     return ""
+
+
+def _is_due(world: World, process: Process, word: Verified[Any]) -> bool:
+    """By true time: the clocks of honest nodes differ."""
+    ahead_ms = world.processes[word.entry.author].wall.ahead_ms
+    spoken_ms = world.time.now_ms - (word.entry.issued_ms - ahead_ms)
+    return spoken_ms > ANSWER_MS and word.body.expires_ms > process.clock().wall_ms + ANSWER_MS
+
+
+def _name(claim: Any) -> tuple[str, bytes]:
+    return claim.type, claim.id
+
+
+def _answered(process: Process, topic: Topic) -> set[tuple[str, bytes]]:
+    """Claims that its own words name, but for those under a replaced key that could live on."""
+    now_ms, newest = process.clock().wall_ms, _newest_version(process, process.name)
+    words = [word for word in _words(process, process.name) if _topic(word) == topic]
+    said = [word for word in words if word.entry.key_version == newest or word.body.expires_ms <= now_ms]
+    return {_name(claim) for word in said for claim in word.body.claims}
 
 
 def _sees(world: World, process: Process, digest: Any, topic: Topic) -> bool:
@@ -284,13 +348,20 @@ def _sees(world: World, process: Process, digest: Any, topic: Topic) -> bool:
 MORE = {
     "certificate": (("S5 (remembers first certificates)", note_first_certificates),),
     "decided": (("S1 the latest words count", s1_the_latest_words_count),),
-    "record": (("L1 a word counts at once", l1_a_word_counts_at_once),),
+    "record": (
+        ("L1 a word counts at once", l1_a_word_counts_at_once),
+        ("S5 renewed for something new", s5_renewed_for_something_new),
+    ),
     "own": (
         ("S5 words on a claim end", s5_words_on_a_claim_end),
         ("S5 only a withdrawal lowers", s5_only_a_withdrawal_lowers),
         ("S2 nobody speaks of what nobody runs", s2_nobody_speaks_of_what_nobody_runs),
     ),
-    "lever": (("S5 undone only for a reason", s5_undone_only_for_a_reason),),
+    "lever": (
+        ("S5 undone only for a reason", s5_undone_only_for_a_reason),
+        ("S5 an undo frees nothing else", s5_an_undo_frees_nothing_else),
+        ("S10 undone once", s10_undone_once),
+    ),
     "opened": (
         ("S7 one restriction at a time", s7_one_restriction_at_a_time),
         ("L7 the blind act on little", l7_the_blind_act_on_little),
