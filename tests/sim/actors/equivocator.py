@@ -77,14 +77,15 @@ class Equivocator(Liar):
         self.did("manifests", "two manifests under one number")
 
     def keysets(self) -> None:
-        """Two KeySets of one version with one key; the feed goes on under it."""
+        """Two KeySets of one version with one key, which name others' connections as its own; the feed goes on."""
         if self.rotations >= ROTATIONS_MAX:
             return self.to_halves()
         self.rotations += 1
         version, far_ms = self.pen.version + 1, self.now_ms + 30_000_000_000
-        two = [
-            ink.keyset(self.name, version, self.pen.network, far_ms + more, [f"peer-of-{self.name}"]) for more in (0, 1)
+        peers = [
+            f"peer-of-{name}" for name in (self.name, *self.chance.sample(self.peers(), min(3, len(self.peers()))))
         ]
+        two = [ink.keyset(self.name, version, self.pen.network, far_ms + more, peers) for more in (0, 1)]
         for raw, half in zip(two, self.halves()):
             self.tell(ink.listed(ink.KEYSETS, [raw]), half)
         self.pen = Pen(self.name, self.pen.network, version)
