@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.sim import cast
 from tests.sim.actors import pen as ink
 from tests.sim.actors.liar import Liar
 
@@ -9,6 +10,8 @@ BURSTS_MAX = 2
 BURST_FRAMES = 48
 EVERY_MS = 8
 FAT, FAT_FRAMES = 64, 36
+SUBJECTS = 80
+"""More than the live opinions that are kept of one author."""
 
 
 class Burner(Liar):
@@ -57,7 +60,10 @@ class Burner(Liar):
         self.did("fat", f"{FAT_FRAMES} frames of {FAT} junk entries to {to}")
 
     def own(self) -> None:
-        """Its own budget: true signatures on nothing, more than an author may say."""
+        """Its own budget: true signatures on nothing, more than an author may say; and alarms on eighty subjects."""
+        for number in range(SUBJECTS):
+            topic = (cast.JUNK.raw[:-20] + number.to_bytes(20, "big"), cast.THREAT)
+            self.say(ink.ATTESTATION, self.opinion(topic, ink.ISOLATE, [self.claimed(self.false_number(), push=False)]))
         for at in range(5):
             raws = [self.pen.say(ink.HEARTBEAT, {1: self.epoch}, self.now_ms) for _ in range(56)]
             self.later(at * 20, self.tell, ink.entries(*raws), self.halves()[0])

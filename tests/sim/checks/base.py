@@ -12,6 +12,7 @@ from node.machine import Decision
 from node.records import (
     ActionOpened,
     CertificateAccepted,
+    EntryAccepted,
     EquivocationProven,
     FalseStatement,
     Record,
@@ -43,6 +44,8 @@ class Seen:
     """(author, key version, seq) → hash of the entry that left, of nodes of ours."""
     accepted: dict[str, set[bytes]] = field(default_factory=dict)
     """Node → digests of the certificates that it ever accepted."""
+    later: frozenset[bytes] = frozenset()
+    """Entries that the decision at hand took after the record that is asked about."""
     margins: dict[str, int] = field(default_factory=dict)
 
 
@@ -67,8 +70,11 @@ class Checker(Watcher):
                 world.note(who, f"VIOLATION of {name}: {said}")
 
     def decided(self, world: World, process: Process, event: Event | None, decision: Decision) -> None:
-        for record in decision.records:
+        for at, record in enumerate(decision.records):
             kind = type(record)
+            self.seen.later = frozenset(
+                one.raw for one in decision.records[at + 1 :] if isinstance(one, EntryAccepted)
+            )
             if kind is CertificateAccepted:
                 held = _held(process, record)
                 self.seen.accepted.setdefault(process.name, set()).add(held.digest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from protocol.limits import OPINIONS_PER_AUTHOR_MAX
+from protocol.messages import Level
 from tests.sim.checks.base import Seen
 from tests.sim.shell import Process
 from tests.sim.world import World
@@ -42,7 +43,8 @@ def b1_ended_alarms_are_forgotten(seen: Seen, world: World, process: None) -> st
     """Asked hours after the last lease: what nobody names any more costs no memory."""
     for one in world.honest():
         state, now_ms = one.state, one.clock().wall_ms
-        live = [two for held in state.opinions.values() for two in held.values() if two.body.expires_ms > now_ms]
+        since_ms = now_ms - world.epoch.lease_ms[Level.GUARD] // 2
+        live = [two for held in state.opinions.values() for two in held.values() if two.body.expires_ms > since_ms]
         if not live and len(state.missing) + len(state.judging) > 0:
             return f"{one.name} still waits for {len(state.missing)} blobs and {len(state.judging)} verdicts"
     return ""

@@ -199,7 +199,8 @@ def s11_released_never_counts_again(seen: Seen, world: World, process: Process, 
     for feed in process.state.feeds.values():
         for link in feed.links.values():
             body = link.body
-            if isinstance(body, Release) and (body.subject, body.threat) == held.certificate.topic:
+            told = isinstance(body, Release) and link.raw not in seen.later
+            if told and (body.subject, body.threat) == held.certificate.topic:
                 releases.setdefault(link.entry.author, []).append(body)
     if not releases:
         return ""

@@ -1,0 +1,87 @@
+"""What must follow at once from what comes in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from node.events import FrameArrived
+from node.machine import Decision
+from node.records import EntryAccepted
+from protocol import envelope, frames
+from protocol.alarm import weigh
+from protocol.envelope import Entry
+from protocol.errors import Code, ProtocolError
+from protocol.messages import Attestation, Level
+from tests.sim import cast
+from tests.sim.cast import NETWORK
+from tests.sim.checks.base import Seen
+from tests.sim.shell import Process
+from tests.sim.world import World
+
+ENTRIES_MARK = frames.pack_frame(frames.Entries((b"any",)))[:2]
+"""How a frame of entries begins."""
+
+
+def l1_what_is_reached_is_certified(
+    seen: Seen, world: World, process: Process, event: object, decision: Decision
+) -> str:
+    """At once, with the word that reaches it: no word waits for others."""
+    if not isinstance(event, FrameArrived):
+        return ""
+    state, now_ms = process.state, process.clock().wall_ms
+    entries = [
+        envelope.parse_entry(record.raw, NETWORK).entry
+        for record in decision.records
+        if isinstance(record, EntryAccepted)
+    ]
+    topics = {(one.body.subject, one.body.threat) for one in entries if isinstance(one.body, Attestation)}
+    for topic in sorted(topics, key=lambda one: (one[0].raw, one[1])):
+        due = weigh(state.opinions.get(topic, {}).values(), world.epoch, now_ms, state.releases).level
+        held = [one for one in state.certificates.values() if one.certificate.topic == topic and one.ends_ms > now_ms]
+        if due >= Level.GUARD and max((one.certificate.level for one in held), default=Level.NONE) < due:
+            return f"the words held reach {due.name} on {topic[0]}, and no certificate says so"
+    return ""
+
+
+def l6_an_honest_word_is_taken(seen: Seen, world: World, process: Process, event: object, decision: Decision) -> str:
+    """Whatever liars send in its author's name: what comes sealed by an honest member is taken when it comes."""
+    state = process.state
+    if not isinstance(event, FrameArrived) or state.refusals.get(Code.OVER_BUDGET.word):
+        return ""
+    link = state.links.get(event.peer_id)
+    if link is None or link.member is None or event.raw[:2] != ENTRIES_MARK:
+        return ""
+    for raw in _entries(event.raw):
+        told = _honest_word(world, raw)
+        if told is None or state.keyset(told.author, told.key_version) is None:
+            continue
+        feed = state.feeds.get((told.author, told.key_version))
+        if feed is None or (told.seq not in feed.links and told.seq > feed.forgotten):
+            return f"{told.author}'s word {told.seq} came and was not taken"
+    return ""
+
+
+def _entries(raw: bytes) -> tuple[bytes, ...]:
+    try:
+        frame = frames.parse_frame(raw)
+    except ProtocolError:
+        return ()
+    return frame.raws if isinstance(frame, frames.Entries) else ()
+
+
+def _honest_word(world: World, raw: bytes) -> Entry[Any] | None:
+    """Sealed by a member that is no liar, with its own key; None for anything else."""
+    try:
+        parsed = envelope.parse_entry(raw, NETWORK)
+        envelope.verify_entry(parsed, cast.hot(parsed.entry.author, parsed.entry.key_version).public)
+    except ProtocolError:
+        return None
+    return parsed.entry if parsed.entry.author in world.processes else None
+
+
+ARRIVING = {
+    "decided": (
+        ("L1 what is reached is certified", l1_what_is_reached_is_certified),
+        ("L6 an honest word is taken", l6_an_honest_word_is_taken),
+    )
+}
