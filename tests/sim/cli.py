@@ -86,9 +86,13 @@ def _tell(told: argparse.Namespace) -> int:
 
 
 def _many(told: argparse.Namespace) -> int:
+    shown: list[int] = []
+
     def show(result: Result) -> None:
         if result.violations and told.output == "human":
-            print(f"{result.violations[0]}\n  {result.case.line()}", flush=True)
+            shown.append(result.case.seed)
+            if len(shown) <= SHOWN_MAX:
+                print(f"{str(result.violations[0])[:600]}\n  {result.case.line()}", flush=True)
 
     tally = run_many(_cases(told), told.workers, told.minutes, show)
     if told.keep:

@@ -90,6 +90,8 @@ class Network:
 
     # cuts
     def cut(self, pairs: list[tuple[str, str]]) -> None:
+        if self.calm:
+            return
         for pair in pairs:
             self.blocked[pair] = self.blocked.get(pair, 0) + 1
             self.time.after(DOWN_AFTER_MS, self._noticed, *pair)

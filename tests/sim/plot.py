@@ -183,6 +183,14 @@ def _newer(world: World, deed: Deed, process: Any) -> None:
         world.time.after(2_000, world.bring_up, process)
 
 
+def old_backup(world: World, process: Any) -> None:
+    """Its store is put back to what it was; the mark, which is in no backup, is not."""
+    process.die("is stopped; an older store is put in its place")
+    process.disk.roll_back(len(process.disk.rows) // 2)
+    world.history.told["old_backup"] += 1
+    world.bring_up(process)
+
+
 def _rekey(world: World, deed: Deed, process: Any) -> None:
     if process.up:
         process.die("is stopped; its owner delegates a fresh key")

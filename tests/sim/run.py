@@ -145,6 +145,8 @@ def _phases(world: World, checker: Checker, deeds: tuple[Deed, ...]) -> None:
     for deed in deeds:
         world.time.at(START_MS + deed.at_ms, plot.play, world, deed)
         quiet += deed.kind == "quiet"
+    for name in world.rolled_back:
+        world.time.at(START_MS + world.options.span_ms // 2, plot.old_backup, world, world.processes[name])
     world.time.run_until(START_MS + world.options.span_ms)
     if quiet:
         _pass_time(world, world.epoch.lease_ms[Level.ISOLATE] // 2)
@@ -213,7 +215,7 @@ def _coverage(world: World) -> Counter[str]:
     found.update({"loss": network.lost, "duplication": network.doubled, "reordering": network.reordered})
     found["outage"] += world.truth.unseen
     for target in world.targets.values():
-        found["lever_fails" if target.fails else "lever_unsure"] += target.troubled
+        found.update({"lever_fails": target.failed, "lever_unsure": target.doubted})
     for name in ("twin_seat", "suspended_seat"):
         found[name] += name in world.options.faults
     return +found

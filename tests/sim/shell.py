@@ -214,6 +214,7 @@ class Process:
     def _dies(self, at: str, own: Sequence[Any]) -> bool:
         if self.dies_at != at or not own:
             return False
+        self.disk.met.append("crash_at_step")
         self.die(f"died {at.replace('_', ' ')}")
         return True
 

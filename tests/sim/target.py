@@ -36,7 +36,8 @@ class Target:
     """Key → how often it turned a free slot into a restricted one."""
     undone: set[ActionKey] = field(default_factory=set)
     orders: list[tuple[int, LeverOrder]] = field(default_factory=list)
-    troubled: int = 0
+    failed: int = 0
+    doubted: int = 0
 
     def stands_until_ms(self, instance: str, now_ms: int) -> int:
         until_ms = self.until_ms.get(instance, 0)
@@ -53,11 +54,11 @@ class Target:
     def step(self, instance: str, name: str, order: LeverOrder, now_ms: int) -> Outcome:
         self.settle(now_ms)
         if self.fails and self.chance.random() < self.fails:
-            self.troubled += 1
+            self.failed += 1
             return Outcome(False, "the target did not answer", retryable=True, answered=False)
         outcome = self._step(instance, name, order, now_ms)
         if self.unsure and name in ("apply", "undo") and self.chance.random() < self.unsure:
-            self.troubled += 1
+            self.doubted += 1
             return Outcome(False, "no answer in time", retryable=True, answered=False)
         return outcome
 
