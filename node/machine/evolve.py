@@ -37,6 +37,7 @@ from protocol.release import ClaimName, Topic, claim_names
 SEEN_MAX = 32_768
 SAID_MAX = 100_000
 """Own claims: each was true of a subject in a manifest, so this is a lifetime's worth; the oldest go first."""
+OWN_TOPICS_MAX = 1_024
 RELEASE_TOPICS_MAX = 1_024
 RELEASE_CLAIMS_MAX = 256
 K = TypeVar("K")
@@ -82,8 +83,9 @@ def _silence(state: State, author: MemberName, newest: int, replaced: int) -> No
         if held is None or held.entry.key_version >= newest != replaced:
             continue
         drop_opinion(state, topic, author)
-        if author == state.me and held.body.level is not Level.NONE:
-            state.reissue[topic] = held
+    for topic, own in state.sealed_here.items() if author == state.me else ():
+        if own.body.level is not Level.NONE and not own.entry.key_version >= newest != replaced:
+            state.reissue[topic] = own
 
 
 def drop_opinion(state: State, topic: Topic, author: MemberName) -> None:
@@ -104,15 +106,27 @@ def _entry(state: State, record: EntryAccepted, known: Any) -> None:
     _remember(state.seen, sha256(record.raw), SEEN_MAX)
     body = entry.body
     if isinstance(body, Attestation):
-        if entry.author == state.me:
-            for claim in body.claims:
-                _remember(state.said, ((body.subject, body.threat), claim.type, claim.id), SAID_MAX)
+        if record.own:
+            _sealed_here(state, verified)
         if entry.key_version >= state.current_version(entry.author):
             _opinion(state, verified)
     elif isinstance(body, Release):
         _release(state, entry.author, body)
     elif isinstance(body, Manifest) and _is_latest_manifest(state, verified):
         state.manifests[entry.author] = frozenset(body.subjects)
+
+
+def _sealed_here(state: State, verified: Verified[Attestation]) -> None:
+    """What peers bring back of ours does not count for this: under a stolen key it may be the thief's, who would have
+    us say it again under the next one, or keep us from ever answering a claim."""
+    body = verified.body
+    topic: Topic = (body.subject, body.threat)
+    for claim in body.claims:
+        _remember(state.said, (topic, claim.type, claim.id), SAID_MAX)
+    state.sealed_here.pop(topic, None)
+    state.sealed_here[topic] = verified
+    if len(state.sealed_here) > OWN_TOPICS_MAX:
+        del state.sealed_here[next(iter(state.sealed_here))]
 
 
 def _remember(known: dict[K, None], name: K, most: int) -> None:

@@ -101,8 +101,9 @@ def a_stolen_hot_key_is_silenced(s: Scene) -> None:
 
 
 @script(3, "§1: lost keys rotate by the governance key alone", "S4, L3")
-def a_lost_key_rotates_and_says_its_live_words_again(s: Scene) -> None:
-    """m2's machine burns: a fresh key, an empty disk. Its live word is said again to the same end."""
+def a_lost_key_rotates_and_answers_again(s: Scene) -> None:
+    """m2's machine burns: a fresh key, an empty disk. It looks again at what others claim and answers under the new
+    key; what was certified is not stretched by that."""
     s.alarm(0)
     s.until("ISOLATE", lambda: len(s.certified()) == 4)
     before = s.opinion(0, "m2")
@@ -112,10 +113,31 @@ def a_lost_key_rotates_and_says_its_live_words_again(s: Scene) -> None:
     s[2].disk.rows.clear()
     s.world.extra_keysets.append(cast.keyset("m2", 1))
     s.back(2)
-    s.until("m2 speaks", lambda: s[2].state.own_head()[0] >= 0 and not s[2].state.may_sign(), 5_000)
-    s.until("its word is back", lambda: s.opinion(0, "m2") is not None, 10_000)
+    s.until("its word is back under the new key", lambda: _version_of_m2s_word(s) == 1, 10_000)
     after = s.opinion(0, "m2")
-    s.expect("to the same end", after.expires_ms if after else 0, before.expires_ms if before else -1)
+    s.check("to no later end", after and before and after.expires_ms <= before.expires_ms + 1_000)
+
+
+def _version_of_m2s_word(s: Scene) -> int:
+    held = s[0].state.opinions.get(TOPIC, {}).get(s[2].name)
+    return held.entry.key_version if held is not None else -1
+
+
+@script(3, "§1: the owner re-issues its live opinions; what peers hold may be a thief's", "S2, L3")
+def a_machine_that_burnt_repeats_no_person(s: Scene) -> None:
+    """m2's person said GUARD; its machine burns. What peers hold of it may be a thief's: under its fresh key it says
+    nothing of the kind before its person does."""
+    s.raises(2, Level.GUARD)
+    s.run(500)
+    s.kill(2)
+    s[2].rekey()
+    s[2].disk.rows.clear()
+    s.world.extra_keysets.append(cast.keyset("m2", 1))
+    s.back(2)
+    s.run(8_000)
+    s.expect("m2 says", s.opinion(0, "m2"), None)
+    s.raises(2, Level.GUARD)
+    s.until("and then it does", lambda: _version_of_m2s_word(s) == 1, 1_000)
 
 
 @script(0, "§7: a proof everywhere within two delays", "A1", n=7, liars=1)
@@ -282,3 +304,30 @@ def two_keysets_of_one_version(s: Scene) -> None:
     s.expect("KeySets", len(held), 1)
     words = {said.detector if (said := s.opinion(i, liar.name)) else "" for i in range(3)}
     s.expect("words", len(words), 1)
+
+
+@script(3, "§1: the owner re-issues its live opinions, not the thief's", "S1, S2", n=7, liars=1)
+def a_thiefs_words_are_not_said_again_by_their_victim(s: Scene) -> None:
+    """m1 is up when a thief speaks with its key: it hears its own voice and puts its pen down. Its owner delegates a
+    fresh key. What m1 said itself is said again under it; what the thief said is not."""
+    s.raises(1, Level.GUARD, cast.SUBJECTS[1])
+    s.run(500)
+    feed = s[0].state.feeds[(s[1].name, 0)]
+    thief = s.liar()
+    stolen = thief.seal(
+        thief.opinion(Level.ISOLATE, sources=("m1.node",)), author="m1", seq=feed.top + 1, prev=feed.top_hash
+    )
+    over = thief.opinion(Level.WATCH, sources=("m1.node",), subject=cast.SUBJECTS[1])
+    quieter = thief.seal(over, author="m1", seq=feed.top + 2, prev=stolen.hash)
+    thief.send(Entries((stolen.raw, quieter.raw)))
+    s.run(500)
+    s.check("m1 puts its pen down", "our own entry" in s[1].state.may_sign())
+    s.kill(1)
+    s[1].rekey()
+    s.world.extra_keysets.append(cast.keyset("m1", 1))
+    s.back(1)
+    s.run(5_000)
+    s.expect("m1 speaks", s[1].state.may_sign(), "")
+    s.expect("of the thief's subject", s.opinion(0, "m1"), None)
+    own = s.opinion(0, "m1", cast.SUBJECTS[1])
+    s.expect("of its own", own.level if own else None, Level.GUARD)
