@@ -318,16 +318,17 @@ class State:
         return ""
 
     def skew_ms(self) -> int | None:
-        """Own clock minus the median of the groups', where Q of them were heard: with fewer, f liars among them
-        could be the median; and a group with many seats is one clock."""
-        heard = self._skews_ms()
+        """Own clock minus the median of the groups', our own among them, where Q of them were heard: with fewer, f
+        liars could be the median; without our own, f silent ones would keep a wrong clock unseen."""
+        heard = sorted([0, *self._skews_ms()])
         return heard[len(heard) // 2] if len(heard) >= self.epoch.q else None
 
     def _skews_ms(self) -> list[int]:
-        """Own clock minus each group's that was heard, in order."""
+        """Own clock minus each other group's that was heard, in order; a group with many seats is one clock."""
         by_group: dict[GroupName, list[int]] = {}
         for member, behind_ms in sorted(self.behind_ms.items()):
             by_group.setdefault(self.epoch.group_of(member), []).append(behind_ms)
+        by_group.pop(self.epoch.group_of(self.me), None)
         return sorted(self.ahead_ms + sorted(told)[len(told) // 2] for told in by_group.values())
 
     def clock_is_sound(self) -> bool:
