@@ -6,6 +6,7 @@ A step is one decision of one node. Without -e it reads commands, one a line (`h
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import os
 import sys
@@ -85,8 +86,9 @@ class Debugger:
     def opening(self) -> str:
         story, result = self.story, self.story.result
         liars = ", ".join(f"{name} ({script})" for name, script in story.liars.items()) or "none"
+        deeds = ", ".join(f"{one.kind} at {one.at_ms / 1000:.3f} s" for one in result.deeds) or "none"
         return (
-            f"{story.case.line()}\n{result.options.words()}\n"
+            f"{story.case.line()}\n{result.options.words()}\ndeeds: {deeds}\n"
             f"{story.last} steps of {' '.join(story.nodes)}; liars: {liars}; {len(story.found)} violations"
         )
 
@@ -116,6 +118,8 @@ class Debugger:
 
     def _told(self, number: int) -> str:
         found = [f"  VIOLATION of {one}" for one in self.story.after(number)]
+        if number == self.story.last and self.story.broke:
+            found.append(f"  It broke when {self.story.broke}")
         return "\n".join([self.story.steps[number - 1].told(), *found])
 
     def _continue(self, rest: list[str]) -> str:
@@ -253,6 +257,8 @@ def _follow(debugger: Debugger, commands: Iterable[str]) -> None:
 
 
 def _converse(debugger: Debugger) -> None:
+    with contextlib.suppress(ImportError):
+        import readline as readline  # lines can be edited and called back
     print(f"{debugger.opening()}\nh explains the commands")
     while not debugger.over:
         try:

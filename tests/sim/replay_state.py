@@ -40,10 +40,8 @@ def dump(world: World, process: Process) -> list[Fact]:
 
 
 def full_lines(facts: list[Fact]) -> list[str]:
-    """Each says where it belongs, and nothing that changes because time passes: what differs between two has happened."""
-    return [
-        f"{section}: {what}{f', ends at {seconds(ends_ms)}' if ends_ms else ''}" for section, what, ends_ms in facts
-    ]
+    """Each says where it belongs, and nothing that changes because time passes: what differs has happened."""
+    return [f"{section}: {what}{f', ends at {seconds(ends)}' if ends else ''}" for section, what, ends in facts]
 
 
 def page(facts: list[Fact], now_ms: int) -> list[str]:

@@ -9,6 +9,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from node.events import Event
 from node.machine import Decision
@@ -105,6 +106,9 @@ class Step:
         return "\n".join([first, *(f"{'':24}{line}" for line in words.decision_words(self.decision))])
 
 
+_decide = Process._decide
+
+
 class _Writer(Watcher):
     """Writes every step down, and to which of them a violation belongs: the one after which it was found."""
 
@@ -113,8 +117,15 @@ class _Writer(Watcher):
         self.found_at: list[int] = []
         """One for each violation, in the checker's order."""
         self.world: World | None = None
+        self.deciding = ""
+        """Who is told what, while it has decided nothing yet: what broke the machine, where it broke."""
+
+    def telling(self, process: Process, event: Event | None) -> Decision:
+        self.deciding = f"{process.name} was told: {words.event_words(event)}"
+        return _decide(process, event)
 
     def decided(self, world: World, process: Process, event: Event | None, decision: Decision) -> None:
+        self.deciding = ""
         self.world, number, now_ms = world, len(self.steps) + 1, world.time.now_ms
         kinds = frozenset(words.kinds_of(event, decision))
         for one in _checker(world).violations[len(self.found_at) :]:
@@ -174,6 +185,8 @@ class Story:
     """(the step after which it was found, what)"""
     nodes: tuple[str, ...]
     liars: dict[str, str]
+    broke: str = ""
+    """Who was told what when the machine broke; "" where it did not."""
     _states: dict[int, States] = field(default_factory=dict)
 
     @property
@@ -204,14 +217,15 @@ class Story:
 def tell(case: Case) -> Story:
     """Plays it to its end. ReplayError where it cannot even begin."""
     writer = _Writer()
-    result = _play(case, writer)
+    with mock.patch.object(Process, "_decide", lambda process, event: writer.telling(process, event)):
+        result = _play(case, writer)
     if writer.world is None:
         raise ReplayError(f"nothing happens in this case: {'; '.join(map(str, result.violations)) or 'no step'}")
     found_at = writer.found_at + [len(writer.steps)] * (len(result.violations) - len(writer.found_at))
     found = sorted(zip(found_at, result.violations), key=lambda one: one[0])
     world = writer.world
     liars = dict(zip(world.liar_names, world.options.scripts))
-    return Story(case, result, writer.steps, found, tuple(world.processes), liars)
+    return Story(case, result, writer.steps, found, tuple(world.processes), liars, writer.deciding)
 
 
 def _play(case: Case, watcher: Watcher) -> Result:

@@ -44,10 +44,10 @@ def topic_words(subject: Any, threat: int) -> str:
     return f"{subject_words(subject)} {threat_words(threat)}"
 
 
-def listed(words: Iterable[str]) -> str:
+def listed(words: Iterable[str], between: str = ", ") -> str:
     every = list(words)
     more = [f"and {len(every) - MOST_AT_ONCE} more"] if len(every) > MOST_AT_ONCE else []
-    return ", ".join([*every[:MOST_AT_ONCE], *more])
+    return between.join([*every[:MOST_AT_ONCE], *more])
 
 
 def claims_words(claims: Iterable[Claim]) -> str:
@@ -134,7 +134,7 @@ def _heads_words(frame: frames.Heads) -> str:
 
 _FRAMES: dict[type, Callable[[Any], str]] = {
     frames.Hello: lambda one: f"hello, version {one.version}, {listed(map(keyset_words, one.keysets))}",
-    frames.Entries: lambda one: f"entries: {'; '.join(map(sealed_words, one.raws))}",
+    frames.Entries: lambda one: f"entries: {listed(map(sealed_words, one.raws), '; ')}",
     frames.Blobs: lambda one: f"{len(one.raws)} blobs of claims, {sum(map(len, one.raws))} bytes",
     frames.CertificateFrame: lambda one: certificate_words(one.raw),
     frames.KeySets: lambda one: listed(map(keyset_words, one.raws)),

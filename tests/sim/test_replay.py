@@ -104,6 +104,19 @@ def test_an_invariant_stops_it_at_the_step_that_broke_it() -> None:
     assert (step.node, step.kinds >= {"Ticked"}) == ("m1", True)
 
 
+def test_what_broke_a_machine_is_told_beside_the_last_step_before() -> None:
+    def breaks(*_: object) -> None:
+        raise RuntimeError("it fell over")
+
+    with mock.patch("node.machine.core.Machine.handle", breaks):
+        story = replay.tell(CASE)
+    debugger = Debugger(story)
+    debugger.say("break X0")
+    said = debugger.say("c")
+    assert "X0 nothing leaves the machine" in said and "it fell over" in said
+    assert "It broke when m" in said
+
+
 def test_s1_is_not_s10() -> None:
     assert replay._begins("S1 distinct groups", "s1")
     assert not replay._begins("S10 levers only restrict", "s1")
