@@ -12,16 +12,18 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.sim import replay_words as words
 from tests.sim.checks import NAMES, Violation
 from tests.sim.replay_state import full_lines, page
 from tests.sim.replay_story import ReplayError as ReplayError
-from tests.sim.replay_story import Step
+from tests.sim.replay_story import Step, kept_for
 from tests.sim.replay_story import Story as Story
 from tests.sim.replay_story import load as load
 from tests.sim.replay_story import save as save
 from tests.sim.replay_story import tell as tell
+from tests.sim.run import deed_numbers
 
 HELP = """n [K]          the next step, or the next K
 b [K]          back one step, or K
@@ -65,8 +67,8 @@ def _begins(name: str, prefix: str) -> bool:
 class Debugger:
     """`at`: the step that was decided last; 0 before the first. Each command gives the text that answers it."""
 
-    def __init__(self, story: Story) -> None:
-        self.story, self.at, self.over = story, 0, False
+    def __init__(self, story: Story, kept_for: str = "") -> None:
+        self.story, self.at, self.over, self.kept_for = story, 0, False, kept_for
         self.breaks: list[Break] = []
         self._table: dict[str, Callable[[list[str]], str]] = {
             "n": self._next, "b": self._back, "g": self._go, "c": self._continue, "break": self._break,
@@ -86,9 +88,11 @@ class Debugger:
     def opening(self) -> str:
         story, result = self.story, self.story.result
         liars = ", ".join(f"{name} ({script})" for name, script in story.liars.items()) or "none"
-        deeds = ", ".join(f"{one.kind} at {one.at_ms / 1000:.3f} s" for one in result.deeds) or "none"
+        numbered = zip(deed_numbers(story.case), result.deeds)
+        deeds = ", ".join(f"{number} {one.kind} at {one.at_ms / 1000:.3f} s" for number, one in numbered) or "none"
+        kept = f"kept because it broke {self.kept_for}\n" if self.kept_for else ""
         return (
-            f"{story.case.line()}\n{result.options.words()}\ndeeds: {deeds}\n"
+            f"{story.case.line()}\n{kept}{result.options.words()}\ndeeds: {deeds}\n"
             f"{story.last} steps of {' '.join(story.nodes)}; liars: {liars}; {len(story.found)} violations"
         )
 
@@ -180,8 +184,8 @@ class Debugger:
         before, after = self.story.states(one, other)
         told: list[str] = []
         for name in names:
-            pair = [full_lines(there[name][1]) for there in (before, after)]
-            told += difflib.unified_diff(*pair, f"{name} after {one}", f"{name} after {other}", lineterm="", n=0)
+            was, now = (full_lines(there[name][1]) for there in (before, after))
+            told += difflib.unified_diff(was, now, f"{name} after {one}", f"{name} after {other}", lineterm="", n=0)
         return "\n".join(told) or f"nothing differs between {one} and {other}"
 
     def _has_state(self, number: int) -> int:
@@ -223,14 +227,14 @@ def _none(rest: list[str], word: str) -> None:
 
 
 # the command line
-def main(path: str, argv: Sequence[str]) -> int:
+def main(path: str | Path, argv: Sequence[str]) -> int:
     """0 at the end, 2 where something asked cannot be done. At a terminal it says so and goes on."""
     asked = argparse.ArgumentParser(prog="python -m tests.sim.replay FILE", description=__doc__, epilog=HELP)
     asked.formatter_class = argparse.RawDescriptionHelpFormatter
     asked.add_argument("-e", action="append", metavar="COMMANDS", help="commands between semicolons, then the end")
     told = asked.parse_args(argv)
     try:
-        debugger = Debugger(tell(load(path)))
+        debugger = Debugger(tell(load(path)), kept_for(path))
         if told.e is None and sys.stdin.isatty():
             _converse(debugger)
         else:

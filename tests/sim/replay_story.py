@@ -24,6 +24,8 @@ from tests.sim.world import Watcher, World
 
 MEMBERS_MOST = 64
 STATES_KEPT = 64
+BROKE = "broke"
+"""In a kept case: what it broke then. It changes nothing in the run."""
 
 
 class ReplayError(Exception):
@@ -37,13 +39,22 @@ class _Stopped(BaseException):
 # the file
 def load(path: Path | str) -> Case:
     """ReplayError where no case stands in the file."""
+    return _case_of(_read(path), str(path))
+
+
+def kept_for(path: Path | str) -> str:
+    """What the case broke when it was kept, "" where the file does not say."""
+    told = _read(path)
+    return str(told.get(BROKE) or "") if isinstance(told, dict) else ""
+
+
+def _read(path: Path | str) -> Any:
     try:
-        told = json.loads(Path(path).read_text("utf-8"))
+        return json.loads(Path(path).read_text("utf-8"))
     except OSError as error:
         raise ReplayError(f"{path} cannot be read: {error.strerror}. Name a file that a failing seed wrote.") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReplayError(f"{path} holds no JSON ({error}). {_SHAPE}") from None
-    return _case_of(told, str(path))
 
 
 def save(case: Case, path: Path | str) -> None:
@@ -61,7 +72,7 @@ def _case_of(told: Any, path: str) -> Case:
     known = [one.name for one in fields(Case)]
     if not isinstance(told, dict):
         raise ReplayError(f"{path} holds no case. {_SHAPE}")
-    if strange := sorted(set(told) - set(known)):
+    if strange := sorted({*told} - {*known, BROKE}):
         raise ReplayError(f"{path}: {', '.join(strange)} is unknown here; a case has {', '.join(known)}. {_SHAPE}")
     for name in ("seed", "n"):
         if type(told.get(name)) is not int:

@@ -104,12 +104,13 @@ def keyset_words(raw: bytes) -> str:
 def certificate_words(raw: bytes) -> str:
     def read() -> str:
         held = parse_certificate(raw)
-        signed = listed(
-            _or_fault(one, "entry", lambda one=one: name_of(parse_entry(one, NETWORK).entry)) for one in held.entries
-        )  # type: ignore[misc]
-        return f"certificate of {held.level.name} on {topic_words(*held.topic)} by {signed}"
+        return f"certificate of {held.level.name} on {topic_words(*held.topic)} by {listed(map(_signed, held.entries))}"
 
     return _or_fault(raw, "certificate", read)
+
+
+def _signed(raw: bytes) -> str:
+    return _or_fault(raw, "entry", lambda: name_of(parse_entry(raw, NETWORK).entry))
 
 
 def _or_fault(raw: bytes, what: str, read: Callable[[], str]) -> str:

@@ -197,6 +197,13 @@ def test_a_case_comes_back_from_its_file(file: str) -> None:
     assert json.loads(Path(file).read_text())["deeds"] == [0]
 
 
+def test_a_kept_case_says_what_it_was_kept_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = {"seed": 5, "n": 4, "without": [], "deeds": [], "broke": "S1 distinct groups"}
+    (tmp_path / "case.json").write_text(json.dumps(told))
+    assert replay.main(tmp_path / "case.json", ["-e", "n"]) == 0
+    assert "kept because it broke S1 distinct groups" in capsys.readouterr().out
+
+
 # the command line
 def test_commands_are_given_at_once(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert replay.main(file, ["-e", "g 100; s m1; q; jump"]) == 0
