@@ -116,8 +116,7 @@ BUGS = (
                 >= 2
             ),
         ),
-        members=(4, 7),
-        needs=("spoofs_sources",),
+        needs=("poisoned_vendor",),
     ),
     Bug(
         "one-detector-is-many",

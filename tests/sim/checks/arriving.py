@@ -11,7 +11,7 @@ from protocol import envelope, frames
 from protocol.alarm import weigh
 from protocol.envelope import Entry
 from protocol.errors import Code, ProtocolError
-from protocol.messages import Attestation, Level
+from protocol.messages import Level
 from tests.sim import cast
 from tests.sim.cast import NETWORK
 from tests.sim.checks.base import Seen
@@ -25,16 +25,13 @@ ENTRIES_MARK = frames.pack_frame(frames.Entries((b"any",)))[:2]
 def l1_what_is_reached_is_certified(
     seen: Seen, world: World, process: Process, event: object, decision: Decision
 ) -> str:
-    """At once, with the word that reaches it: no word waits for others."""
+    """At once, with the word that reaches it: no word waits for others. A word that lost its seq to another says
+    nothing new."""
     if not isinstance(event, FrameArrived):
         return ""
     state, now_ms = process.state, process.clock().wall_ms
-    entries = [
-        envelope.parse_entry(record.raw, NETWORK).entry
-        for record in decision.records
-        if isinstance(record, EntryAccepted)
-    ]
-    topics = {(one.body.subject, one.body.threat) for one in entries if isinstance(one.body, Attestation)}
+    raws = {record.raw for record in decision.records if isinstance(record, EntryAccepted)}
+    topics = {topic for topic, held in state.opinions.items() if any(one.raw in raws for one in held.values())}
     for topic in sorted(topics, key=lambda one: (one[0].raw, one[1])):
         due = weigh(state.opinions.get(topic, {}).values(), world.epoch, now_ms, state.releases).level
         held = [one for one in state.certificates.values() if one.certificate.topic == topic and one.ends_ms > now_ms]

@@ -23,6 +23,9 @@ from tests.sim.shell import Process
 from tests.sim.world import Watcher, World
 
 VIOLATIONS_MAX = 20
+OF_GOOD_CLOCKS = ("lever", "opened", "own", "tick")
+OF_ANY_CLOCK = ("S4", "A1", "S12")
+"""A clock beyond its bound makes a member one of the f: of what it says and moves then only this is asked."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,10 @@ class Checker(Watcher):
         self.asked = 0
 
     def ask(self, what: str, world: World, process: Process | None, *args: Any) -> None:
+        misset = process is not None and process.name in world.misset and what in OF_GOOD_CLOCKS
         for name, invariant in self.on.get(what, ()):
+            if misset and not name.startswith(OF_ANY_CLOCK):
+                continue
             self.asked += 1
             said = invariant(self.seen, world, process, *args)
             if said and len(self.violations) < VIOLATIONS_MAX:
@@ -72,9 +78,7 @@ class Checker(Watcher):
     def decided(self, world: World, process: Process, event: Event | None, decision: Decision) -> None:
         for at, record in enumerate(decision.records):
             kind = type(record)
-            self.seen.later = frozenset(
-                one.raw for one in decision.records[at + 1 :] if isinstance(one, EntryAccepted)
-            )
+            self.seen.later = frozenset(one.raw for one in decision.records[at + 1 :] if isinstance(one, EntryAccepted))
             if kind is CertificateAccepted:
                 held = _held(process, record)
                 self.seen.accepted.setdefault(process.name, set()).add(held.digest)

@@ -80,7 +80,7 @@ def _operator(world: World, source: str) -> str:
 
 def s2_liars_alone_certify_nothing(seen: Seen, world: World, process: Process, held: CheckedCertificate) -> str:
     now_ms, level = process.clock().wall_ms, held.certificate.level
-    faulty = {seat.group for seat in world.seats if seat.name in world.faulty}
+    faulty = {seat.group for seat in world.seats if seat.name in world.untrusted}
     honest = {
         group
         for group, opinions in groups_behind(world, held, now_ms).items()
@@ -150,7 +150,7 @@ def s5_a_lease_once_applied_is_kept(seen: Seen, world: World, process: Process, 
 def s5_nothing_stays_past_its_lease(seen: Seen, world: World, process: None) -> str:
     """Asked when every lease is over, everybody is well and ticks have come."""
     for name, target in world.targets.items():
-        if name not in world.processes or name in world.faulty:
+        if name not in world.processes or name in world.untrusted:
             continue
         for spell in target.spells:
             standing = target.stands_until_ms(spell.instance, world.time.now_ms)
