@@ -224,6 +224,11 @@ def _ruled(record: kept.ClaimRuled) -> str:
     return f"claim {brief(record.claim.digest)} ruled: {record.ruling}{found}{why}"
 
 
+def _action_stepped(record: kept.ActionStepped) -> str:
+    until = f" until {seconds(record.until_ms)}" if record.until_ms else ""
+    return f"action {brief(record.key)} {record.phase}{until}: {record.says}"
+
+
 _RECORDS: dict[type, Callable[[Any], str]] = {
     kept.KeySetLearned: lambda one: keyset_words(one.raw),
     kept.EntryAccepted: lambda one: ("own word " if one.own else "") + sealed_words(one.raw),
@@ -235,7 +240,7 @@ _RECORDS: dict[type, Callable[[Any], str]] = {
     kept.DecisionMade: lambda one: f"decided {one.verdict} by rule {one.rule} on {one.lever}: {one.why}",
     kept.ActionOpened: _opened,
     kept.ActionRenewed: lambda one: f"action {brief(one.key)} renewed until {seconds(one.until_ms)}: {one.why}",
-    kept.ActionStepped: lambda one: f"action {brief(one.key)} {one.phase} until {seconds(one.until_ms)}: {one.says}",
+    kept.ActionStepped: _action_stepped,
     kept.OperatorDid: lambda one: f"{one.person} did {one.deed}",
     kept.SigningStopped: lambda one: f"key {one.key_version} never signs again: {one.why}",
 }
