@@ -10,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 from protocol import envelope, frames
+from protocol.errors import ProtocolError
 
 ROOMS = ("protocol", "node", "adapters", "governance")
 
@@ -26,35 +27,34 @@ def everywhere(original: Any, replacement: Any) -> Iterator[None]:
         yield
 
 
-def _remembered(pure: Callable[..., Any], most: int = 200_000) -> Callable[..., Any]:
+MOST = 100_000
+
+
+def _remembered(pure: Callable[..., Any], name_of: Callable[..., Any] = lambda *args: args) -> Callable[..., Any]:
+    """Refusals are remembered like values: a liar's junk is told to everybody."""
     known: dict[Any, Any] = {}
 
     def asked(*args: Any) -> Any:
-        found = known.get(args)
-        if found is None:
-            if len(known) > most:
-                known.clear()
-            found = known[args] = pure(*args)
-        return found
-
-    return asked
-
-
-def _remembered_verification() -> Callable[..., Any]:
-    """By the entry's own bytes and the key: a Parsed value is a key too large to hash again and again."""
-    known: dict[tuple[bytes, bytes], Any] = {}
-    pure = envelope.verify_entry
-
-    def asked(parsed: Any, key: Any) -> Any:
-        name = (parsed.raw, bytes(key))
+        name = name_of(*args)
         found = known.get(name)
         if found is None:
-            if len(known) > 200_000:
+            if len(known) > MOST:
                 known.clear()
-            found = known[name] = pure(parsed, key)
+            try:
+                found = pure(*args)
+            except ProtocolError as error:
+                found = error
+            known[name] = found
+        if isinstance(found, ProtocolError):
+            raise ProtocolError(found.code, found.detail)
         return found
 
     return asked
+
+
+def _by_bytes(parsed: Any, key: Any) -> Any:
+    """The entry's own bytes and the key: a Parsed value is a key too large to hash again and again."""
+    return parsed.raw, bytes(key)
 
 
 @contextmanager
@@ -62,5 +62,5 @@ def shared_parsing() -> Iterator[None]:
     with ExitStack() as stack:
         for pure in (frames.parse_frame, envelope.parse_entry, envelope.open_keyset):
             stack.enter_context(everywhere(pure, _remembered(pure)))
-        stack.enter_context(everywhere(envelope.verify_entry, _remembered_verification()))
+        stack.enter_context(everywhere(envelope.verify_entry, _remembered(envelope.verify_entry, _by_bytes)))
         yield

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from node.events import Raise, ReleaseTopic, Withdraw
+from protocol.limits import SKEW_MS_MAX
 from protocol.messages import Level
 from tests.sim import cast
 from tests.sim.options import Options
@@ -134,9 +135,13 @@ def _space(world: World, process: Any) -> None:
 
 
 def _jump(world: World, deed: Deed, process: Any) -> None:
-    """Another clock for some seconds: it counts among those that say they are skewed, then it is set right."""
-    by_ms = (-20_000, 20_000, 7 * cast.HOUR_MS, -40_000)[deed.who % 4]
+    """Another clock for some seconds, then it is set right. Beyond the bound it counts among the f while it lasts."""
+    by_ms = (-12_000, 12_000, 7 * cast.HOUR_MS, -40_000)[deed.who % 4]
+    if abs(by_ms) > SKEW_MS_MAX and not world.may_misset(process.name):
+        by_ms = 12_000
     process.wall.ahead_ms += by_ms
+    if abs(process.wall.ahead_ms) > SKEW_MS_MAX:
+        world.misset.add(process.name)
     _did(world, "clock_jump", process.name, f"its clock jumps by {by_ms} ms")
     world.time.after(5_000, _set_clock, world, process, by_ms)
 

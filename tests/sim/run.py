@@ -206,6 +206,7 @@ def _pass_time(world: World, ms: int) -> None:
     world.run(ms + 3 * max(usual, ms // 8))
     for process in world.processes.values():
         process.tick_ms = usual
+    world.run(4 * usual)
 
 
 def _coverage(world: World) -> Counter[str]:

@@ -80,6 +80,7 @@ class World(Ports):
         self._keysets = [cast.keyset(name) for name in names]
         self.targets: dict[str, Target] = {}
         self.told: dict[str, list[str]] = {}
+        self.misset: set[str] = set()
         self.verified: Counter[str] = Counter()
         self.processes = {seat.name: self._process(seat) for seat in self.seats if seat.name not in self.liar_names}
         self.liars: dict[str, Liar] = {}
@@ -101,6 +102,16 @@ class World(Ports):
     def faulty(self) -> frozenset[str]:
         """Members that promises are not made to: they count among the f."""
         return frozenset([*self.liar_names, *self.skewed, *self.rolled_back])
+
+    @property
+    def untrusted(self) -> frozenset[str]:
+        """The faulty, and those whose clock was ever beyond its bound: what they did then is theirs."""
+        return self.faulty | self.misset
+
+    def may_misset(self, name: str) -> bool:
+        """Whether one more group's clock may go beyond its bound: with the faulty at most f."""
+        groups = {seat.name: seat.group for seat in self.seats}
+        return len({groups[one] for one in (*self.untrusted, name)}) <= (self.options.n - 1) // 3
 
     def honest(self) -> list[Process]:
         """Those that promises are made to."""
