@@ -15,6 +15,10 @@ def keep(case: Case, what: str) -> str:
     KEPT.mkdir(exist_ok=True)
     path = KEPT / f"seed-{case.seed}-n-{case.n}.json"
     path.write_text(json.dumps(_plain(case, what), indent=1) + "\n", encoding="utf-8")
+    return _shown(path)
+
+
+def _shown(path: Path) -> str:
     return str(path.relative_to(KEPT.parent.parent.parent))
 
 
