@@ -56,11 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found: dict[str, Found] = {}
     for one in search_all(names, told.seeds_max, told.first):
         found[one.name] = one
+        if told.record:
+            record({**recorded(), **found})
         print(
             f"{one.name:44} {one.seeds:5} {one.seed:5} n={one.n} {one.invariant or 'NOT FOUND'}: {one.what[:110]}",
             flush=True,
         )
     print("\n".join(table(found)))
-    if told.record:
-        record({**recorded(), **found})
     return int(any(not one.seed for one in found.values()))

@@ -40,12 +40,6 @@ BUGS = (
         needs=("releases",),
     ),
     Bug(
-        "since-not-held-against-the-point",
-        "what was said before a release point counts on, unless its claims were named in the releases",
-        lambda: edited(Releases, "covers", ("if attestation.since_ms <= self.point_ms(topic)", "if False")),
-        needs=("people", "releases"),
-    ),
-    Bug(
         "release-by-f-plus-one",
         "f + 1 groups reach a release point: starting is no longer cheaper than ending",
         lambda: together(
