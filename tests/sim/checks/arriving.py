@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from node.events import FrameArrived
@@ -18,6 +19,7 @@ from tests.sim.checks.base import Seen
 from tests.sim.shell import Process
 from tests.sim.world import World
 
+OPINIONS_MOST = 64
 ENTRIES_MARK = frames.pack_frame(frames.Entries((b"any",)))[:2]
 """How a frame of entries begins."""
 
@@ -43,7 +45,9 @@ def l1_what_is_reached_is_certified(
 def l6_an_honest_word_is_taken(seen: Seen, world: World, process: Process, event: object, decision: Decision) -> str:
     """Whatever liars send in its author's name: what comes sealed by an honest member is taken when it comes."""
     state = process.state
-    if not isinstance(event, FrameArrived) or state.refusals.get(Code.OVER_BUDGET.word):
+    if not isinstance(event, FrameArrived):
+        return ""
+    if state.refusals_by_peer.get(event.peer_id, {}).get(Code.OVER_BUDGET.word):
         return ""
     link = state.links.get(event.peer_id)
     if link is None or link.member is None or event.raw[:2] != ENTRIES_MARK:
@@ -76,9 +80,31 @@ def _honest_word(world: World, raw: bytes) -> Entry[Any] | None:
     return parsed.entry if parsed.entry.author in world.processes else None
 
 
+def b1_opinions_are_capped(seen: Seen, world: World, process: Process, event: object, decision: Decision) -> str:
+    """Asked as they come: hours later they have expired and prove nothing."""
+    if not isinstance(event, FrameArrived) or len(process.state.opinions) <= OPINIONS_MOST:
+        return ""
+    authors = Counter(author for held in process.state.opinions.values() for author in held)
+    author, many = authors.most_common(1)[0]
+    return f"{many} live opinions of {author}, at most {OPINIONS_MOST}" if many > OPINIONS_MOST else ""
+
+
+def a1_what_contradicts_is_proven(seen: Seen, world: World, process: None) -> str:
+    """Asked after the heal: two words held of one feed, the later of which names another before it."""
+    for one in world.honest():
+        for key, feed in one.state.feeds.items():
+            links = feed.links
+            broken = [seq for seq in links if seq - 1 in links and links[seq].entry.prev != links[seq - 1].hash]
+            if broken and key not in one.state.equivocations:
+                return f"{one.name} holds {key[0]}'s word {broken[0]}, which does not follow the one before"
+    return ""
+
+
 ARRIVING = {
+    "healed": (("A1 what contradicts is proven", a1_what_contradicts_is_proven),),
     "decided": (
         ("L1 what is reached is certified", l1_what_is_reached_is_certified),
         ("L6 an honest word is taken", l6_an_honest_word_is_taken),
-    )
+        ("B1 opinions are capped", b1_opinions_are_capped),
+    ),
 }
