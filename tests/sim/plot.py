@@ -136,9 +136,10 @@ def _space(world: World, process: Any) -> None:
 
 def _jump(world: World, deed: Deed, process: Any) -> None:
     """Another clock for some seconds, then it is set right. Beyond the bound it counts among the f while it lasts."""
-    by_ms = (-12_000, 12_000, 7 * cast.HOUR_MS, -40_000)[deed.who % 4]
+    small_ms = world.skew_most_ms()
+    by_ms = (-small_ms, small_ms, 7 * cast.HOUR_MS, -40_000)[deed.who % 4]
     if abs(by_ms) > SKEW_MS_MAX and not world.may_misset(process.name):
-        by_ms = 12_000
+        by_ms = small_ms
     process.wall.ahead_ms += by_ms
     if abs(process.wall.ahead_ms) > SKEW_MS_MAX:
         world.misset.add(process.name)

@@ -182,7 +182,8 @@ def _heal(world: World) -> None:
         target = world.targets[process.name]
         target.fails = target.unsure = 0.0
         if process.name not in world.skewed:
-            process.wall.ahead_ms = max(-14_000, min(14_000, process.wall.ahead_ms))
+            most_ms = world.skew_most_ms()
+            process.wall.ahead_ms = max(-most_ms, min(most_ms, process.wall.ahead_ms))
         world.bring_up(process)
     world.truth.blind_until_ms.clear()
 

@@ -113,7 +113,11 @@ class Process:
         self.up, self.life, self._busy = True, self.life + 1, False
         self._forget_events()
         if verdict.ruling is mark.Ruling.ADOPT:
-            self._adopt(verdict.raws)
+            try:
+                self._adopt(verdict.raws)
+            except DiskError as error:
+                self.up, self.refused_to_start = False, f"the disk: {error}"
+                return
         self._busy = True
         self._commit([self._decide(None)], self.life)
         self.time.after(1 + (sum(self.name.encode()) + 37 * self.life) % self.tick_ms, self._tick, self.life)

@@ -108,6 +108,10 @@ class World(Ports):
         """The faulty, and those whose clock was ever beyond its bound: what they did then is theirs."""
         return self.faulty | self.misset
 
+    def skew_most_ms(self) -> int:
+        """Of an honest clock: well within the bound, and within leases that are hours elsewhere and seconds here."""
+        return min(14_000, self.epoch.lease_ms[Level.HALT] // 6)
+
     def may_misset(self, name: str) -> bool:
         """Whether one more group's clock may go beyond its bound: with the faulty at most f."""
         groups = {seat.name: seat.group for seat in self.seats}
@@ -142,7 +146,7 @@ class World(Ports):
         self.targets[seat.name] = Target(self.time.chance(f"target {seat.name}"), ends, fails, unsure)
         self.told[seat.name] = []
         if "skew" in options.faults:
-            most_ms = 60_000 if seat.name in self.skewed else 14_000
+            most_ms = self.skew_most_ms()
             process.wall = Wall(chance.randint(-most_ms, most_ms))
             if seat.name in self.skewed:
                 process.wall.ahead_ms = chance.choice((-1, 1)) * chance.randint(45_000, 60_000)

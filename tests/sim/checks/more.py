@@ -186,7 +186,7 @@ def s7_one_restriction_at_a_time(seen: Seen, world: World, process: Process, rec
 
 def l7_the_blind_act_on_little(seen: Seen, world: World, process: Process, record: ActionOpened) -> str:
     state = process.state
-    heard = {link.member for link in state.links.values() if link.member is not None} | {MemberName(process.name)}
+    heard = {member for link in state.links.values() for member in link.members} | {MemberName(process.name)}
     groups = {world.epoch.group_of(member) for member in heard}
     f = (world.options.n - 1) // 3
     if record.rule == "isolated" and len(groups) < world.options.n - f:
