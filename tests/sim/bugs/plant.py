@@ -29,6 +29,8 @@ class Bug:
     plant: Plant
     members: tuple[int, ...] = (4,)
     needs: tuple[str, ...] = ()
+    unseen: str = ""
+    """Why no seed has shown it yet: what the simulator lacks. Searched for with `--unseen`."""
 
 
 class GoneError(Exception):

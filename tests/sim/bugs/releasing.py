@@ -86,5 +86,6 @@ BUGS = (
             actions, "lift_released", ("(action.subject, action.threat) != topic", "action.subject != topic[0]")
         ),
         needs=("releases",),
+        unseen="A quorum of operators must release the wrong threat while a lever stands: about one seed in a thousand",
     ),
 )

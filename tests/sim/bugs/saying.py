@@ -80,6 +80,7 @@ BUGS = (
         "of a batch of own entries the mark carries the last: after a crash the others are gone",
         lambda: edited(Process, "_write_mark", ("raws = tuple(entry.raw for entry in own)", "raws = (own[-1].raw,)")),
         needs=("crash_at_step",),
+        unseen="A death between mark and store must meet a commit with two own words",
     ),
     Bug(
         "mark-carries-nothing",
@@ -198,6 +199,7 @@ BUGS = (
         "a person's word is lowered to what claims support, as soon as a claim comes in",
         lambda: edited(alarms, "_opine", ("live.body.by_person and live.body.level > verdict", "False")),
         needs=("people",),
+        unseen="A person must raise above what a claim supports that is told afterwards",
     ),
     Bug(
         "raise-lowers",

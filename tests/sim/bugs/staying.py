@@ -79,12 +79,14 @@ BUGS = (
             edited(incoming, "_prove", ("step.do(Broadcast(", "(lambda *sent: None)((")),
         ),
         needs=("equivocates",),
+        unseen="Proofs are shown to whoever comes up: links must stay up while a fork lies between",
     ),
     Bug(
         "proof-kept-to-oneself",
         "who proves a fork keeps the proof and sends it nowhere",
         lambda: edited(incoming, "_prove", ("step.do(Broadcast(", "(lambda *sent: None)((")),
         needs=("equivocates",),
+        unseen="The two words reach everybody by sync all the same: A1's two delays are not asked for",
     ),
     Bug(
         "fork-by-prev-missed",
@@ -115,6 +117,7 @@ BUGS = (
             ),
         ),
         needs=("burns_budgets",),
+        unseen="The budget comes back at twenty a second: an honest word must fall into a third of a second",
     ),
     Bug(
         "junk-shadows-the-real-entry",
