@@ -50,11 +50,22 @@ def look_into(step: Step, link: Link | None, opinion: Opinion, claim: Claim) -> 
             step.record(BlobKept(blob))
     if blob is not None:
         _judge(step, claim, opinion.entry.author)
-    elif claim.digest not in state.missing:
+        return
+    if claim.digest not in state.missing:
         first_at_ms = step.at.mono_ms + ASK_AGAIN_MS[0]
         state.missing[claim.digest] = Missing(claim, opinion.entry.author, first_at_ms)
         if link is not None:
             step.send(link.peer_id, WantBlobs((claim.digest,)), sync=True)
+    else:
+        _ask_author(step, claim, opinion.entry.author)
+
+
+def _ask_author(step: Step, claim: Claim, author: MemberName) -> None:
+    """Of several that name it, who told first may never have had its blob: each is asked when it names it."""
+    for peer_id, link in sorted(step.state.links.items()):
+        if author in link.members:
+            step.send(peer_id, WantBlobs((claim.digest,)), sync=True)
+            return
 
 
 def _judge(step: Step, claim: Claim, author: MemberName) -> None:
