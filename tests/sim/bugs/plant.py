@@ -40,9 +40,9 @@ class GoneError(Exception):
 def edited(owner: ModuleType | type, name: str, *changes: tuple[str, str]) -> AbstractContextManager[Any]:
     """A function or method of shipped code with fragments of its source replaced: (was, becomes) each."""
     there = inspect.getattr_static(owner, name)
-    original = (
-        there.func if isinstance(there, cached_property) else there.fget if isinstance(there, property) else there
-    )
+    original: Any = there
+    if isinstance(there, cached_property | property):
+        original = there.func if isinstance(there, cached_property) else there.fget
     source = textwrap.dedent(inspect.getsource(original))
     for was, becomes in changes:
         if source.count(was) != 1:
