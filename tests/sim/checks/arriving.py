@@ -33,6 +33,8 @@ def l1_what_is_reached_is_certified(
         return ""
     state, now_ms = process.state, process.clock().wall_ms
     raws = {record.raw for record in decision.records if isinstance(record, EntryAccepted)}
+    if not raws:
+        return ""
     topics = {topic for topic, held in state.opinions.items() if any(one.raw in raws for one in held.values())}
     for topic in sorted(topics, key=lambda one: (one[0].raw, one[1])):
         due = weigh(state.opinions.get(topic, {}).values(), world.epoch, now_ms, state.releases).level

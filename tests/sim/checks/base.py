@@ -78,8 +78,9 @@ class Checker(Watcher):
     def decided(self, world: World, process: Process, event: Event | None, decision: Decision) -> None:
         for at, record in enumerate(decision.records):
             kind = type(record)
-            self.seen.later = frozenset(one.raw for one in decision.records[at + 1 :] if isinstance(one, EntryAccepted))
             if kind is CertificateAccepted:
+                after = decision.records[at + 1 :]
+                self.seen.later = frozenset(one.raw for one in after if isinstance(one, EntryAccepted))
                 held = _held(process, record)
                 self.seen.accepted.setdefault(process.name, set()).add(held.digest)
                 self.ask("certificate", world, process, held)
