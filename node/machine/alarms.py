@@ -5,6 +5,8 @@ Every member answers, exposed or not, in every policy mode: observe, ask and act
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adapters.api import Observation
 from node.effects import Broadcast, Gossip, Send
 from node.machine import actions, claims, views
@@ -201,12 +203,18 @@ def retry_answers(step: Step) -> None:
         body = opinion.body
         if body.expires_ms <= step.now_ms or body.epoch != state.epoch.hash:
             del state.reissue[topic]
-        elif not say_opinion(step, body):
+        elif not say_opinion(step, _dated(step, body)):
             return
     _say_unsaid(step)
     for topic in sorted(state.opinions, key=views.topic_order):
         if state.me not in state.opinions.get(topic, {}):
             answer(step, topic)
+
+
+def _dated(step: Step, body: Attestation) -> Attestation:
+    """Said once by a clock that was ahead, an opinion would seem older than its first issue, and its lease too long."""
+    latest_ms = step.now_ms + step.state.epoch.lease_bound_ms(body.level)
+    return replace(body, since_ms=min(body.since_ms, step.now_ms), expires_ms=min(body.expires_ms, latest_ms))
 
 
 def review_due(step: Step) -> None:

@@ -118,6 +118,10 @@ class Machine:
             state.heartbeat_at_ms = step.at.mono_ms + HEARTBEAT_MS
             state.heartbeat_said_ms = step.at.mono_ms
             step.say(Heartbeat(state.epoch.hash))
+        sound = state.clock_is_sound()
+        if sound and not state.clock_was_sound:  # what it took for past or to come while it was off is looked at now
+            alarms.review_all(step)
+        state.clock_was_sound = sound
         alive = views.any_running(state, step.now_ms)
         alarms.show_due(step)
         alarms.push_due(step)

@@ -199,6 +199,7 @@ class State:
     behind_ms: dict[MemberName, int] = field(default_factory=dict)
     """Our monotonic clock minus a member's wall clock, by its last Heartbeat: a wall clock of ours that is set wrong,
     or right again, shows at once and not at the next Heartbeat."""
+    clock_was_sound: bool = False
     handled_mono_ms: int = 0
     woke_mono_ms: int = 0
     """0: it never stood still."""

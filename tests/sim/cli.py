@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
     asked.add_argument("--seeds", type=int, default=200, help="how many (default 200)")
     asked.add_argument("--from", type=int, default=1, dest="first", help="the first of them")
     asked.add_argument("--seed", type=int, help="one seed: a readable trace of what happened to whom")
-    asked.add_argument("--members", default="7", help="control groups: 4, 7, 13, 31 or mix (default 7)")
+    asked.add_argument("--members", default="mix", help="control groups: 4, 7, 13, 31 or a mix of them (default)")
     asked.add_argument("--minutes", type=float, default=0, help="stop after so long")
     asked.add_argument("--workers", type=int, default=0, help="processes (default: one a core)")
     asked.add_argument("--without", default="", help="faults and scripts taken away, with commas")

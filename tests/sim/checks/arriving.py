@@ -10,6 +10,7 @@ from node.machine import Decision
 from node.records import EntryAccepted
 from protocol import envelope, frames
 from protocol.alarm import weigh
+from protocol.crypto import sha256
 from protocol.envelope import Entry
 from protocol.errors import Code, ProtocolError
 from protocol.messages import Level
@@ -55,7 +56,7 @@ def l6_an_honest_word_is_taken(seen: Seen, world: World, process: Process, event
     if link is None or link.member is None or event.raw[:2] != ENTRIES_MARK:
         return ""
     for raw in _entries(event.raw):
-        told = _honest_word(world, raw)
+        told = None if sha256(raw) in state.seen else _honest_word(world, raw)
         if told is None or state.keyset(told.author, told.key_version) is None:
             continue
         feed = state.feeds.get((told.author, told.key_version))

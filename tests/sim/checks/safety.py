@@ -154,7 +154,8 @@ def s5_nothing_stays_past_its_lease(seen: Seen, world: World, process: None) -> 
             continue
         for spell in target.spells:
             standing = target.stands_until_ms(spell.instance, world.time.now_ms)
-            if not spell.ended_ms and standing:
+            late_ms = world.time.now_ms - standing - slack_ms(world, world.processes[name])
+            if not spell.ended_ms and standing and late_ms > 0:
                 return f"{name}: {spell.instance} still stands {(world.time.now_ms - standing) // 1000} s after its end"
     return ""
 

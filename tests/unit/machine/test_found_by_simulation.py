@@ -188,3 +188,38 @@ def test_who_names_everybodys_peer_ids_in_its_keyset_blinds_nobody() -> None:
     world[0].sense(world.true(claim()))
     world.run(2_000)
     assert all(node.target.times("apply") == 1 for node in world)
+
+
+def test_a_word_that_came_while_the_clock_was_off_is_looked_into_when_it_is_right() -> None:
+    """By a clock that is hours ahead it has expired; when the clock is right again it runs, and is answered."""
+    world = World(4)
+    world.run(7_000)
+    node = world[0]
+    node.ahead_ms = 13 * HOUR_MS
+    world.run(500)
+    world[1].sense(world.true(claim()))
+    world.run(1_000)
+    assert node.opinion("m0") is None
+    node.ahead_ms = 0
+    world.run(3_000)
+    assert node.opinion("m0") is not None
+
+
+def test_an_opinion_said_by_a_clock_that_was_ahead_is_said_again_within_its_bounds() -> None:
+    """Under a fresh key, with the clock set right: first said now, not in the future, and no longer than its lease."""
+    world = World(4)
+    world.run(7_000)
+    node = world[0]
+    node.ahead_ms = 12_000
+    node.sense(world.true(claim()))
+    world.run(300)
+    node.ahead_ms = 0
+    world.extra_keysets.append(keyset("m0", 1))
+    node.stop()
+    node.restart(key_version=1, signer=hot("m0", 1), fresh=True)
+    world.replug("m0")
+    world.run(3_000)
+    said = node.opinion("m0")
+    assert said is not None and said.entry.key_version == 1
+    assert said.body.since_ms <= said.entry.issued_ms
+    assert said.body.expires_ms - said.entry.issued_ms <= world.epoch.lease_bound_ms(said.body.level)
