@@ -2,13 +2,14 @@
 # make testnet  the main job: seven members, two chains, the rsETH case
 # make test     every check on a clean clone, at most ten minutes on two cores
 # make fuzz     every reader fuzzed for MINUTES (default 1) each, in an environment of its own
+# make simulate the simulator's seeds alone; `python -m tests.sim` plays as many as you like
 # make sabotage five spoilt networks, each of which must fail and say why; about ten minutes
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: env testnet test check unit integration sabotage fuzz contracts check-contracts lock clean
+.PHONY: env testnet test check unit simulate integration sabotage fuzz contracts check-contracts lock clean
 
 env: $(STAMP)
 
@@ -23,7 +24,7 @@ $(STAMP): dev.lock pyproject.toml
 testnet: $(STAMP)
 	@$(VENV)/bin/tocsin testnet
 
-test: check unit integration
+test: check unit simulate integration
 
 check: $(STAMP) check-contracts
 	$(VENV)/bin/ruff check .
@@ -31,8 +32,14 @@ check: $(STAMP) check-contracts
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+# two halves side by side, one a core
 unit: $(STAMP)
-	$(PY) -m pytest tests/unit tests/property tests/vectors tests/fuzz tests/tidy
+	@$(PY) -m pytest tests/unit & half=$$!; \
+	$(PY) -m pytest tests/property tests/vectors tests/fuzz tests/tidy tests/sim --ignore=tests/sim/test_seeds.py; other=$$?; \
+	wait $$half && exit $$other
+
+simulate: $(STAMP)
+	$(PY) -m pytest tests/sim/test_seeds.py
 
 integration: $(STAMP)
 	$(PY) -m pytest -m "not long" tests/integration
