@@ -136,7 +136,7 @@ def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incide
     """Says what we hold on `topic`, unless we have said it. A new claim starts the opinion anew; where a person said
     more than claims support, that stays said."""
     state = step.state
-    held = state.opinions.get(topic, {}).get(state.me)
+    held = state.opinions.get(topic, {}).get(state.me) or state.reissue.get(topic)
     live = held if held is not None and is_live(held, state.epoch, step.now_ms) else None
     ours = live.body.claims if live is not None and not state.releases.covers(live.body, state.epoch) else ()
     names = claim_names(ours)

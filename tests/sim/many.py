@@ -84,7 +84,7 @@ def _played(cases: Iterable[Case], workers: int) -> Iterator[Result]:
         yield from map(play, cases)
         return
     with multiprocessing.get_context("fork").Pool(workers, initializer=gc.disable) as pool:
-        yield from pool.imap_unordered(_play_quietly, cases, chunksize=4)
+        yield from pool.imap_unordered(_play_quietly, cases)
 
 
 def _play_quietly(case: Case) -> Result:

@@ -9,12 +9,16 @@ from tests.sim.shell import Process
 from tests.sim.world import World
 
 
-def _common_words(world: World) -> dict[tuple[object, int], dict[str, object]]:
-    """Topic → author → the latest word that any honest node holds of an honest author."""
+def _common_words(seen: Seen, world: World) -> dict[tuple[object, int], dict[str, object]]:
+    """Topic → author → the latest word that any honest node holds of an honest author, of those said before the last
+    seconds."""
     words: dict[tuple[object, int], dict[str, object]] = {}
     for process in world.honest():
         for topic, held in process.state.opinions.items():
             for author, opinion in held.items():
+                told_by_then = seen.margins.get(f"{author}/{opinion.entry.key_version}", -1)
+                if opinion.entry.seq > told_by_then:
+                    continue
                 there = words.setdefault(topic, {}).get(author)
                 if author not in world.faulty and (there is None or _later(opinion, there)):
                     words[topic][author] = opinion
@@ -28,7 +32,7 @@ def _later(one: object, other: object) -> bool:
 
 def l3_certificates_are_everywhere(seen: Seen, world: World, process: None) -> str:
     """What honest words alone reach, every honest node has reached."""
-    for topic, words in sorted(_common_words(world).items(), key=lambda one: (one[0][0].raw, one[0][1])):  # type: ignore[attr-defined]
+    for topic, words in sorted(_common_words(seen, world).items(), key=lambda one: (one[0][0].raw, one[0][1])):  # type: ignore[attr-defined]
         for one in world.honest():
             now_ms, state = one.clock().wall_ms, one.state
             live = [word for word in words.values() if is_live(word, world.epoch, now_ms)]  # type: ignore[arg-type]

@@ -223,3 +223,19 @@ def test_an_opinion_said_by_a_clock_that_was_ahead_is_said_again_within_its_boun
     assert said is not None and said.entry.key_version == 1
     assert said.body.since_ms <= said.entry.issued_ms
     assert said.body.expires_ms - said.entry.issued_ms <= world.epoch.lease_bound_ms(said.body.level)
+
+
+def test_under_a_fresh_key_a_new_claim_is_said_beside_the_old_ones() -> None:
+    """What waits to be said again under the new key is our word still: the next claim must not say less."""
+    world = World(4)
+    world.run(7_000)
+    world[1].sense(world.true(claim(1), Level.HALT), level=Level.HALT)
+    world.run(1_000)
+    node = world[0]
+    node.stop()
+    world.extra_keysets.append(keyset("m0", 1))
+    node.restart(key_version=1, signer=hot("m0", 1), fresh=True)
+    assert node.state.reissue
+    node.sense(world.true(claim(2)))
+    said = node.opinion("m0")
+    assert said is not None and said.body.level is Level.HALT and len(said.body.claims) == 2
