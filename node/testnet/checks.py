@@ -68,12 +68,14 @@ def gates_shut(options: Options, facts: Facts) -> Check:
 
 
 def effects_on_the_chain(options: Options, facts: Facts) -> Check:
-    """What a lever calls done is on the chain under its action key: a lever's own word for it is not enough."""
+    """What a lever calls done is on the chain: a lever's own word for it is not enough. Under its action key, or, where
+    the target stood so already to the second, under another key of the same member for the same lever."""
     there = {one.key for one in facts.chain.restricted}
     told = {
         (name, one["key"], one["lever"]) for name, one in happenings(facts, "action") if one["phase"] == "effective"
     }
-    empty = sorted(f"{name}.{lever}" for name, key, lever in told if key not in there)
+    moved = {(name, lever) for name, key, lever in told if key in there}
+    empty = sorted(f"{name}.{lever}" for name, key, lever in told if key not in there and (name, lever) not in moved)
     got = ", ".join(empty) or f"{len(told)} effects, all there"
     return Check("effects-are-on-the-chain", not empty, "every effect that was told", got)
 

@@ -12,8 +12,8 @@ from tests.sim.options import FAULTS, SCRIPTS
 from tests.sim.regressions import kept
 from tests.sim.run import Case, play
 
-SHARES = ((4, 600), (7, 150), (13, 20), (31, 2))
-"""n → seeds; together about two and a half minutes on two cores."""
+SHARES = ((4, 500), (7, 120), (13, 16), (31, 2))
+"""n → seeds; together about two minutes on two cores."""
 MET: Counter[str] = Counter()
 
 

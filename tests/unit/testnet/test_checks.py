@@ -269,3 +269,10 @@ def test_a_blind_network_that_says_so_passes() -> None:
     for status in facts.statuses.values():
         status["quorum"]["blind"] = True
     assert failing(facts, checks._BLIND) == set()
+
+
+def test_a_second_alarm_that_finds_the_target_shut_by_the_first_is_an_effect_too() -> None:
+    facts = good()
+    name, told = next((name, one) for name, one in checks.happenings(facts, "action") if one["phase"] == "effective")
+    facts.told[name].append({**told, "key": "ee" * 32})
+    assert failing(facts, [checks.effects_on_the_chain]) == set()
