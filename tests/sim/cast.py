@@ -38,7 +38,7 @@ class Seat:
     eyes: tuple[SourceId, ...]
 
 
-def peer_of(name: str, life: int = 0) -> str:
+def peer_of(name: str) -> str:
     return f"peer-of-{name}"
 
 
@@ -120,8 +120,7 @@ def policy_of(mode: Mode, lease_ms: int, own_rule: bool, expires_by: ExpiresBy) 
 
 
 @functools.lru_cache(maxsize=4096)
-def claim(number: int, telling: int = 0) -> ClaimBlob:
-    """`telling`: other bytes of the same claim (same type and id, another digest), where the type allows that."""
+def claim(number: int) -> ClaimBlob:
     return claim_of(SupplyAboveBacking(CHAIN, b"e" * 20, "eip155:10", b"t" * 20, number + 1))
 
 

@@ -230,7 +230,7 @@ def _quiet(world: World, deed: Deed, process: Any) -> None:
 def _person(world: World, deed: Deed, process: Any) -> None:
     verb, _, level = deed.word.partition(" ")
     subject = cast.SUBJECTS[deed.number % len(cast.SUBJECTS)]
-    world.history.told["people"] += 1
+    world.history.told["people"] += verb in ("raise", "withdraw")
     if verb == "raise":
         lease_ms = world.epoch.lease_bound_ms(Level[level]) // 2
         world.cause(subject)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.sim.replay_story import load
 from tests.sim.run import Case
 
 KEPT = Path(__file__).parent / "kept"
@@ -30,9 +31,3 @@ def _plain(case: Case, what: str) -> dict[str, object]:
 def kept() -> list[tuple[str, Case]]:
     """(name, case) of all that were kept, by name."""
     return [(path.stem, load(path)) for path in sorted(KEPT.glob("*.json"))]
-
-
-def load(path: Path) -> Case:
-    told = json.loads(path.read_text(encoding="utf-8"))
-    deeds = None if told["deeds"] is None else tuple(told["deeds"])
-    return Case(told["seed"], told["n"], tuple(told["without"]), deeds)

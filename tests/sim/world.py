@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,7 +86,6 @@ class World(Ports):
         self.liars: dict[str, Liar] = {}
         for name, script in zip(self.liar_names, options.scripts):
             self.liars[name] = hire(script, self, name)
-            self.history.told[script] += 1
 
     def _assign_roles(self) -> None:
         """Liars are the last groups; among the honest, the one before them may be skewed or rolled back."""
@@ -294,5 +293,5 @@ class World(Ports):
     def cause(self, subject: Subject) -> None:
         self.history.causes.setdefault(subject.raw, []).append(self.time.now_ms)
 
-    def run(self, ms: int, checked: Callable[[], None] | None = None) -> None:
+    def run(self, ms: int) -> None:
         self.time.run_until(self.time.now_ms + ms)
