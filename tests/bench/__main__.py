@@ -1,29 +1,47 @@
-"""`python -m tests.bench testnet [-o json]`: measure, print, exit 1 where a goal is missed."""
+"""`python -m tests.bench COMMAND [-o json]`: measure, print, exit 1 where a goal is missed, 2 on a wrong command line."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import importlib
 import sys
+from dataclasses import dataclass
 
-from tests.bench.figures import table
-from tests.bench.testnet import measure
+
+@dataclass(frozen=True)
+class Command:
+    """`module` offers `arguments(parser)` and `run(args) -> exit code`; it is imported only when it is asked for: what
+    it imports would make the start of the others look slower."""
+
+    module: str
+    about: str
+
+
+COMMANDS = {
+    "testnet": Command("tests.bench.testnet", "alarms over a network of real processes, chains included"),
+    "network": Command("tests.bench.network", "the network alone, beside the bound, a floor and js-libp2p"),
+    "hostile": Command("tests.bench.hostile", "the same network under attack"),
+}
 
 
 def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    testnet = commands.add_parser("testnet", help="alarms over a network of real processes on loopback")
-    testnet.add_argument("-o", "--output", choices=("human", "json"), default="human")
-    testnet.add_argument("--members", type=int, default=7)
-    testnet.add_argument("--alarms", type=int, default=30, help="of each kind")
-    testnet.add_argument("--drains", type=int, default=3, help="networks that act on one forged message each")
-    testnet.add_argument("--chain", choices=("embedded", "anvil", "both"), default="both")
+    commands = parser.add_subparsers(required=True, dest="command")
+    asked_for = next((word for word in argv if not word.startswith("-")), "")
+    for name, command in COMMANDS.items():
+        own = commands.add_parser(name, help=command.about)
+        own.add_argument("-o", "--output", choices=("human", "json"), default="human")
+        if name == asked_for:
+            try:
+                module = importlib.import_module(command.module)
+            except ModuleNotFoundError as error:
+                if error.name != command.module:
+                    raise
+                parser.exit(2, f"bench: {name} is not in this checkout ({command.module} is missing)\n")
+            module.arguments(own)
+            own.set_defaults(run=module.run)
     asked = parser.parse_args(argv)
-    chains = ("embedded", "anvil") if asked.chain == "both" else (asked.chain,)
-    result = measure(asked.members, asked.alarms, asked.drains, chains)
-    print(json.dumps(result) if asked.output == "json" else table(result))
-    return 0 if all(one["met"] or one["got"] is None for one in result["goals"].values()) else 1
+    return int(asked.run(asked))
 
 
 if __name__ == "__main__":
