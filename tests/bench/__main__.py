@@ -1,4 +1,4 @@
-"""`python -m tests.bench COMMAND [-o json]`: measure, print, exit 1 where a goal is missed, 2 on a wrong command line."""
+"""`python -m tests.bench COMMAND [-o json]`: measure, print; exit 1 where a goal is missed, 2 on a wrong command."""
 
 from __future__ import annotations
 

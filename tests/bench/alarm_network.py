@@ -1,7 +1,8 @@
 """One network of real processes, brought up by the testnet's own supervisor, with the bench's deeds instead of a story.
 
-Run as `python -m tests.bench.alarm_network JOB-JSON`: an interpreter of its own, because the zygote must be forked before
-any loop or thread exists, and what the bench itself imported would make the start look faster. Prints one JSON line.
+Run as `python -m tests.bench.alarm_network JOB-JSON`: an interpreter of its own, because the zygote must be forked
+before any loop or thread exists, and what the bench itself imported would make the start look faster. Prints one JSON
+line.
 """
 
 from __future__ import annotations
