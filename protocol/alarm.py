@@ -135,12 +135,21 @@ class Weighing:
     """Those that carry the level; at NONE and WATCH those that hold any live opinion."""
 
 
+def live(opinions: Iterable[Opinion], epoch: Epoch, now_ms: int, releases: Releases) -> list[Opinion]:
+    """Those that count now: neither ended nor released."""
+    return [one for one in opinions if is_live(one, epoch, now_ms) and not releases.covers(one.body, epoch)]
+
+
 def weigh(opinions: Iterable[Opinion], epoch: Epoch, now_ms: int, releases: Releases) -> Weighing:
     """`opinions`: the latest of each author on one topic."""
-    live = [one for one in opinions if is_live(one, epoch, now_ms) and not releases.covers(one.body, epoch)]
+    return weigh_live(live(opinions, epoch, now_ms, releases), epoch)
+
+
+def weigh_live(opinions: Sequence[Opinion], epoch: Epoch) -> Weighing:
+    """`opinions`: those of `live`."""
     for level in reversed(COUNTED):
-        by_group = reaches(live, epoch, level)
+        by_group = reaches(opinions, epoch, level)
         if by_group is not None:
             return Weighing(level, by_group)
-    watching = counted_groups(live, epoch, Level.WATCH)
+    watching = counted_groups(opinions, epoch, Level.WATCH)
     return Weighing(Level.WATCH if watching else Level.NONE, watching)

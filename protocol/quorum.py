@@ -221,10 +221,15 @@ def _key(certificate: Certificate) -> tuple[bytes, bytes, int, int]:
     return certificate.epoch, certificate.subject.raw, certificate.threat, int(certificate.level)
 
 
-@functools.lru_cache(maxsize=4096)
 def certificate_id(epoch: EpochHash, topic: Topic, level: Level) -> Digest:
     """Names all certificates of one (epoch, subject, threat, level): what peers show each other that they have."""
-    return Digest(sha256(encode([epoch, topic[0].raw, topic[1], int(level)])))
+    return _certificate_id(epoch, topic[0].raw, topic[1], int(level))
+
+
+@functools.lru_cache(maxsize=4096)
+def _certificate_id(epoch: EpochHash, subject: bytes, threat: int, level: int) -> Digest:
+    """Asked for again with every word on a topic."""
+    return Digest(sha256(encode([epoch, subject, threat, level])))
 
 
 def without_known_keysets(certificate: Certificate, hashes: Iterable[tuple[bytes, bytes]]) -> Certificate:

@@ -14,7 +14,7 @@ from node.machine.evolve import drop_opinion
 from node.machine.state import Link, Ruled, State
 from node.machine.step import Step
 from node.records import BlobKept, CertificateAccepted
-from protocol.alarm import Opinion, is_live, lease_fault, weigh
+from protocol.alarm import Opinion, is_live, lease_fault, weigh_live
 from protocol.errors import Code, ProtocolError
 from protocol.evidence import Judgement, Ruling
 from protocol.frames import CERTIFICATES_SHOWN_MAX, CertificateFrame, Shown, pack_frame
@@ -278,7 +278,7 @@ def say_opinion(step: Step, body: Attestation, blobs: tuple[bytes, ...] = ()) ->
 def review(step: Step, topic: Topic) -> None:
     """Count; where a level is reached that no standing certificate holds, or on more than it rests on, make one."""
     state = step.state
-    weighing = weigh(state.opinions.get(topic, {}).values(), state.epoch, step.now_ms, state.releases)
+    weighing = weigh_live(views.live_on(state, topic, step.now_ms), state.epoch)
     if weighing.level < Level.GUARD:
         return
     groups = fitting(state.epoch, weighing.level, weighing.groups, state.keyset)
@@ -290,8 +290,7 @@ def review(step: Step, topic: Topic) -> None:
     opinions = tuple(one for members in groups.values() for one in members)
     if held is not None and standing:
         review_at(state, topic, held.ends_ms)
-        rests_on = views.reasons(state, topic, weighing.level, held.opinions)
-        if views.reasons(state, topic, weighing.level, opinions) <= rests_on:
+        if views.reasons(state, topic, weighing.level, opinions) <= views.rests_on(state, held):
             return
     certificate = assemble(state.epoch, topic, weighing.level, groups, state.keyset)
     raw = pack_certificate(certificate)

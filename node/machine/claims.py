@@ -211,3 +211,4 @@ def forget_unused(step: Step) -> None:
     for claim in [claim for claim in state.ruled if claim not in named]:
         if not views.is_own_evidence(state, state.ruled[claim], step.now_ms):
             del state.ruled[claim]
+            state.verdicts += 1

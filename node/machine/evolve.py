@@ -199,6 +199,7 @@ def _ruled(state: State, record: ClaimRuled, known: Any) -> None:
     judgement = Judgement(
         Ruling(record.ruling), record.why, record.subject, record.threat, record.level, amount, sources
     )
+    state.verdicts += 1
     before = state.ruled.get(record.claim)
     tries = before.tries + 1 if before else 1
     state.ruled[record.claim] = Ruled(record.claim, judgement, tries=tries, at_ms=record.at_ms)

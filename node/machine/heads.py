@@ -174,6 +174,7 @@ def heartbeat_heard(step: Step, author: MemberName, issued_ms: int) -> None:
     woke = state.woke_mono_ms and step.at.mono_ms - state.woke_mono_ms < WAKING_MS
     if known_ms is None or behind_ms <= known_ms or not woke:
         state.behind_ms[author] = behind_ms
+        state.clocks = None
 
 
 def judge_readiness(step: Step) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
 from adapters.api import ExposureReading, LeverDeclaration, LeverOrder, Observation
 from adapters.policy import Policy
@@ -199,6 +200,8 @@ class State:
     behind_ms: dict[MemberName, int] = field(default_factory=dict)
     """Our monotonic clock minus a member's wall clock, by its last Heartbeat: a wall clock of ours that is set wrong,
     or right again, shows at once and not at the next Heartbeat."""
+    clocks: list[int] | None = None
+    """The middle of `behind_ms` of each other group, in order; None: to be counted anew."""
     clock_was_sound: bool = False
     handled_mono_ms: int = 0
     woke_mono_ms: int = 0
@@ -253,6 +256,14 @@ class State:
     """Counts what can change how opinions count: words, releases, KeySets, forgetting."""
     standing: dict[Digest, tuple[int, int, int, bool]] = field(default_factory=dict)
     """Certificate digest → (`words` then, from, until, whether it stands)."""
+    live: dict[Topic, tuple[int, int, int, tuple[Opinion, ...]]] = field(default_factory=dict)
+    """Topic → (`words` then, from, until, its opinions that count)."""
+    verdicts: int = 0
+    """Counts what can change what our own checks support."""
+    resting: dict[Digest, tuple[int, frozenset[ClaimName]]] = field(default_factory=dict)
+    """Certificate digest → (`verdicts` then, what it rests on)."""
+    supported: tuple[int, Mapping[Topic, Sequence[Ruled]]] = (-1, MappingProxyType({}))
+    """(`verdicts` then, what our own checks support by topic)."""
     forget_at_ms: int = 0
     observing_said: bool = False
     push_at_ms: dict[Digest, int] = field(default_factory=dict)
@@ -326,11 +337,13 @@ class State:
 
     def _skews_ms(self) -> list[int]:
         """Own clock minus each other group's that was heard, in order; a group with many seats is one clock."""
-        by_group: dict[GroupName, list[int]] = {}
-        for member, behind_ms in sorted(self.behind_ms.items()):
-            by_group.setdefault(self.epoch.group_of(member), []).append(behind_ms)
-        by_group.pop(self.epoch.group_of(self.me), None)
-        return sorted(self.ahead_ms + sorted(told)[len(told) // 2] for told in by_group.values())
+        if self.clocks is None:
+            by_group: dict[GroupName, list[int]] = {}
+            for member, behind_ms in sorted(self.behind_ms.items()):
+                by_group.setdefault(self.epoch.group_of(member), []).append(behind_ms)
+            by_group.pop(self.epoch.group_of(self.me), None)
+            self.clocks = sorted(sorted(told)[len(told) // 2] for told in by_group.values())
+        return [self.ahead_ms + behind_ms for behind_ms in self.clocks]
 
     def clock_is_sound(self) -> bool:
         """Within the bound of the median of Q groups; where fewer are heard, within that of each of f + 1, for one of

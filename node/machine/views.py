@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from adapters.policy import AlarmView, Own, Situation
 from node.machine.evolve import is_later
 from node.machine.state import Ruled, State
 from node.machine.step import Step
-from protocol.alarm import Opinion, is_live, lease_fault, reaches
+from protocol.alarm import Opinion, lease_fault, live, reaches
 from protocol.evidence import Ruling
 from protocol.ids import Digest, GroupName
 from protocol.limits import SKEW_AHEAD_MS_MAX, STALE_CERTIFICATE_MS, STALE_WAIT_MS
@@ -22,6 +22,7 @@ from protocol.subjects import Subject
 PERSONS_MARK = "by-person"
 """Stands among claims for "as many persons as cannot all be liars said so, the last of them then"."""
 REASONS_MAX = 64
+NEVER_MS = 1 << 63
 STANDING_MAX = 1_024
 """Answers kept; each is found again in less than a millisecond."""
 
@@ -47,20 +48,38 @@ def stands(state: State, held: CheckedCertificate, now_ms: int) -> bool:
     if kept is not None and kept[0] == state.words and kept[1] <= now_ms < kept[2]:
         return kept[3]
     known = state.opinions.get(held.certificate.topic, {})
-    counted = []
+    counted: list[Opinion] = []
     for one in held.opinions:
         now = known.get(one.entry.author)
         counted.append(one if now is None or not is_later(now, one) else now)
     counts = [one for one in counted if _may_count(state, one, now_ms)]
     same = len(counts) == len(held.opinions) and all(map(operator.is_, counts, held.opinions))
     answer = same or reaches(counts, state.epoch, held.certificate.level) is not None
-    times = [at_ms for one in counted for at_ms in (one.entry.issued_ms - SKEW_AHEAD_MS_MAX, one.body.expires_ms)]
-    since_ms = max((at_ms for at_ms in times if at_ms <= now_ms), default=0)
-    until_ms = min((at_ms for at_ms in times if at_ms > now_ms), default=held.ends_ms)
     if len(state.standing) >= STANDING_MAX:
         state.standing.clear()
-    state.standing[held.digest] = (state.words, since_ms, until_ms, answer)
+    since_ms, until_ms = _holds_between(counted, now_ms)
+    state.standing[held.digest] = (state.words, since_ms, min(until_ms, held.ends_ms), answer)
     return answer
+
+
+def _holds_between(opinions: Iterable[Opinion], now_ms: int) -> tuple[int, int]:
+    """From when until when the clock changes nothing about which of these count."""
+    times = [at_ms for one in opinions for at_ms in (one.entry.issued_ms - SKEW_AHEAD_MS_MAX, one.body.expires_ms)]
+    since_ms = max((at_ms for at_ms in times if at_ms <= now_ms), default=0)
+    return since_ms, min((at_ms for at_ms in times if at_ms > now_ms), default=NEVER_MS)
+
+
+def live_on(state: State, topic: Topic, now_ms: int) -> tuple[Opinion, ...]:
+    """The opinions on this topic that count now. Kept like `stands` keeps its answers."""
+    kept = state.live.get(topic)
+    if kept is not None and kept[0] == state.words and kept[1] <= now_ms < kept[2]:
+        return kept[3]
+    held = state.opinions.get(topic, {}).values()
+    found = tuple(live(held, state.epoch, now_ms, state.releases))
+    if len(state.live) >= STANDING_MAX:
+        state.live.clear()
+    state.live[topic] = (state.words, *_holds_between(held, now_ms), found)
+    return found
 
 
 def _may_count(state: State, one: Opinion, now_ms: int) -> bool:
@@ -72,6 +91,19 @@ def _may_count(state: State, one: Opinion, now_ms: int) -> bool:
         and not lease_fault(one, state.epoch)
         and not state.releases.covers(one.body, state.epoch)
     )
+
+
+def rests_on(state: State, held: CheckedCertificate) -> frozenset[ClaimName]:
+    """`reasons` of a certificate that is held: its words never change, only what we found of their claims."""
+    kept = state.resting.get(held.digest)
+    if kept is not None and kept[0] == state.verdicts:
+        return kept[1]
+    ours = held.certificate
+    found = reasons(state, ours.topic, ours.level, held.opinions)
+    if len(state.resting) >= STANDING_MAX:
+        state.resting.clear()
+    state.resting[held.digest] = (state.verdicts, found)
+    return found
 
 
 def reasons(state: State, topic: Topic, level: Level, opinions: Sequence[Opinion]) -> frozenset[ClaimName]:
@@ -119,9 +151,7 @@ def situation(step: Step, subjects: Collection[Subject] = ()) -> Situation:
     state = step.state
     named = kin(state, subjects)
     topics = set(state.opinions) | {held.certificate.topic for held in state.certificates.values()}
-    for ruled in state.ruled.values():
-        if ruled.judgement.subject is not None and ruled.judgement.ruling is Ruling.SUPPORTS:
-            topics.add((ruled.judgement.subject, ruled.judgement.threat))
+    topics.update(supported(state))
     wanted = sorted((topic for topic in topics if topic[0] in named), key=topic_order)
     return Situation(
         now_ms=step.now_ms,
@@ -137,19 +167,14 @@ def situation(step: Step, subjects: Collection[Subject] = ()) -> Situation:
 def _view(step: Step, topic: Topic) -> AlarmView | None:
     state = step.state
     certificate = top_certificate(step, topic)
-    live = [
-        one
-        for one in state.opinions.get(topic, {}).values()
-        if is_live(one, state.epoch, step.now_ms) and not state.releases.covers(one.body, state.epoch)
-    ]
+    alive = live_on(state, topic, step.now_ms)
     names = frozenset(own_evidence(state, topic, step.now_ms))
-    if certificate is None and not live and not names:
+    if certificate is None and not alive and not names:
         return None
-    own, own_level, amount = own_word(state, topic, live, certificate, step.now_ms)
+    own, own_level, amount = own_word(state, topic, alive, certificate, step.now_ms)
     since_ms = known_since_ms(step, topic, names)
     if certificate is not None:
-        level = certificate.certificate.level
-        names |= reasons(state, topic, level, certificate.opinions)
+        names |= rests_on(state, certificate)
         since_ms = min(state.held_since_ms[_id(state.certificates[id_])] for id_ in running(state, topic, step.now_ms))
     return AlarmView(
         subject=topic[0],
@@ -189,11 +214,22 @@ def is_own_evidence(state: State, ruled: Ruled, now_ms: int) -> bool:
     )
 
 
+def supported(state: State) -> Mapping[Topic, Sequence[Ruled]]:
+    """What our own checks support, by topic and there in the order of the claims; made anew when a verdict comes."""
+    if state.supported[0] != state.verdicts:
+        found: dict[Topic, list[Ruled]] = {}
+        for claim in sorted(claim for claim, one in state.ruled.items() if one.judgement.ruling is Ruling.SUPPORTS):
+            judgement = state.ruled[claim].judgement
+            if judgement.subject is not None:
+                found.setdefault((judgement.subject, judgement.threat), []).append(state.ruled[claim])
+        state.supported = (state.verdicts, found)
+    return state.supported[1]
+
+
 def own_evidence(state: State, topic: Topic, now_ms: int) -> dict[ClaimName, Ruled]:
     """Claims that our own check supports: a liar's extra claim makes no other action of ours."""
     found: dict[ClaimName, Ruled] = {}
-    for claim in sorted(claim for claim, ruled in state.ruled.items() if ruled.judgement.supports(*topic)):
-        ruled = state.ruled[claim]
+    for ruled in supported(state).get(topic, ()):
         if is_own_evidence(state, ruled, now_ms):
             found.setdefault((ruled.claim.type, ruled.claim.id), ruled)
     return found
@@ -205,8 +241,7 @@ def known_since_ms(step: Step, topic: Topic, names: Collection[ClaimName]) -> in
     state = step.state
     certificate = top_certificate(step, topic)
     if certificate is not None:
-        rests_on = reasons(state, topic, certificate.certificate.level, certificate.opinions)
-        if not names or not rests_on.isdisjoint(names):
+        if not names or not rests_on(state, certificate).isdisjoint(names):
             return state.accepted_ms[_id(certificate)]
     evidence = own_evidence(state, topic, step.now_ms)
     return max((ruled.at_ms for name, ruled in evidence.items() if not names or name in names), default=step.now_ms)
@@ -240,16 +275,16 @@ def _heads_asked(step: Step, id_: Digest) -> bool:
 
 
 def own_word(
-    state: State, topic: Topic, live: list[Opinion], certificate: CheckedCertificate | None, now_ms: int
+    state: State, topic: Topic, alive: Sequence[Opinion], certificate: CheckedCertificate | None, now_ms: int
 ) -> tuple[Own, Level, int]:
     """What this node itself found of what is claimed here: the strongest support wins over any refutation, and only
     where all is refuted do we contradict: else a liar's false claim beside a true one would still our levers. Without a
     certificate only own evidence that still holds is our word: whoever names an old or released claim again, alone,
     makes nothing fresh of it."""
-    opinions = [*live, *(certificate.opinions if certificate else ())]
+    opinions = [*alive, *(certificate.opinions if certificate else ())]
     wanted = {claim for one in opinions for claim in one.body.claims}
     if certificate is not None:
-        backed = reasons(state, topic, certificate.certificate.level, certificate.opinions)
+        backed = rests_on(state, certificate)
         wanted = {claim for claim in wanted if (claim.type, claim.id) in backed} or wanted
     rulings = [state.ruled[one].judgement for one in sorted(wanted) if one in state.ruled]
     supporting = [one for one in rulings if one.supports(*topic)] if certificate is not None else []
@@ -257,7 +292,7 @@ def own_word(
     if supporting:
         return Own.VERIFIED, max(one.level for one in supporting), max(one.amount for one in supporting)
     mine = state.opinions.get(topic, {}).get(state.me)
-    if mine is not None and mine in live and mine.body.basis is Basis.OBSERVED:
+    if mine is not None and mine in alive and mine.body.basis is Basis.OBSERVED:
         return Own.OBSERVED, mine.body.level, 0
     unsure = any(one.ruling is Ruling.UNDECIDED for one in rulings)
     if rulings and not unsure and len(rulings) == len(wanted):
