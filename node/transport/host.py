@@ -60,12 +60,13 @@ class _Generation:
 
 
 class Libp2pTransport:
-    """See `api.Transport`. `identity_seed`: 32 bytes; `listen`: a multiaddr, port 0 for any free port."""
+    """See `api.Transport`. `identity_seed`: 32 bytes; `listen`: a multiaddr, port 0 for any free port; None: nobody can
+    dial this transport, it dials."""
 
     def __init__(
         self,
         identity_seed: bytes,
-        listen: str,
+        listen: str | None,
         peers: Mapping[str, PeerAddress],
         topic: str,
         *,
@@ -74,7 +75,7 @@ class Libp2pTransport:
     ) -> None:
         self._key_pair = own_key_pair(identity_seed)
         self.peer_id = peer_id_of(identity_seed)
-        self._listen = Multiaddr(listen)
+        self._listen = None if listen is None else Multiaddr(listen)
         self._topic = topic
         self._timing = timing or Timing()
         self._rng = rng or random.Random(secrets.randbits(64))  # noqa: S311  jitter, not a secret
@@ -86,6 +87,7 @@ class Libp2pTransport:
         self._gossip_in: deque[ReceivedFrame] = deque()
         self._gossip_arrived = trio.Event()
         self._listening: tuple[str, ...] = ()
+        self._has_lived = False
         self._generation: _Generation | None = None
         self._retiring: dict[str, Link] = {}
         self._stranger_told_s = -_STRANGER_NEWS_EVERY_S
@@ -170,7 +172,7 @@ class Libp2pTransport:
                     pause_s = self._timing.rebuild_pause_s
                     await self._serve_gossip(generation)
             except Exception as error:
-                if not self._listening:
+                if not self._has_lived:
                     raise _innermost(error) from None
                 _LOG.error("the libp2p host died and is being rebuilt: %r", _innermost(error))
             self.rebuilds += 1
@@ -230,12 +232,16 @@ class Libp2pTransport:
                 await _tear_down(swarm)
 
     async def _start_listening(self, swarm: GuardedSwarm) -> None:
-        if not await swarm.listen(self._listen):
-            raise ListenFailedError(f"cannot listen on {self._listen}: it is in use, or not an address of this machine")
-        addresses = [address for listener in swarm.listeners.values() for address in listener.get_addrs()]
-        # A rebuilt host must come back where its peers dial it, also when the first one took any free port.
-        self._listen = addresses[0]
-        self._listening = tuple(f"{address}/p2p/{self.peer_id}" for address in addresses)
+        if self._listen is not None:
+            if not await swarm.listen(self._listen):
+                raise ListenFailedError(
+                    f"cannot listen on {self._listen}: it is in use, or not an address of this machine"
+                )
+            addresses = [address for listener in swarm.listeners.values() for address in listener.get_addrs()]
+            # A rebuilt host must come back where its peers dial it, also when the first one took any free port.
+            self._listen = addresses[0]
+            self._listening = tuple(f"{address}/p2p/{self.peer_id}" for address in addresses)
+        self._has_lived = True
 
     def _on_connection(self, conn: Any) -> None:
         link = self._links.get(str(conn.muxed_conn.peer_id))

@@ -29,6 +29,10 @@ RECEIVE_WINDOW = 256 * KIB
 # All unread bytes of one connection. Yamux 0.8.1 only warns when a peer ignores its window, so we look.
 UNREAD_MAX = 2 * KIB * KIB
 
+# One read of a socket, and the Noise records opened before others have a turn: some milliseconds of a flooder's bytes.
+READ_BYTES = 64 * KIB
+RECORDS_AT_ONCE = 64
+
 INBOUND_STREAMS_PER_CONNECTION = 16
 PENDING_HANDSHAKES = 64
 CONNECTIONS_MAX = 256
@@ -53,10 +57,15 @@ class Timing:
 
     ping_every_s: float = 2.0
     ping_misses: int = 3
+    # Whoever is heard from is pinged only this often (times the above), for the round trip.
+    ping_when_heard: int = 5
     dial_first_s: float = 0.2
-    dial_max_s: float = 5.0
+    # After a partition everything is to be everywhere within 5 s: this and `round_s` must leave time for the rest.
+    dial_max_s: float = 1.5
     # Generous: on a machine that is short of CPU, giving up makes everything be done again, and nothing gets ready.
     dial_timeout_s: float = 10.0
+    # Where nothing answers the next round begins beside this one after so long.
+    round_s: float = 2.0
     # The higher peer id lets the lower one dial first, for this long.
     follower_wait_s: float = 3.0
     open_timeout_s: float = 15.0

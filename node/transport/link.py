@@ -17,6 +17,7 @@ from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
 from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerStatus, TransportEvent
+from node.transport.dialling import Dialler
 from node.transport.limits import Timing
 from node.transport.outbox import Outbox
 from node.transport.session import PROTOCOLS, Session
@@ -51,6 +52,7 @@ class Link:
         self.timing = timing
         self.rng = rng
         self.outboxes = {channel: Outbox(timing) for channel in PROTOCOLS}
+        self._dialler = Dialler(address.peer_id, timing)
         self.up = False
         self.refused = 0
         self.leaving = False
@@ -268,36 +270,17 @@ class Link:
             pause_s = min(1.5 * pause_s, timing.dial_max_s)
 
     async def _dial(self, net: Net, attempt: int) -> str:
-        why = "the peer gave no address, it has to dial"
-        for address in self.addresses:
-            self._doing = f"dialling, attempt {attempt}"
-            fault = await self._dial_address(net, address)
-            if fault:
-                why = f"{address}: {fault}"
-                continue
+        if not self.addresses:
+            return "the peer gave no address, it has to dial"
+        self._doing = f"dialling, attempt {attempt}"
+        why = await self._dialler.round(net, self.addresses)
+        if not why:
             # The connection is announced by the swarm itself; give its streams time before dialling again.
-            await trio.sleep(self.timing.open_timeout_s)
-            return "connected, but the member streams did not come"
-        return why
-
-    async def _dial_address(self, net: Net, address: Any) -> str:
-        """ "" when connected, else why not. In the host's nursery: the library tells of a connection before its dial
-        returns, whoever heard of it ends the dialling, and a dial that is cancelled then closes that connection."""
-        faults: list[str] = []
-        over = trio.Event()
-
-        async def dial() -> None:
-            try:
-                with trio.fail_after(self.timing.dial_timeout_s):
-                    await net.swarm.dial_addr(address, ID.from_base58(self.peer_id))
-            except Exception as error:
-                faults.append(_reason(error))
-            finally:
-                over.set()
-
-        net.nursery.start_soon(dial)
-        await over.wait()
-        return faults[0] if faults else ""
+            with trio.move_on_after(self.timing.open_timeout_s):
+                while net.swarm.get_connections(ID.from_base58(self.peer_id)):
+                    self._doing = "connected, waiting for the member streams"
+                    await trio.sleep(self.timing.dial_first_s)
+        return why or "connected, but the member streams did not come"
 
 
 def checked_address(peer_id: str, text: str) -> Any:
@@ -310,10 +293,3 @@ def checked_address(peer_id: str, text: str) -> Any:
     if named != peer_id:
         raise ValueError(f"the address {text!r} names another peer than {peer_id}")
     return address
-
-
-def _reason(error: BaseException) -> str:
-    """The innermost cause, shortened: the library wraps `connection refused` three times."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return (str(error) or type(error).__name__)[:120]

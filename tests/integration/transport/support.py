@@ -83,7 +83,10 @@ class Peer:
 
 @asynccontextmanager
 async def peer(
-    name: str, listen: str = "/ip4/127.0.0.1/tcp/0", timing: Timing = QUICK, allowed: tuple[PeerAddress, ...] = ()
+    name: str,
+    listen: str | None = "/ip4/127.0.0.1/tcp/0",
+    timing: Timing = QUICK,
+    allowed: tuple[PeerAddress, ...] = (),
 ) -> AsyncIterator[Peer]:
     transport = Libp2pTransport(
         seed(name), listen, {address.peer_id: address for address in allowed}, TOPIC, timing=timing
