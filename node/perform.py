@@ -96,7 +96,7 @@ class Performer:
             self._transport.broadcast(raw)
             return
         for peer in self._transport.status():
-            if peer.up:
+            if peer.up and not peer.observer:
                 self._transport.send(peer.peer_id, Channel.SYNC, raw)
 
     async def _tell(self, sink: Sink, text: str) -> None:

@@ -29,11 +29,13 @@ class Channel(enum.IntEnum):
 class PeerAddress:
     """Where a peer listens: `addrs` are multiaddr texts, with or without the `/p2p/<peer id>` suffix.
 
-    An empty tuple means that only the peer can dial.
+    An empty tuple means that only the peer can dial. An observer may connect and ask; it is sent nothing that is
+    broadcast or gossiped, and is read no faster than its own small budget.
     """
 
     peer_id: str
     addrs: tuple[str, ...]
+    observer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class PeerStatus:
     queued: int
     refused: int
     dialling: str
+    observer: bool = False
 
 
 class Transport(Protocol):
@@ -103,7 +106,7 @@ class Transport(Protocol):
         """
 
     def broadcast(self, frame: bytes, except_peer: str | None = None) -> int:
-        """Queue one frame on ENTRIES to every peer that is up; returns how many queues took it."""
+        """Queue one frame on ENTRIES to every peer that is up and no observer; returns how many queues took it."""
 
     def gossip(self, frame: bytes) -> None:
         """Publish on the gossip topic, best effort; dropped and counted when the queue is full."""

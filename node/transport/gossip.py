@@ -33,7 +33,7 @@ _NEVER = float("inf")
 _FORWARDERS_REMEMBERED = 1024
 
 OVERRIDDEN = (
-    (Pubsub, ("stream_handler", "push_msg", "notify_subscriptions", "_handle_dead_peer")),
+    (Pubsub, ("stream_handler", "push_msg", "_handle_new_peer", "notify_subscriptions", "_handle_dead_peer")),
     (GossipSub, ("handle_prune", "handle_graft", "_do_px", "_check_equivocation")),
     (pubsub_module, ("RpcQueue",)),
 )
@@ -81,6 +81,8 @@ class SafePubsub(Pubsub):  # type: ignore[misc]
     gate: Gate
     deliver: Deliver
     cut_off: Callable[[str, str], None]
+    shuns: Callable[[str], bool] = staticmethod(lambda peer_id: False)
+    """Whom nothing is gossiped to and nothing taken from."""
 
     def prepare(self, gate: Gate, deliver: Deliver, cut_off: Callable[[str, str], None]) -> None:
         """Say where frames and refusals go; call before running."""
@@ -96,6 +98,10 @@ class SafePubsub(Pubsub):  # type: ignore[misc]
     async def stream_handler(self, stream: Any) -> None:
         """Read one peer's messages; what he breaks is his stream."""
         peer = stream.muxed_conn.peer_id
+        if self.shuns(str(peer)):
+            # Held and never read: its window fills, and its library does not try again and again.
+            await stream.swarm_conn.event_closed.wait()
+            return
         try:
             await super().stream_handler(stream)
         except Exception as error:
@@ -103,6 +109,11 @@ class SafePubsub(Pubsub):  # type: ignore[misc]
             with trio.move_on_after(1):
                 await stream.reset()
             self._handle_dead_peer(peer)
+
+    async def _handle_new_peer(self, peer_id: Any) -> None:
+        """Open a stream to a peer that gossips; others are no part of the mesh."""
+        if not self.shuns(str(peer_id)):
+            await super()._handle_new_peer(peer_id)
 
     async def push_msg(self, msg_forwarder: Any, msg: Any) -> None:
         """Take one message, from ourselves or from a peer within its budget."""

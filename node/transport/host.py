@@ -124,7 +124,7 @@ class Libp2pTransport:
         return sum(
             link.send(Channel.ENTRIES, encoded)
             for peer_id, link in self._links.items()
-            if link.up and peer_id != except_peer
+            if link.up and not link.observer and peer_id != except_peer
         )
 
     def gossip(self, frame: bytes) -> None:
@@ -143,9 +143,12 @@ class Libp2pTransport:
         for peer_id, address in wanted.items():
             if peer_id != address.peer_id:
                 raise ValueError(f"the address of {address.peer_id} is listed under {peer_id}")
-        fresh = {peer_id: self._new_link(a) for peer_id, a in wanted.items() if peer_id not in self._links}
+        stay = {
+            known for known, link in self._links.items() if known in wanted and link.observer is wanted[known].observer
+        }
+        fresh = {peer_id: self._new_link(a) for peer_id, a in wanted.items() if peer_id not in stay}
         self._peers = wanted
-        for peer_id in [known for known in self._links if known not in wanted]:
+        for peer_id in [known for known in self._links if known not in stay]:
             self._retire(self._links.pop(peer_id))
         for peer_id, address in wanted.items():
             if peer_id in self._links:
@@ -212,6 +215,7 @@ class Libp2pTransport:
                 await self._start_listening(swarm)
                 pubsub, router = build_pubsub(host, self._topic, self._timing)
                 pubsub.prepare(self, self._deliver_gossip, self._cut_off)
+                pubsub.shuns = self._is_observer
                 swarm.register_notifee(ConnectionNews(self._on_connection))
                 for channel, protocol in PROTOCOLS.items():
                     host.set_stream_handler(protocol, self._stream_handler(channel))
@@ -242,6 +246,10 @@ class Libp2pTransport:
             self._listen = addresses[0]
             self._listening = tuple(f"{address}/p2p/{self.peer_id}" for address in addresses)
         self._has_lived = True
+
+    def _is_observer(self, peer_id: str) -> bool:
+        link = self._links.get(peer_id)
+        return link is None or link.observer
 
     def _on_connection(self, conn: Any) -> None:
         link = self._links.get(str(conn.muxed_conn.peer_id))

@@ -51,6 +51,15 @@ GOSSIP_BURST = 1000.0
 GOSSIP_REFUSALS_MAX = 2000
 
 
+# An observer: frames of up to 4 KiB a second, then it waits; and how often it may connect anew, each time a handshake,
+# four streams and what is said first.
+OBSERVER_UNITS_PER_S = 32.0
+OBSERVER_BURST = 128.0
+OBSERVER_UNIT_BYTES = 4 * KIB
+OBSERVER_CONNECTS_PER_S = 0.2
+OBSERVER_CONNECTS_BURST = 8.0
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """How patient the transport is. Defaults are for real networks; tests shorten them."""

@@ -16,9 +16,17 @@ import trio
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
-from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerStatus, TransportEvent
+from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerStatus, ReceivedFrame, TransportEvent
+from node.transport.budget import TokenBucket
 from node.transport.dialling import Dialler
-from node.transport.limits import Timing
+from node.transport.limits import (
+    OBSERVER_BURST,
+    OBSERVER_CONNECTS_BURST,
+    OBSERVER_CONNECTS_PER_S,
+    OBSERVER_UNIT_BYTES,
+    OBSERVER_UNITS_PER_S,
+    Timing,
+)
 from node.transport.outbox import Outbox
 from node.transport.session import PROTOCOLS, Session
 from node.transport.streams import close_socket, cut
@@ -49,10 +57,14 @@ class Link:
     ) -> None:
         self.peer_id = address.peer_id
         self.leads = own_id < address.peer_id
+        self.observer = address.observer
         self.timing = timing
         self.rng = rng
         self.outboxes = {channel: Outbox(timing) for channel in PROTOCOLS}
         self._dialler = Dialler(address.peer_id, timing)
+        now_s = trio.current_time()
+        self._read_budget = TokenBucket(OBSERVER_UNITS_PER_S, OBSERVER_BURST, OBSERVER_BURST, now_s)
+        self._connects = TokenBucket(OBSERVER_CONNECTS_PER_S, OBSERVER_CONNECTS_BURST, OBSERVER_CONNECTS_BURST, now_s)
         self.up = False
         self.refused = 0
         self.leaving = False
@@ -99,6 +111,7 @@ class Link:
             queued=sum(len(outbox) for outbox in self.outboxes.values()),
             refused=self.refused,
             dialling="connected" if self.up else self._doing,
+            observer=self.observer,
         )
 
     def refusal(self) -> str | None:
@@ -107,6 +120,9 @@ class Link:
             return "it is leaving the allow-list"
         if trio.current_time() < self._banned_until_s:
             return "it misbehaved a moment ago"
+        if self.observer and not self._connects.take(trio.current_time()):
+            self._news(Misbehaved(self.peer_id, "connected more often than an observer may"))
+            return "it connects more often than an observer may"
         return None
 
     def uses(self, conn: Any) -> bool:
@@ -129,7 +145,13 @@ class Link:
     # ---- what the session tells
 
     async def put(self, event: TransportEvent) -> None:
-        """Hand an event to the node, waiting for room: this is the back-pressure, and this peer's alone."""
+        """Hand an event to the node, waiting for room: this is the back-pressure, and this peer's alone. An observer
+        is read no faster than its budget: what it sends beyond waits in its own windows."""
+        if self.observer and isinstance(event, ReceivedFrame):
+            for _ in range(1 + len(event.frame) // OBSERVER_UNIT_BYTES):
+                if not self._read_budget.take(trio.current_time()):
+                    await trio.sleep(1 / OBSERVER_UNITS_PER_S)
+                    self._read_budget.take(trio.current_time())
         await self._put(event)
 
     def went_up(self) -> None:

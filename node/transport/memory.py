@@ -129,12 +129,12 @@ class MemoryTransport:
 
     def broadcast(self, frame: bytes, except_peer: str | None = None) -> int:
         """See `api.Transport`."""
-        up = [peer_id for peer_id, wire in self._wires.items() if wire.up and peer_id != except_peer]
+        up = [peer_id for peer_id in self._members_up() if peer_id != except_peer]
         return sum(self._queue(peer_id, Channel.ENTRIES, frame) for peer_id in up)
 
     def gossip(self, frame: bytes) -> None:
         """See `api.Transport`. Every peer that is connected to us hears it; nobody passes it on."""
-        for peer_id in [peer_id for peer_id, wire in self._wires.items() if wire.up]:
+        for peer_id in self._members_up():
             self._queue(peer_id, Channel.GOSSIP, frame)
 
     def allow(self, peers: Mapping[str, PeerAddress]) -> None:
@@ -161,6 +161,7 @@ class MemoryTransport:
                     queued=0 if wire is None else len(wire.frames),
                     refused=0 if wire is None else wire.refused,
                     dialling="connected" if up else "unreachable",
+                    observer=self.allowed[peer_id].observer,
                 )
             )
         return lines
@@ -191,6 +192,13 @@ class MemoryTransport:
                 self._drop_wire(peer_id, wire)
 
     # ---- wires
+
+    def _members_up(self) -> list[str]:
+        return [
+            peer_id
+            for peer_id, wire in self._wires.items()
+            if wire.up and peer_id in self.allowed and not self.allowed[peer_id].observer
+        ]
 
     def _raise_wire(self, peer_id: str) -> None:
         if self._nursery is None:
