@@ -21,11 +21,15 @@ async def echo(stream: trio.SocketStream) -> None:
 
 
 @asynccontextmanager
-async def through_proxy(delay_ms: float) -> AsyncIterator[trio.SocketStream]:
+async def through_proxy(
+    delay_ms: float, jitter_ms: float = 0.0, twice: bool = False
+) -> AsyncIterator[trio.SocketStream]:
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(trio.serve_tcp, echo, 0)
         port = listeners[0].socket.getsockname()[1]
-        [entrance] = await nursery.start(run_proxy, [Route("127.0.0.1", 0, "127.0.0.1", port, delay_ms)])
+        [entrance] = await nursery.start(
+            run_proxy, [Route("127.0.0.1", 0, "127.0.0.1", port, delay_ms, jitter_ms, twice)]
+        )
         stream = await trio.open_tcp_stream("127.0.0.1", entrance)
         async with stream:
             yield stream
@@ -77,3 +81,37 @@ def test_a_target_that_is_not_there_closes_the_connection() -> None:
 def test_an_impossible_delay_is_refused() -> None:
     with pytest.raises(ValueError, match="outside 0 to 60000"):
         trio.run(run_proxy, [Route("127.0.0.1", 0, "127.0.0.1", 1, -1)])
+
+
+def test_jitter_changes_the_order_of_nothing_on_one_connection() -> None:
+    async def body() -> None:
+        question = bytes(range(256)) * 4_000
+        async with through_proxy(1, jitter_ms=20) as stream:
+            assert await ask(stream, question) == question[::-1]
+
+    story(body)
+
+
+def test_what_is_said_twice_arrives_on_two_connections_and_is_answered_on_one() -> None:
+    heard: list[bytes] = []
+    both = trio.Event()
+
+    async def listen(stream: trio.SocketStream) -> None:
+        said = b"".join([bytes(data) async for data in stream])
+        heard.append(said)
+        if len(heard) == 2:
+            both.set()
+        await stream.send_all(b"heard " + said)
+
+    async def body() -> None:
+        async with trio.open_nursery() as nursery:
+            listeners = await nursery.start(trio.serve_tcp, listen, 0)
+            port = listeners[0].socket.getsockname()[1]
+            [entrance] = await nursery.start(run_proxy, [Route("127.0.0.1", 0, "127.0.0.1", port, 1, twice=True)])
+            async with await trio.open_tcp_stream("127.0.0.1", entrance) as stream:
+                assert await ask(stream, b"once") == b"heard once"
+            await both.wait()
+            nursery.cancel_scope.cancel()
+        assert heard == [b"once", b"once"]
+
+    story(body)
