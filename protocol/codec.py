@@ -7,7 +7,7 @@ before cbor2 sees a byte, because cbor2 accepts all of these silently. The only 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import cbor2
 
@@ -29,92 +29,85 @@ def decode(raw: bytes, *, bytes_max: int) -> Any:
     """The value of `raw`, or ProtocolError (oversized, not-canonical). Arrays come back as lists."""
     if len(raw) > bytes_max:
         raise ProtocolError(Code.OVERSIZED, f"{len(raw)} bytes, at most {bytes_max} are taken")
-    _Scanner(raw).run()
+    _scan(raw)
     try:
         return cbor2.loads(raw)
     except Exception as error:  # the scanner accepts only what cbor2 reads; this is the belt to its braces
         raise ProtocolError(Code.NOT_CANONICAL, f"cbor2 refuses: {type(error).__name__}") from None
 
 
-class _Scanner:
-    def __init__(self, raw: bytes) -> None:
-        self.raw = raw
-        self.at = 0
-        self.items_left = ITEMS_MAX
+def _scan(raw: bytes) -> None:
+    """One pass without calls for what is short, because every byte from outside goes through here first."""
+    size, at, items_left = len(raw), 0, ITEMS_MAX
+    left, in_map, last_key = 1, False, -1
+    outer: list[tuple[int, bool, int]] = []
+    while True:
+        if not left:
+            if not outer:
+                break
+            left, in_map, last_key = outer.pop()
+            continue
+        left -= 1
+        items_left -= 1
+        if items_left < 0:
+            _refuse("itemised beyond the limit", at)
+        if at >= size:
+            _refuse("truncated", at)
+        major, argument = raw[at] >> 5, raw[at] & 31
+        at += 1
+        if argument >= 24:
+            argument, at = _long_argument(raw, at, major, argument)
+        if in_map and left & 1:
+            # bytewise order of unsigned integers in their shortest form is their own order
+            if major != _UINT or argument <= last_key:
+                _refuse("map key that is not an unsigned integer, unsorted or twice", at)
+            last_key = argument
+        elif major <= _NINT:
+            pass
+        elif major <= _TEXT:
+            end = at + argument
+            if end > size:
+                _refuse("truncated string", at)
+            if major == _TEXT:
+                _check_text(raw, at, end)
+            at = end
+        elif major <= _MAP:
+            count = argument if major == _ARRAY else 2 * argument
+            if count > size - at:
+                _refuse("more items than bytes", at)
+            if count and len(outer) >= DEPTH_MAX:
+                _refuse("nested beyond the limit", at)
+            outer.append((left, in_map, last_key))
+            left, in_map, last_key = count, major == _MAP, -1
+        elif major != _SIMPLE:
+            _refuse("tag", at)
+        elif not 20 <= argument <= 22:
+            _refuse("simple value other than false, true, null", at)
+    if at != size:
+        _refuse("trailing bytes", at)
 
-    def run(self) -> None:
-        self._item(0)
-        if self.at != len(self.raw):
-            self._refuse("trailing bytes")
 
-    def _refuse(self, why: str) -> None:
-        raise ProtocolError(Code.NOT_CANONICAL, f"{why} at byte {self.at}")
+def _refuse(why: str, at: int) -> NoReturn:
+    raise ProtocolError(Code.NOT_CANONICAL, f"{why} at byte {at}")
 
-    def _head(self) -> tuple[int, int]:
-        if self.at >= len(self.raw):
-            self._refuse("truncated")
-        initial = self.raw[self.at]
-        major, info = initial >> 5, initial & 31
-        self.at += 1
-        if info < 24:
-            return major, info
-        if info > 27:
-            self._refuse("reserved or indefinite length")
-        width = 1 << (info - 24)
-        if self.at + width > len(self.raw):
-            self._refuse("truncated")
-        argument = int.from_bytes(self.raw[self.at : self.at + width], "big")
-        self.at += width
-        if major == _SIMPLE:
-            self._refuse("float or wide simple value")
-        if argument < _WIDTH_LEAST[info]:
-            self._refuse("longer head than needed")
-        return major, argument
 
-    def _item(self, depth: int) -> None:
-        self.items_left -= 1
-        if depth > DEPTH_MAX or self.items_left < 0:
-            self._refuse("nested or itemised beyond the limit")
-        major, argument = self._head()
-        if major in (_BYTES, _TEXT):
-            self._string(major, argument)
-        elif major == _ARRAY:
-            self._fits(argument)
-            for _ in range(argument):
-                self._item(depth + 1)
-        elif major == _MAP:
-            self._fits(2 * argument)
-            self._map(argument, depth)
-        elif major == _SIMPLE:
-            if argument not in (20, 21, 22):
-                self._refuse("simple value other than false, true, null")
-        elif major not in (_UINT, _NINT):
-            self._refuse("tag")
+def _long_argument(raw: bytes, at: int, major: int, info: int) -> tuple[int, int]:
+    """(argument, where the item goes on) of a head with more bytes than one."""
+    if info > 27:
+        _refuse("reserved or indefinite length", at)
+    end = at + (1 << (info - 24))
+    if end > len(raw):
+        _refuse("truncated", at)
+    argument = int.from_bytes(raw[at:end], "big")
+    if major == _SIMPLE:
+        _refuse("float or wide simple value", at)
+    if argument < _WIDTH_LEAST[info]:
+        _refuse("longer head than needed", at)
+    return argument, end
 
-    def _fits(self, count: int) -> None:
-        if count > len(self.raw) - self.at:
-            self._refuse("more items than bytes")
 
-    def _string(self, major: int, length: int) -> None:
-        end = self.at + length
-        if end > len(self.raw):
-            self._refuse("truncated string")
-        if major == _TEXT:
-            try:
-                self.raw[self.at : end].decode("utf-8")
-            except UnicodeDecodeError:
-                self._refuse("text that is not UTF-8")
-        self.at = end
-
-    def _map(self, pairs: int, depth: int) -> None:
-        before = b""
-        for _ in range(pairs):
-            start = self.at
-            if start >= len(self.raw) or self.raw[start] >> 5 != _UINT:
-                self._refuse("map key that is not an unsigned integer")
-            self._item(depth + 1)
-            key = self.raw[start : self.at]
-            if before and (len(key), key) <= (len(before), before):
-                self._refuse("map keys unsorted or twice")
-            before = key
-            self._item(depth + 1)
+def _check_text(raw: bytes, at: int, end: int) -> None:
+    try:
+        raw[at:end].decode("utf-8")
+    except UnicodeDecodeError:
+        _refuse("text that is not UTF-8", at)

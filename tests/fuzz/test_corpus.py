@@ -55,25 +55,25 @@ def test_a_reader_that_lets_a_foreign_exception_out_is_found(name: str, monkeypa
     def faulty(self: Any) -> None:
         raise ValueError("planted")
 
-    monkeypatch.setattr(codec._Scanner, "run", faulty)
+    monkeypatch.setattr(codec, "_scan", faulty)
     found = judge.judge(TARGETS[name], [(path, path.read_bytes()) for path in judge.files_of(name)[:20]])
     assert any(one.what == "ValueError: planted" for one in found)
 
 
 def test_a_reader_that_is_slow_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec._Scanner, "run", lambda self: sum(range(2_000_000)))
+    monkeypatch.setattr(codec, "_scan", lambda raw: sum(range(2_000_000)))
     (found,) = judge.judge(TARGETS["codec"], [(Path("one"), b"\x00")])
     assert found.what.startswith("took ")
 
 
 def test_a_reader_that_hoards_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec._Scanner, "run", lambda self: bytes(2_000_000))
+    monkeypatch.setattr(codec, "_scan", lambda raw: bytes(2_000_000))
     (found,) = judge.judge(TARGETS["codec"], [(Path("one"), b"\x00")])
     assert found.what.startswith("held ")
 
 
 def test_two_byte_strings_for_one_value_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec._Scanner, "run", lambda self: None)
+    monkeypatch.setattr(codec, "_scan", lambda raw: None)
     (found,) = judge.judge(TARGETS["codec"], [(Path("one"), b"\x18\x01")])
     assert "two byte strings" in found.what
 

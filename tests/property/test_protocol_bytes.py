@@ -242,13 +242,31 @@ def _worst() -> dict[str, tuple[Callable[[bytes], Any], bytes]]:
 WORST = _worst()
 
 
+def _floor() -> int:
+    """What this interpreter, on this machine, at this moment takes for work of a fixed size: 2.4 ms where the promise
+    of 10 ms was made."""
+    seen: dict[int, int] = {}
+    for number in range(40_000):
+        seen[number & 63] = number
+    return len(seen)
+
+
+FLOORS_MOST = 10 / 2.4
+
+
+def _least_cpu_ns(*works: Callable[[], Any]) -> list[int]:
+    """CPU of the quickest of seven of each, taken in turn: what the work costs, not what else the machine does."""
+    spent: list[list[int]] = [[] for _ in works]
+    for _ in range(7):
+        for work, times in zip(works, spent, strict=True):
+            start = time.process_time_ns()
+            work()
+            times.append(time.process_time_ns() - start)
+    return [min(times) for times in spent]
+
+
 @pytest.mark.parametrize("what", WORST)
 def test_the_worst_input_costs_ten_milliseconds_at_most(what: str) -> None:
-    """CPU of the quickest of five: what the input costs, not what else the machine does."""
     opens, raw = WORST[what]
-    spent = []
-    for _ in range(5):
-        start = time.process_time_ns()
-        only_protocol_errors(lambda: opens(raw))
-        spent.append(time.process_time_ns() - start)
-    assert min(spent) <= 10_000_000, f"{min(spent) / 1e6:.1f} ms"
+    floor_ns, spent_ns = _least_cpu_ns(_floor, lambda: only_protocol_errors(lambda: opens(raw)))
+    assert spent_ns <= FLOORS_MOST * floor_ns, f"{spent_ns / 1e6:.1f} ms beside a floor of {floor_ns / 1e6:.1f} ms"
