@@ -21,7 +21,7 @@ from node.events import (
     SensorReported,
     Ticked,
 )
-from node.machine import actions, alarms, claims, heads, stepping, views
+from node.machine import actions, alarms, claims, heads, observers, stepping, views
 from node.machine.evolve import evolve
 from node.machine.incoming import frame_arrived, keyset_arrived
 from node.machine.operators import operator_asked
@@ -86,6 +86,7 @@ class Machine:
             actions.decide_topics(step)
         elif isinstance(event, PeerCameUp):
             heads.peer_came_up(step, event.peer_id)
+            observers.came_up(step, event.peer_id)
             _show_proofs(step, event.peer_id)
             self._heartbeat_soon(at)
         elif isinstance(event, PeerWentDown):
@@ -131,6 +132,7 @@ class Machine:
         alarms.retry_answers(step)
         alarms.forget_expired(step)
         heads.heads_due(step, alive)
+        observers.tell_due(step)
         stepping.actions_due(step)
         if step.at.mono_ms >= state.decide_at_ms and (alive or state.opinions or state.ruled or state.exposures):
             state.decide_at_ms = step.at.mono_ms + DECIDE_AGAIN_MS

@@ -8,7 +8,7 @@ from typing import Any
 from node.effects import Broadcast, ServeBlobs, ServeEntries, Tell
 from node.events import FrameArrived
 from node.ingress import FRAME_UNIT_BYTES
-from node.machine import alarms, claims, heads, views
+from node.machine import alarms, claims, heads, observers, views
 from node.machine.evolve import is_later, verify_parsed
 from node.machine.state import Link
 from node.machine.step import Step, bundled
@@ -53,6 +53,13 @@ PUSHED_PER_PEER_MAX = 64
 def frame_arrived(step: Step, event: FrameArrived) -> None:
     link = step.state.links.get(event.peer_id)
     if link is None:
+        return
+    observer = observers.observer_of(step, event.peer_id)
+    if observer is not None:
+        try:
+            observers.asked(step, observer, event)
+        except ProtocolError as error:
+            step.refuse(event.peer_id, error.code)
         return
     cost = 1 + len(event.raw) // FRAME_UNIT_BYTES
     if not step.state.budgets.connection_may(event.peer_id, step.at.mono_ms, cost):

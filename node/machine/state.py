@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 from adapters.api import ExposureReading, LeverDeclaration, LeverOrder, Observation
 from adapters.policy import Policy
@@ -20,10 +21,18 @@ from protocol.evidence import Judgement
 from protocol.feed import Feed
 from protocol.ids import ZERO_HASH, ActionKey, Digest, EntryHash, GroupName, MemberName, SourceId
 from protocol.membership import Epoch
-from protocol.messages import Claim, Level
+from protocol.messages import Claim, Level, Tlp
 from protocol.quorum import CheckedCertificate
 from protocol.release import ClaimName, Releases, Topic
 from protocol.subjects import Subject
+
+
+@dataclass(frozen=True)
+class Observer:
+    """A peer on this node's own list that may read certificates up to its ceiling (PROTOCOL 1)."""
+
+    name: str
+    ceiling: Tlp
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class Setup:
     stopped_why: str = ""
     """Why this node must not sign at all (mark and store disagree), or ""."""
     skew_max_ms: int = 30_000
+    observers: Mapping[str, Observer] = field(default_factory=dict)
+    """Peer id → who it is."""
 
 
 class Phase(enum.Enum):
@@ -240,6 +251,8 @@ class State:
     # what is not recorded
     links: dict[str, Link] = field(default_factory=dict)
     budgets: Budgets = field(default_factory=Budgets)
+    desks: dict[str, Any] = field(default_factory=dict)
+    """Peer id of an observer → `observers.Desk`."""
     refusals: dict[str, int] = field(default_factory=dict)
     refusals_by_peer: dict[str, dict[str, int]] = field(default_factory=dict)
     seen: dict[bytes, None] = field(default_factory=dict)
