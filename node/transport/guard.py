@@ -36,6 +36,7 @@ from libp2p.stream_muxer.yamux.yamux import Yamux, YamuxStream
 from libp2p.transport.tcp.tcp import TCP
 from libp2p.transport.upgrader import TransportUpgrader
 
+from node.transport.door import Door, GuardedListener
 from node.transport.limits import CONNECTIONS_MAX, INBOUND_STREAMS_PER_CONNECTION, PENDING_HANDSHAKES
 
 PINNED_VERSION = "0.8.1"
@@ -97,7 +98,7 @@ def check_pinned_library(extra: tuple[tuple[Any, tuple[str, ...]], ...] = ()) ->
             YamuxStream(1, probe, True),
             ("recv_window", "send_window", "send_closed", "recv_closed", "reset_received", "send_window_update"),
         ),
-        (tcp_module, ("_set_reuse_flags",)),
+        (tcp_module, ("_set_reuse_flags", "_open_reuseport_listeners")),
         *extra,
     )
     missing = [f"{owner!r}.{name}" for owner, names in wanted for name in names if not hasattr(owner, name)]
@@ -142,7 +143,7 @@ class IdleConnector(AutoConnector):  # type: ignore[misc]
 class GuardedSwarm(Swarm):  # type: ignore[misc]
     """A swarm that dials only when the link keeper says so, and forgets connections that have ended."""
 
-    def __init__(self, key_pair: Any, gate: Gate) -> None:
+    def __init__(self, key_pair: Any, gate: Gate, door: Door | None = None) -> None:
         own_id = ID.from_pubkey(key_pair.public_key)
         peerstore = PeerStore()
         peerstore.add_key_pair(own_id, key_pair)
@@ -168,6 +169,7 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]
         )
         self.auto_connector = IdleConnector(swarm=self)
         self._gate = gate
+        self._door = door
         self._pending: dict[int, Any] = {}
         self.inbound_live = 0
 
@@ -195,11 +197,26 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]
             return
         finally:
             self._pending.pop(id(read_write_closer), None)
+        self._welcome(read_write_closer)
         self.inbound_live += 1
         try:
             await muxed.event_closed.wait()
         finally:
             self.inbound_live -= 1
+
+    async def listen(self, *multiaddrs: Any) -> bool:
+        """As the library, behind the door."""
+        listening = bool(await super().listen(*multiaddrs))
+        for listener in self.listeners.values():
+            for one in getattr(listener, "listeners", ()):
+                if isinstance(one, GuardedListener):
+                    one.door = self._door
+        return listening
+
+    def _welcome(self, read_write_closer: Any) -> None:
+        where = read_write_closer.get_remote_address()
+        if self._door is not None and where is not None:
+            self._door.welcome(str(where[0]))
 
 
 class GuardedHost(BasicHost):  # type: ignore[misc]
@@ -250,18 +267,27 @@ async def _reset_quietly(net_stream: NetStream) -> None:
         logging.getLogger(__name__).debug("a stream could not be reset: %r", error)
 
 
-def build_host(key_pair: Any, gate: Gate) -> tuple[GuardedSwarm, GuardedHost]:
-    """A swarm and host that are not running yet: TCP, Noise and yamux, nothing else is offered."""
+def build_host(key_pair: Any, gate: Gate, door: Door | None = None) -> tuple[GuardedSwarm, GuardedHost]:
+    """A swarm and host that are not running yet: TCP, Noise and yamux, nothing else is offered. `door`: which sockets
+    may begin a handshake; None: all."""
     # Remote peers decide what the library logs, at ERROR and with tracebacks; what matters is said by our own.
     logging.getLogger("libp2p").setLevel(logging.CRITICAL)
     # Listening with SO_REUSEPORT lets a second node take half of the first one's connections without an error.
     tcp_module._set_reuse_flags = _reuse_address_only
-    swarm = GuardedSwarm(key_pair, gate)
+    tcp_module._open_reuseport_listeners = _open_guarded_listeners
+    swarm = GuardedSwarm(key_pair, gate, door)
     return swarm, GuardedHost(swarm, gate)
 
 
 def _reuse_address_only(sock: Any) -> None:
     sock.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_REUSEADDR, 1)
+
+
+_open_listeners = tcp_module._open_reuseport_listeners
+
+
+async def _open_guarded_listeners(host: str | None, port: int) -> list[GuardedListener]:
+    return [GuardedListener(one) for one in await _open_listeners(host, port)]
 
 
 Notify = Callable[[Any], None]

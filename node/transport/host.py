@@ -24,6 +24,7 @@ from node.transport.api import (
     ReceivedFrame,
     TransportEvent,
 )
+from node.transport.door import Door
 from node.transport.framing import encode_frame
 from node.transport.gossip import SafePubsub, build_pubsub
 from node.transport.guard import ConnectionNews, GuardedSwarm, build_host, check_pinned_library, own_key_pair
@@ -81,6 +82,7 @@ class Libp2pTransport:
         self._rng = rng or random.Random(secrets.randbits(64))  # noqa: S311  jitter, not a secret
         self._peers = dict(peers)
         self._links: dict[str, Link] = {}
+        self._door = Door()
         self._send_event, self._events = trio.open_memory_channel[TransportEvent](EVENT_QUEUE)
         self._gossip_out: deque[bytes] = deque()
         self._gossip_wake = trio.Event()
@@ -154,6 +156,7 @@ class Libp2pTransport:
             if peer_id in self._links:
                 self._links[peer_id].readdress(address)
         self._links.update(fresh)
+        self._door.know(text for address in wanted.values() for text in address.addrs)
         if self._generation is not None:
             for link in fresh.values():
                 self._generation.nursery.start_soon(self._run_link, link, self._generation)
@@ -209,7 +212,7 @@ class Libp2pTransport:
 
     @asynccontextmanager
     async def _one_life(self) -> AsyncIterator[_Generation]:
-        swarm, host = build_host(self._key_pair, self)
+        swarm, host = build_host(self._key_pair, self, self._door)
         try:
             async with background_trio_service(swarm):
                 await self._start_listening(swarm)

@@ -1,0 +1,125 @@
+"""Who may begin a handshake: sockets have no name yet, so all there is to judge is where they come from.
+
+A handshake costs milliseconds and a socket nothing, so a flooder would own the processor. What a flood of sockets costs
+is bounded here: so many a second are looked at, fewer are let in, and those from where members live by themselves.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from collections.abc import Iterable
+from contextlib import suppress
+
+import trio
+
+from node.transport.budget import TokenBucket
+from node.transport.limits import (
+    DOOR_KNOWN_BURST,
+    DOOR_KNOWN_PER_S,
+    DOOR_LOOKS_BURST,
+    DOOR_LOOKS_PER_S,
+    DOOR_PLACES_MAX,
+    DOOR_STRANGE_BURST,
+    DOOR_STRANGE_PER_S,
+    DOOR_STRANGERS_BURST,
+    DOOR_STRANGERS_PER_S,
+)
+
+
+class Door:
+    """Bounded: one bucket for each place (an IPv4 /24, an IPv6 /48), the oldest forgotten first."""
+
+    def __init__(self) -> None:
+        now_s = 0.0
+        self._known: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._strange: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._strangers = _bucket(DOOR_STRANGERS_PER_S, DOOR_STRANGERS_BURST, now_s)
+        self._looks = _bucket(DOOR_LOOKS_PER_S, DOOR_LOOKS_BURST, now_s)
+        self.turned_away = 0
+
+    def know(self, addrs: Iterable[str]) -> None:
+        """Multiaddr texts of where allowed peers listen: their places are nobody's but theirs."""
+        for text in addrs:
+            parts = text.split("/")
+            if len(parts) > 2 and parts[1] in ("ip4", "ip6"):
+                self._learn(parts[2])
+
+    def welcome(self, ip: str) -> None:
+        """An allowed peer has proven itself from there: it comes back by a door of its own, and pays for no handshake
+        of strangers."""
+        self._learn(ip)
+
+    def admits(self, ip: str, now_s: float) -> bool:
+        """Whether this socket may begin a handshake."""
+        known = self._known.get(ip)
+        if known is not None:
+            admitted = known.take(now_s)
+        else:
+            admitted = self._place(ip, now_s).take(now_s) and self._strangers.take(now_s)
+        self.turned_away += not admitted
+        return admitted
+
+    def pause_s(self, now_s: float) -> float:
+        """How long to wait before the next socket is looked at: what waits, waits in the kernel's queue."""
+        return 0.0 if self._looks.take(now_s) else 1.0 / DOOR_LOOKS_PER_S
+
+    def _learn(self, ip: str) -> None:
+        if ip not in self._known:
+            self._known[ip] = _bucket(DOOR_KNOWN_PER_S, DOOR_KNOWN_BURST, 0.0)
+        self._known.move_to_end(ip)
+        while len(self._known) > DOOR_PLACES_MAX:
+            self._known.popitem(last=False)
+
+    def _place(self, ip: str, now_s: float) -> TokenBucket:
+        name = _place_of(ip)
+        if name not in self._strange:
+            self._strange[name] = _bucket(DOOR_STRANGE_PER_S, DOOR_STRANGE_BURST, now_s)
+        while len(self._strange) > DOOR_PLACES_MAX:
+            self._strange.popitem(last=False)
+        return self._strange[name]
+
+
+def _bucket(per_s: float, burst: float, now_s: float) -> TokenBucket:
+    return TokenBucket(per_s, burst, burst, now_s)
+
+
+def _place_of(ip: str) -> str:
+    """Who has one address has its neighbours too."""
+    with suppress(ValueError):
+        address = ipaddress.ip_address(ip.partition("%")[0])
+        return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+    return ip
+
+
+class GuardedListener(trio.abc.Listener[trio.SocketStream]):
+    """Turns sockets away before they cost a task. `door` None: takes all."""
+
+    def __init__(self, behind: trio.SocketListener) -> None:
+        self._behind = behind
+        self.socket = behind.socket
+        self.door: Door | None = None
+
+    async def accept(self) -> trio.SocketStream:
+        """See trio. Only what the door admits is returned."""
+        while True:
+            door = self.door
+            if door is not None and (pause_s := door.pause_s(trio.current_time())):
+                await trio.sleep(pause_s)
+                continue
+            stream = await self._behind.accept()
+            if door is None or _admits(door, stream):
+                return stream
+            stream.socket.close()
+
+    async def aclose(self) -> None:
+        """See trio."""
+        await self._behind.aclose()
+
+
+def _admits(door: Door, stream: trio.SocketStream) -> bool:
+    try:
+        ip = str(stream.socket.getpeername()[0])
+    except OSError:
+        return False
+    return door.admits(ip, trio.current_time())
