@@ -240,9 +240,8 @@ def known_since_ms(step: Step, topic: Topic, names: Collection[ClaimName]) -> in
     `names`: what is new; the certificate that brought it, else our own evidence of it."""
     state = step.state
     certificate = top_certificate(step, topic)
-    if certificate is not None:
-        if not names or not rests_on(state, certificate).isdisjoint(names):
-            return state.accepted_ms[_id(certificate)]
+    if certificate is not None and (not names or not rests_on(state, certificate).isdisjoint(names)):
+        return state.accepted_ms[_id(certificate)]
     evidence = own_evidence(state, topic, step.now_ms)
     return max((ruled.at_ms for name, ruled in evidence.items() if not names or name in names), default=step.now_ms)
 
