@@ -23,6 +23,7 @@ from adapters.api import ExposureReading, Instances, Observation
 from adapters.catalog import CatalogFaults, build
 from node import backup as backups
 from node import keys, owner
+from node.allowed import allowed_peers
 from node.api import Surface, make_app
 from node.config import NodeConfig
 from node.dispatch import Dispatch
@@ -36,7 +37,7 @@ from node.events import (
 )
 from node.loop import Durable, Loop, batch_of, now
 from node.machine import Machine, Setup
-from node.machine.state import ON_TARGET
+from node.machine.state import ON_TARGET, Observer
 from node.mark import MarkError
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
@@ -51,7 +52,8 @@ from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerU
 from node.transport.host import Libp2pTransport
 from node.watch import Watch
 from protocol.errors import ImpossibleError, ProtocolError
-from protocol.ids import SourceId
+from protocol.ids import MemberName, SourceId
+from protocol.messages import KeySet
 from protocol.subjects import Subject
 
 log = logging.getLogger("tocsin.node")
@@ -60,6 +62,7 @@ RECURSION_LIMIT = 1_000
 READ_EXPOSURES_S = 1.0
 PROBE_CHAINS_S = 5.0
 CLOSE_S_MAX = 2.0
+FOLLOW_MEMBERS_S = 0.5
 
 
 class Node:
@@ -73,7 +76,7 @@ class Node:
         self.instances = self._instances()
         self.machine = Machine(self._setup())
         self.transport = Libp2pTransport(
-            parts.transport_seed, config.listen, self._addresses(), f"tocsin/{parts.charter.network.hex()[:32]}"
+            parts.transport_seed, config.listen, self._allowed(), f"tocsin/{parts.charter.network.hex()[:32]}"
         )
         self.started = time.monotonic()
         self.stopping = trio.Event()
@@ -134,6 +137,7 @@ class Node:
             fresh=parts.fresh,
             stopped_why=parts.stopped_why,
             skew_max_ms=parts.config.clock.skew_max_ms,
+            observers={one.peer_id: Observer(one.name, one.ceiling) for one in parts.config.observers},
         )
 
     def _own_sources(self) -> tuple[SourceId, ...]:
@@ -142,18 +146,31 @@ class Node:
         own = [one for one in self.parts.epoch.sources if one.operator == self.parts.config.member]
         return tuple(sorted(one.id for one in own if one.id in here or ":" not in one.scope))
 
-    def _addresses(self) -> dict[str, PeerAddress]:
+    def _allowed(self) -> dict[str, PeerAddress]:
         """Members' transport identities by their KeySets; where they listen by our configuration or the charter."""
-        named = {one.member: tuple(one.addrs) for one in self.parts.config.peers}
-        listed = {one.member: one.addresses for one in self.parts.charter.contacts}
-        found: dict[str, PeerAddress] = {}
-        for sealed in self.parts.charter.keysets:
-            keyset = sealed.keyset
-            if keyset.member != self.parts.config.member:
-                addrs = named.get(keyset.member, listed.get(keyset.member, ()))
-                for peer_id in keyset.transport:
-                    found[peer_id] = PeerAddress(peer_id, tuple(addrs))
-        return found
+        config, charter = self.parts.config, self.parts.charter
+        addresses = {one.member: one.addresses for one in charter.contacts}
+        addresses |= {MemberName(one.member): tuple(one.addrs) for one in config.peers}
+        newest: dict[MemberName, KeySet] = {}
+        for keyset in [sealed.keyset for sealed in charter.keysets] + [
+            sealed.keyset for versions in self.machine.state.keysets.values() for sealed in versions.values()
+        ]:
+            known = newest.get(keyset.member)
+            if known is None or keyset.version >= known.version:
+                newest[keyset.member] = keyset
+        return allowed_peers(newest.values(), config.member, addresses, config.observers)
+
+    async def _follow_members(self) -> None:
+        """Whom a newer KeySet names may connect; whom it names no more is cut off, on live connections too."""
+        allowed = self._allowed()
+        while True:
+            await trio.sleep(FOLLOW_MEMBERS_S)
+            wanted = self._allowed()
+            if wanted != allowed:
+                for peer_id in sorted(set(wanted) ^ set(allowed)):
+                    log.info("%s %s connect from now on", peer_id, "may" if peer_id in wanted else "may not")
+                self.transport.allow(wanted)
+                allowed = wanted
 
     def _recover(self) -> None:
         """Replays the store; what the mark carries beyond it was signed and is taken over as it is."""
@@ -179,6 +196,7 @@ class Node:
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         self._recover()
+        self.transport.allow(self._allowed())
         async with trio.open_nursery() as nursery:
             durable = Durable(self.parts.store, self.parts.config.mark, self.parts.keyset.keyset.version)
             performer: list[Performer] = []
@@ -203,6 +221,7 @@ class Node:
             nursery.start_soon(self._pump)
             nursery.start_soon(loop.run)
             nursery.start_soon(self._watch_exposures)
+            nursery.start_soon(self._follow_members)
             for connection, probe in self.instances.probes.items():
                 nursery.start_soon(self._watch_chain, connection, probe)
             for sensor in self.instances.sensors:

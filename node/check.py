@@ -18,7 +18,7 @@ from node import keys, mark
 from node.check_policy import policy_findings
 from node.check_types import Finding, Probes
 from node.config import ConfigFaults, NodeConfig, load
-from node.config_identity import evm_address_of
+from node.config_identity import evm_address_of, peer_id_of
 from node.config_model import split_multiaddr
 from node.keys import KeyFault, Purpose
 from protocol.envelope import open_keyset
@@ -38,6 +38,7 @@ class Facts:
     probes: Probes
     charter: Charter | None = None
     attestation: PublicKey | None = None
+    own_peer_id: str = ""
     status: dict[str, Any] | None = field(default=None)
 
 
@@ -65,7 +66,8 @@ def _keys(facts: Facts) -> Iterator[Finding]:
     try:
         path = keys.key_path(data, Purpose.ATTESTATION)
         facts.attestation = keys.load_signer(path, Purpose.ATTESTATION).public
-        keys.load_secret(keys.key_path(data, Purpose.TRANSPORT), Purpose.TRANSPORT)
+        transport = keys.load_secret(keys.key_path(data, Purpose.TRANSPORT), Purpose.TRANSPORT)
+        facts.own_peer_id = peer_id_of(transport.reveal())
         yield Finding("keys", True, f"{facts.config.keys}: whole and private")
     except KeyFault as fault:
         yield Finding("keys", False, f"{fault.what} ({fault.path})", fault.cure)
@@ -165,6 +167,14 @@ def _delegated(facts: Facts, charter: Charter) -> list[KeySet]:
     return found
 
 
+def _keysets(facts: Facts) -> list[KeySet]:
+    """The charter's; of a file that cannot be read another check tells."""
+    try:
+        return [] if facts.charter is None else [sealed.keyset for sealed in facts.charter.keysets]
+    except ProtocolError:
+        return []
+
+
 def _store(facts: Facts) -> Iterator[Finding]:
     if not facts.config.store.exists():
         return
@@ -204,7 +214,30 @@ def _behind(facts: Facts, own_seq: Callable[[Path, str, int], int]) -> str:
     return ""
 
 
+def _observers(facts: Facts) -> Iterator[Finding]:
+    """Who reads along must be nobody whose word counts: as a member it would be sent everything."""
+    listed = facts.config.observers
+    if not listed:
+        return
+    seats: dict[str, str] = {}
+    for keyset in _keysets(facts):
+        seats.update((peer_id, keyset.member) for peer_id in keyset.transport)
+    sick = False
+    for one in listed:
+        seat = facts.config.member if one.peer_id == facts.own_peer_id else seats.get(one.peer_id, "")
+        if seat:
+            sick = True
+            what = f"{one.name} is listed under the peer id of {seat}, a member, which is sent everything"
+            yield Finding("observer", False, what, "remove that [[observer]], or mend its peer_id")
+    if not sick:
+        names = ", ".join(f"{one.name} (up to TLP:{one.tlp})" for one in listed)
+        yield Finding("observer", True, f"may connect and read certificates: {names}")
+
+
 def _port(facts: Facts) -> Iterator[Finding]:
+    if facts.config.listen is None:
+        yield Finding("port", None, "listens nowhere: this node dials, nobody can dial it", "")
+        return
     host, port = split_multiaddr(facts.config.listen)
     if facts.status is not None:
         yield Finding("port", True, f"the node runs and listens on {facts.config.listen}")
@@ -306,6 +339,7 @@ CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     _seat,
     _store,
     _policy,
+    _observers,
     _port,
     _chains,
     _gas,

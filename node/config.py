@@ -18,9 +18,11 @@ from governance.faults import FileFault, FileFaults, nearest
 from governance.reading import read_toml
 from node.config_model import (
     EXAMPLES,
+    NOWHERE,
     ClockConfig,
     ConnectionConfig,
     NodeFile,
+    ObserverConfig,
     PeerConfig,
 )
 from node.config_overlay import overlay
@@ -42,17 +44,19 @@ class ConfigFaults(FileFaults):
 
 @dataclass(frozen=True)
 class NodeConfig:
-    """All paths absolute. `log` None: standard error. `policy` None: observe, answer, touch nothing."""
+    """All paths absolute. `log` None: standard error. `policy` None: observe, answer, touch nothing. `listen` None:
+    this node dials and cannot be dialled."""
 
     path: Path
     member: MemberName
     charter: Path
     data_dir: Path
     policy: Path | None
-    listen: str
+    listen: str | None
     control: Path
     log: Path | None
     peers: tuple[PeerConfig, ...] = ()
+    observers: tuple[ObserverConfig, ...] = ()
     connections: tuple[ConnectionConfig, ...] = ()
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     sensors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
@@ -113,10 +117,11 @@ def _resolved(path: Path, file: NodeFile) -> NodeConfig:
         charter=base / file.charter,
         data_dir=data_dir,
         policy=None if file.policy is None else base / file.policy,
-        listen=file.listen,
+        listen=None if file.listen == NOWHERE else file.listen,
         control=data_dir / file.control,
         log=None if file.log == "-" else base / file.log,
         peers=tuple(file.peer),
+        observers=tuple(file.observer),
         connections=tuple(file.connection),
         targets=file.target,
         sensors=file.sensor,
@@ -138,6 +143,10 @@ def _sense(config: NodeConfig) -> list[FileFault]:
             )
         if name == config.member:
             faults.append(FileFault(f"{name} is this node itself", "peer", "remove that [[peer]]"))
+    for what in ("name", "peer_id"):
+        for name, count in Counter(getattr(one, what) for one in config.observers).items():
+            if count > 1:
+                faults.append(FileFault(f"{name} stands {count} times", "observer", f"each observer has one {what}"))
     for name, count in Counter(connection.id for connection in config.connections).items():
         if count > 1:
             faults.append(
@@ -165,7 +174,12 @@ def _where(loc: Iterable[str | int]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in loc).removeprefix(".")
 
 
-_TABLES: dict[str, type[BaseModel]] = {"peer": PeerConfig, "connection": ConnectionConfig, "clock": ClockConfig}
+_TABLES: dict[str, type[BaseModel]] = {
+    "peer": PeerConfig,
+    "observer": ObserverConfig,
+    "connection": ConnectionConfig,
+    "clock": ClockConfig,
+}
 
 
 def _known(parents: list[Any]) -> list[str]:

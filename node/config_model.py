@@ -7,16 +7,20 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from node.config_identity import is_peer_id
 from protocol.errors import ProtocolError
 from protocol.limits import LABEL_CHARS_MAX, MEMBERS_MAX, NAME_CHARS_MAX, SKEW_MS_MAX
-from protocol.messages import NAME_ALPHABET
+from protocol.messages import NAME_ALPHABET, Tlp
 from protocol.subjects import Kind, from_text
 
 _LISTEN = re.compile(
     r"/(ip4|ip6|dns|dns4|dns6)/(?P<host>[^/\s]{1,253})/tcp/(?P<port>\d{1,5})(/p2p/[A-Za-z0-9]{8,64})?\Z"
 )
 _URL = re.compile(r"(https?|wss?)://[^\s/?#]+\S*\Z")
+NOWHERE = "none"
+"""As `listen`: nobody can dial this node, behind NAT for example; it dials the others."""
 CONNECTIONS_MAX = 64
+OBSERVERS_MAX = 64
 ADDRESSES_MAX = 8
 
 
@@ -28,6 +32,22 @@ def _name(value: str) -> str:
 
 def _multiaddr(value: str) -> str:
     split_multiaddr(value)
+    return value
+
+
+def _listen(value: str) -> str:
+    return value if value == NOWHERE else _multiaddr(value)
+
+
+def _peer_id(value: str) -> str:
+    if not is_peer_id(value):
+        raise ValueError(f"{value!r} is no Ed25519 peer id: write the 12D3KooW… that the peer's owner told you")
+    return value
+
+
+def _ceiling(value: str) -> str:
+    if value not in CEILINGS:
+        raise ValueError(f"{value!r} is no ceiling: write CLEAR or GREEN; AMBER and RED stay among members")
     return value
 
 
@@ -63,6 +83,10 @@ def _path(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_name)]
+CEILINGS = {"CLEAR": Tlp.CLEAR, "GREEN": Tlp.GREEN}
+Listen = Annotated[str, AfterValidator(_listen)]
+PeerId = Annotated[str, AfterValidator(_peer_id)]
+Ceiling = Annotated[str, AfterValidator(_ceiling)]
 Multiaddr = Annotated[str, AfterValidator(_multiaddr)]
 Chain = Annotated[str, AfterValidator(_chain)]
 PathText = Annotated[str, AfterValidator(_path)]
@@ -94,6 +118,18 @@ class ConnectionConfig(_Frozen):
         return f"{scheme}://{host}"
 
 
+class ObserverConfig(_Frozen):
+    """Who may connect and read certificates up to `tlp`, at a small rate; it signs nothing that counts."""
+
+    name: Name
+    peer_id: PeerId
+    tlp: Ceiling = "GREEN"
+
+    @property
+    def ceiling(self) -> Tlp:
+        return CEILINGS[self.tlp]
+
+
 class ClockConfig(_Frozen):
     skew_max_ms: Annotated[int, Field(ge=100, le=SKEW_MS_MAX)] = SKEW_MS_MAX
 
@@ -104,10 +140,11 @@ class NodeFile(_Frozen):
     charter: PathText = "charter.toml"
     data_dir: PathText = "data"
     policy: PathText | None = None
-    listen: Multiaddr
+    listen: Listen
     control: PathText = "control.sock"
     log: PathText = "-"
     peer: Annotated[list[PeerConfig], Field(max_length=MEMBERS_MAX)] = []
+    observer: Annotated[list[ObserverConfig], Field(max_length=OBSERVERS_MAX)] = []
     connection: Annotated[list[ConnectionConfig], Field(max_length=CONNECTIONS_MAX)] = []
     target: dict[str, dict[str, Any]] = {}
     sensor: dict[str, dict[str, Any]] = {}
@@ -119,6 +156,8 @@ EXAMPLES = {
     "member": 'member = "lender-a"',
     "listen": 'listen = "/ip4/127.0.0.1/tcp/4001"',
     "addrs": 'addrs = ["/ip4/127.0.0.1/tcp/4002"]',
+    "name": 'name = "exchange-x"',
+    "peer_id": 'peer_id = "12D3KooW…"',
     "id": 'id = "lender-a-home"',
     "chain": 'chain = "eip155:1"',
     "url": 'url = "http://127.0.0.1:8545"',

@@ -53,7 +53,7 @@ def tell(lines: Sequence[str]) -> None:
 
 def hello(node: Node) -> list[str]:
     config, charter = node.parts.config, node.parts.charter
-    where = ", ".join(node.transport.listening) or config.listen
+    where = ", ".join(node.transport.listening) or config.listen or "no address (it dials)"
     lines = [
         f"{config.member} of network {charter.network.hex()[:16]}… is up on {where}, policy on "
         f"{node.parts.policy.mode.name.lower()}; tocsin status --config {config.path}"

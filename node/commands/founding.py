@@ -54,13 +54,15 @@ def init(
     group
         Who really controls the seat, where several seats have one owner; the name where absent.
     addr
-        A multiaddr where others reach this node; may be given several times.
+        A multiaddr where others reach this node; may be given several times. "none": nobody can dial it, it dials.
     evm
         The address of a secp256k1 key for contracts, where you have one.
     """
     from node.commands.home import make_home
+    from node.config_model import NOWHERE
 
-    home = make_home(directory, name, group, tuple(addr or [DEFAULT_ADDRESS]), evm)
+    addresses = () if addr == [NOWHERE] else tuple(addr or [DEFAULT_ADDRESS])
+    home = make_home(directory, name, group, addresses, evm)
     if output == "json":
         say_json(_home_facts(home))
         return OK

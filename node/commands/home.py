@@ -19,7 +19,7 @@ from governance.faults import FileFault, FileFaults
 from governance.writing import Scalar, lines_of
 from node import keys, mark
 from node.config_identity import evm_address_of, peer_id_of
-from node.config_model import ADDRESSES_MAX, split_multiaddr
+from node.config_model import ADDRESSES_MAX, NOWHERE, split_multiaddr
 from node.keys import Purpose
 from protocol.crypto import Signer
 from protocol.ids import GroupName, MemberName, PublicKey
@@ -45,10 +45,18 @@ _TAIL = """
 # chain = "eip155:1"
 # url = "http://127.0.0.1:8545"
 #
-# Addresses of others stand in the charter; a [[peer]] here stands over them:
+# listen = "none" is for a node that nobody can dial, behind NAT for example: it dials the others.
+# Addresses of others stand in the charter; a [[peer]] here stands over them. Of several none is special; names as in
+# "/dns4/node.example/tcp/4001" are looked up anew for each dial:
 # [[peer]]
 # member = "issuer"
-# addrs = ["/ip4/192.0.2.2/tcp/4001"]
+# addrs = ["/ip4/192.0.2.2/tcp/4001", "/dns6/issuer.example/tcp/4001"]
+#
+# Who is no member and may read certificates, up to its ceiling (CLEAR or GREEN), at a small rate:
+# [[observer]]
+# name = "exchange-x"
+# peer_id = "12D3KooW…"
+# tlp = "GREEN"
 """
 
 
@@ -141,19 +149,24 @@ def make_home(
     )
     _write_new(directory / CARD_NAME, write_card(card))
     _write_new(directory / POLICY_NAME, _POLICY)
-    _write_new(directory / CONFIG_NAME, _config(name, addresses[0]))
+    _write_new(directory / CONFIG_NAME, _config(name, addresses[0] if addresses else ""))
     mark.sync_directory(directory)
     return Home(directory, card, evm_address_of(lever.reveal()))
 
 
 def _config(name: str, address: str) -> str:
-    host, port = split_multiaddr(address)
-    family = address.split("/")[1]
-    # a name is how others find the node; where it listens is an address of this machine
-    listen = f"/ip4/0.0.0.0/tcp/{port}" if family.startswith("dns") else f"/{family}/{host}/tcp/{port}"
+    """`address` "": nobody can dial this node."""
+    listen = _listen_at(address) if address else NOWHERE
     fields: dict[str, Scalar] = {"node": 1, "member": name, "charter": CHARTER_NAME, "data_dir": DATA_NAME}
     fields |= {"policy": POLICY_NAME, "listen": listen, "control": "control.sock", "log": "node.log"}
     return lines_of(fields) + _TAIL
+
+
+def _listen_at(address: str) -> str:
+    host, port = split_multiaddr(address)
+    family = address.split("/")[1]
+    # a name is how others find the node; where it listens is an address of this machine
+    return f"/ip4/0.0.0.0/tcp/{port}" if family.startswith("dns") else f"/{family}/{host}/tcp/{port}"
 
 
 def _write_new(path: Path, text: str) -> None:

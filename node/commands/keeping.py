@@ -232,6 +232,7 @@ def check_config(*, config: ConfigFile = NODE_TOML, output: Output = "human") ->
         "data_dir": str(loaded.data_dir),
         "policy": str(loaded.policy) if loaded.policy else None,
         "listen": loaded.listen,
+        "observers": [{"name": one.name, "peer_id": one.peer_id, "tlp": one.tlp} for one in loaded.observers],
         "control": str(loaded.control),
         "connections": [{"id": one.id, "chain": one.chain, "host": one.shown_url} for one in loaded.connections],
         "targets": sorted(loaded.targets),
@@ -241,7 +242,7 @@ def check_config(*, config: ConfigFile = NODE_TOML, output: Output = "human") ->
         say_json(facts)
     else:
         counts = f"{len(loaded.connections)} connections, {len(loaded.targets)} targets, {len(loaded.sensors)} sensors"
-        say(f"{loaded.path} is whole: {loaded.member} on {loaded.listen}, {counts}")
+        say(f"{loaded.path} is whole: {loaded.member} on {loaded.listen or 'no address'}, {counts}")
     return OK
 
 

@@ -229,3 +229,33 @@ def test_python_without_checks_is_a_fault(site: Site) -> None:
 def test_an_address_of_another_machine_cannot_be_listened_on() -> None:
     # TEST-NET-1: nobody's, so binding it fails without a packet
     assert "cannot be listened on" in try_port("192.0.2.1", 4001)
+
+
+EYE = "12D3KooWGjH27LzQpZLZpNMGdyEDPjnSCo4YhkQFGsLLShAYgMfR"
+
+
+def observer(peer_id: str) -> str:
+    return f'\n[[observer]]\nname = "exchange-x"\npeer_id = "{peer_id}"\n'
+
+
+def test_who_may_read_along_is_said(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.add(observer(EYE))
+    assert [one.says for one in site.findings() if one.name == "observer"] == [
+        "may connect and read certificates: exchange-x (up to TLP:GREEN)"
+    ]
+
+
+def test_an_observer_under_a_members_peer_id_is_a_fault(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.add(observer(site.home.card.peer_id))
+    (fault,) = [one for one in site.faults() if one.startswith("observer")]
+    assert "exchange-x is listed under the peer id of a, a member" in fault
+    assert "remove that [[observer]]" in fault
+
+
+def test_a_member_behind_nat_is_made_and_found_in_order(tmp_path: Path) -> None:
+    home = make_home(tmp_path / "b", "b", "", (), seed=b"\x02" * 32)
+    assert home.card.addresses == ()
+    found = [one for one in examine(home.config_path, Site(tmp_path).probes) if one.name == "port"]
+    assert [(one.ok, one.says) for one in found] == [(None, "listens nowhere: this node dials, nobody can dial it")]

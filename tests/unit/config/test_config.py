@@ -165,3 +165,40 @@ def test_the_environment_stands_over_the_file(tmp_path: Path) -> None:
 )
 def test_a_misspelt_variable_is_refused(tmp_path: Path, variable: str) -> None:
     assert any(variable in fault for fault in faults_of(tmp_path, WHOLE, {variable: "1"}))
+
+
+EYE = "12D3KooWGjH27LzQpZLZpNMGdyEDPjnSCo4YhkQFGsLLShAYgMfR"
+WATCHED = WHOLE + f'[[observer]]\nname = "exchange-x"\npeer_id = "{EYE}"\ntlp = "CLEAR"\n'
+
+
+def test_observers_are_listed_with_a_ceiling(tmp_path: Path) -> None:
+    (one,) = read(tmp_path, WATCHED).observers
+    assert (one.name, one.peer_id, one.ceiling.name) == ("exchange-x", EYE, "CLEAR")
+    (other,) = read(tmp_path, WATCHED.replace('tlp = "CLEAR"\n', "")).observers
+    assert other.ceiling.name == "GREEN"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"CLEAR"', '"AMBER"', "observer[0].tlp: 'AMBER' is no ceiling; write CLEAR or GREEN"),
+        (EYE, EYE[:-1], "is no Ed25519 peer id; write the 12D3KooW"),
+        (EYE, "Q" + EYE[1:], "is no Ed25519 peer id"),
+        (EYE, EYE[:-1] + "0", "is no Ed25519 peer id"),
+        (EYE, "1" + "z" * 51, "is no Ed25519 peer id"),
+        ("name = ", "nmae = ", "observer[0].nmae: is an unknown key"),
+    ],
+)
+def test_a_wrong_observer_is_said_with_its_cure(tmp_path: Path, old: str, new: str, says: str) -> None:
+    assert any(says in fault for fault in faults_of(tmp_path, WATCHED.replace(old, new)))
+
+
+def test_an_observer_stands_once(tmp_path: Path) -> None:
+    twice = WATCHED + f'[[observer]]\nname = "exchange-x"\npeer_id = "{EYE}"\n'
+    faults = faults_of(tmp_path, twice)
+    assert any("exchange-x stands 2 times" in one for one in faults)
+    assert any(f"{EYE} stands 2 times" in one for one in faults)
+
+
+def test_a_node_behind_nat_listens_nowhere(tmp_path: Path) -> None:
+    assert read(tmp_path, WHOLE.replace('"/ip4/127.0.0.1/tcp/4001"', '"none"', 1)).listen is None
