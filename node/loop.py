@@ -29,8 +29,9 @@ from protocol.errors import ProtocolError
 from protocol.quorum import certificate_id, check_certificate, parse_certificate
 
 EVENTS_AT_ONCE = 64
-INBOX = 1024
-"""Events waiting: beyond it the readers of the network wait, and with them the peers (back-pressure)."""
+INBOX = EVENTS_AT_ONCE
+"""Events waiting in one row: beyond it the readers of the network wait, and with them the peers (back-pressure). No
+longer than one batch: peers are served in turn only where each has a queue of its own, which is ahead of this one."""
 TICK_S = 0.1
 OWN_AT_ONCE = 128
 """Own entries of one commit; a decision adds at most 64 more, and the mark holds 256."""

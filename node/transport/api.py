@@ -92,8 +92,9 @@ class Transport(Protocol):
     """What the node asks of a network. All calls but `run` return at once and never raise because of a peer."""
 
     @property
-    def events(self) -> trio.MemoryReceiveChannel[TransportEvent]:
-        """Frames and news, bounded. A full channel holds back the readers; it never loses a direct frame."""
+    def events(self) -> trio.abc.ReceiveChannel[TransportEvent]:
+        """Frames and news, bounded for each peer. Who fills its part holds back its own reader; no direct frame is
+        lost."""
 
     @property
     def listening(self) -> tuple[str, ...]:

@@ -25,11 +25,12 @@ from node.transport.api import (
     TransportEvent,
 )
 from node.transport.door import Door
+from node.transport.fair import FairEvents
 from node.transport.framing import encode_frame
 from node.transport.gossip import SafePubsub, build_pubsub
 from node.transport.guard import ConnectionNews, GuardedSwarm, build_host, check_pinned_library, own_key_pair
 from node.transport.guard import peer_id_of as peer_id_of
-from node.transport.limits import EVENT_QUEUE, FRAME_MAX, GOSSIP_IN_QUEUE, GOSSIP_OUT_QUEUE, Timing
+from node.transport.limits import FRAME_MAX, GOSSIP_IN_QUEUE, GOSSIP_OUT_QUEUE, Timing
 from node.transport.link import Link
 from node.transport.session import PROTOCOLS
 from node.transport.streams import close_socket, cut, hoards
@@ -83,7 +84,7 @@ class Libp2pTransport:
         self._peers = dict(peers)
         self._links: dict[str, Link] = {}
         self._door = Door()
-        self._send_event, self._events = trio.open_memory_channel[TransportEvent](EVENT_QUEUE)
+        self._events = FairEvents()
         self._gossip_out: deque[bytes] = deque()
         self._gossip_wake = trio.Event()
         self._gossip_in: deque[ReceivedFrame] = deque()
@@ -103,7 +104,7 @@ class Libp2pTransport:
     # ---- api.Transport
 
     @property
-    def events(self) -> trio.MemoryReceiveChannel[TransportEvent]:
+    def events(self) -> trio.abc.ReceiveChannel[TransportEvent]:
         """See `api.Transport`."""
         return self._events
 
@@ -316,15 +317,10 @@ class Libp2pTransport:
         return Link(self.peer_id, address, self._timing, self._rng, self._put, self._news)
 
     async def _put(self, event: TransportEvent) -> None:
-        try:
-            self._send_event.send_nowait(event)
-        except trio.WouldBlock:
-            await self._send_event.send(event)
+        await self._events.put(event)
 
     def _news(self, event: TransportEvent) -> None:
-        try:
-            self._send_event.send_nowait(event)
-        except trio.WouldBlock:
+        if not self._events.tell(event):
             _LOG.debug("news dropped, the node is behind: %r", event)
 
     def _deliver_gossip(self, peer_id: str, frame: bytes) -> None:

@@ -22,8 +22,11 @@ OUTBOX_FRAMES = 512
 OUTBOX_BYTES = 4 * KIB * KIB
 # One write to the multiplexer: large enough to amortise encryption, small enough that a ping gets between.
 WRITE_BATCH_BYTES = 128 * KIB
-# Events waiting for the node. Small on purpose: what does not fit waits in the senders' windows instead.
+# Events of one peer waiting for the node. Small on purpose: what does not fit waits in the sender's windows instead.
+EVENTS_PER_PEER = 16
+# The same of a transport in memory, which has one queue for all.
 EVENT_QUEUE = 256
+NEWS_QUEUE = 256
 # Yamux's window: what a peer may have in flight on one stream before we must have read some of it.
 RECEIVE_WINDOW = 256 * KIB
 # All unread bytes of one connection. Yamux 0.8.1 only warns when a peer ignores its window, so we look.

@@ -1,0 +1,76 @@
+"""What has arrived and waits for the node: a short queue for each peer, served in turn.
+
+In one queue for all, whoever talks most decides how long everybody else waits. Here a peer that floods fills its own
+queue, its reader stops, its windows fill, and the others' next frame is never more than one round away.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+
+import trio
+
+from node.transport.api import Channel, ReceivedFrame, TransportEvent
+from node.transport.limits import EVENTS_PER_PEER, NEWS_QUEUE
+
+_GOSSIP, _NEWS = "gossip", "news"
+
+
+class FairEvents(trio.abc.ReceiveChannel[TransportEvent]):
+    """One consumer. Order is kept within a peer; gossip and news of what was refused have a place each in the row."""
+
+    def __init__(self) -> None:
+        self._waiting: OrderedDict[str, deque[TransportEvent]] = OrderedDict()
+        self._room: dict[str, trio.Event] = {}
+        self._arrived = trio.Event()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    async def put(self, event: TransportEvent) -> None:
+        """Wait for room in the peer's own queue, then queue."""
+        key = _key(event)
+        while len(self._waiting.get(key, ())) >= EVENTS_PER_PEER:
+            await self._room.setdefault(key, trio.Event()).wait()
+        self._append(key, event)
+
+    def tell(self, event: TransportEvent) -> bool:
+        """Queue news of a refusal; False, and it is dropped, where too many wait."""
+        if len(self._waiting.get(_NEWS, ())) >= NEWS_QUEUE:
+            return False
+        self._append(_NEWS, event)
+        return True
+
+    def _append(self, key: str, event: TransportEvent) -> None:
+        if key not in self._waiting:
+            self._waiting[key] = deque()
+        self._waiting[key].append(event)
+        self._arrived.set()
+
+    async def receive(self) -> TransportEvent:
+        """The next peer's next event. Raises EndOfChannel once closed."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while not self._waiting:
+            if self._closed:
+                raise trio.EndOfChannel
+            self._arrived = trio.Event()
+            await self._arrived.wait()
+        key, queue = self._waiting.popitem(last=False)
+        event = queue.popleft()
+        if queue:
+            self._waiting[key] = queue
+        if len(queue) < EVENTS_PER_PEER and (room := self._room.pop(key, None)) is not None:
+            room.set()
+        return event
+
+    async def aclose(self) -> None:
+        """Nothing more will come."""
+        self._closed = True
+        self._arrived.set()
+        await trio.lowlevel.checkpoint()
+
+
+def _key(event: TransportEvent) -> str:
+    """Gossip comes through one task for all forwarders: it is one in the row, whoever fills it."""
+    return _GOSSIP if isinstance(event, ReceivedFrame) and event.channel is Channel.GOSSIP else event.peer_id
