@@ -3,13 +3,14 @@
 # make test     every check on a clean clone, at most ten minutes on two cores
 # make fuzz     every reader fuzzed for MINUTES (default 1) each, in an environment of its own
 # make simulate the simulator's seeds alone; `python -m tests.sim` plays as many as you like
+# make interop  a member in JavaScript, written from the specification, in a network of ours; needs Node.js >= 20
 # make sabotage five spoilt networks, each of which must fail and say why; about ten minutes
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: env testnet test check unit simulate integration sabotage fuzz contracts check-contracts lock clean
+.PHONY: env testnet test check unit simulate integration interop sabotage fuzz contracts check-contracts lock clean
 
 env: $(STAMP)
 
@@ -42,7 +43,10 @@ simulate: $(STAMP)
 	$(PY) -m pytest tests/sim/test_seeds.py
 
 integration: $(STAMP)
-	$(PY) -m pytest -m "not long" tests/integration
+	$(PY) -m pytest -m "not long and not interop" tests/integration
+
+interop: $(STAMP)
+	@sh tests/integration/js/interop.sh $(PY)
 
 sabotage: $(STAMP)
 	$(PY) -m pytest -m long tests/integration/sabotage

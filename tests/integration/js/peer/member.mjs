@@ -1,0 +1,356 @@
+// One member: takes what arrives ("Order of work"), keeps up with the others ("The exchange"), counts, and speaks.
+import { hex, same, sha256 } from '../lib/bytes.mjs'
+import { openBlob } from '../lib/claims.mjs'
+import { alarm, assemble, governanceOf, inBounds, leaseBound, openCertificate, SKEW_AHEAD_MS_MAX } from '../lib/counting.mjs'
+import { Refusal, refuse } from '../lib/refusal.mjs'
+import { checkSeal, openEntry, openKeySet, sealEntry } from '../lib/seals.mjs'
+import { readFrame, writeFrame } from '../lib/tables.mjs'
+import { Feeds } from './feeds.mjs'
+
+const VERSION = 1
+const HEARTBEAT_MS = 60000
+const HEADS_MS = [1000, 5000]
+const PUSH_AFTER_MS = 300
+const WANT_MOST = 256
+const PER_FRAME = 64
+const FRAME_ROOM = 200000
+const KEYSETS_PER_MEMBER_MAX = 16
+const SHOWN_MOST = 256
+const OBSERVED = 2
+const VERIFIED = 3
+const GREEN = 1
+
+const clock = () => BigInt(Date.now())
+
+/** Byte strings in portions that fit into a frame. */
+function * portions (raws) {
+  let portion = []
+  let size = 0
+  for (const raw of raws) {
+    if (portion.length === PER_FRAME || (portion.length > 0 && size + raw.length > FRAME_ROOM)) {
+      yield portion
+      portion = []
+      size = 0
+    }
+    portion.push(raw)
+    size += raw.length
+  }
+  if (portion.length > 0) yield portion
+}
+
+export class Member {
+  /** mark: {next(), take(seq, hash)}, durable. tell(event): what its owner hears. verify(claim, inputs): a ruling. */
+  constructor ({ name, seed, charter, mark, tell, verify }) {
+    Object.assign(this, { name, seed, mark, tell, verify, epoch: charter.epoch, network: charter.network })
+    this.ring = new Map()
+    this.feeds = new Feeds()
+    this.blobs = new Map()
+    this.wanted = new Map()
+    this.certificates = new Map()
+    this.peers = new Map()
+    this.refused = {}
+    this.levels = new Map()
+    this.answered = new Set()
+    this.differs = false
+    this.silent = ''
+    for (const raw of charter.keysets) this.takeKeySet(raw)
+    this.keyset = this.latest(name)
+  }
+
+  latest (member) {
+    return [...this.ring.values()].filter(one => one.member === member).reduce((a, b) => (a === null || b.version > a.version ? b : a), null)
+  }
+
+  memberOf (peer) {
+    return this.epoch.members.find(one => this.latest(one.name)?.transport.includes(peer))?.name ?? null
+  }
+
+  // ---- what arrives
+
+  up (peer) {
+    this.peers.set(peer, { member: this.memberOf(peer), shown: new Set() })
+    this.tell({ event: 'up', member: this.memberOf(peer) })
+    this.hello(peer)
+    this.wire.send(peer, 'sync', this.headsFrame())
+  }
+
+  down (peer, why) {
+    this.peers.delete(peer)
+    this.tell({ event: 'down', member: this.memberOf(peer), why })
+  }
+
+  hello (peer) {
+    const keysets = [...this.ring.values()].map(one => one.raw).slice(0, 256)
+    this.wire.send(peer, 'sync', writeFrame('Hello', { network: this.network, version: VERSION, keysets }))
+  }
+
+  refusing (body) {
+    try {
+      return body()
+    } catch (fault) {
+      if (!(fault instanceof Refusal)) throw fault
+      this.refused[fault.code] = (this.refused[fault.code] ?? 0) + 1
+      this.tell({ event: 'refused', code: fault.code, why: fault.message })
+      return undefined
+    }
+  }
+
+  frame (peer, channel, raw) {
+    this.refusing(() => {
+      const [word, fields] = readFrame(raw)
+      if (this.peers.has(peer) || channel === 'gossip') this[`on${word}`](fields, peer)
+    })
+  }
+
+  onHello ({ network, keysets }, peer) {
+    if (!same(network, this.network)) refuse('foreign-network')
+    this.onKeySets({ raws: keysets })
+    const theirs = new Set(keysets.map(hex))
+    const lacking = [...this.ring.values()].map(one => one.raw).filter(one => !theirs.has(hex(one)))
+    for (const raws of portions(lacking)) this.wire.send(peer, 'sync', writeFrame('KeySets', { raws }))
+  }
+
+  onKeySets ({ raws }) {
+    for (const raw of raws) this.refusing(() => this.takeKeySet(raw))
+  }
+
+  takeKeySet (raw) {
+    const keyset = openKeySet(raw, this.network, governanceOf(this.epoch))
+    const key = `${keyset.member}/${keyset.version}`
+    const held = this.ring.get(key)
+    const versions = [...this.ring.values()].filter(one => one.member === keyset.member).length
+    if (held === undefined && versions >= KEYSETS_PER_MEMBER_MAX) refuse('author-over-budget')
+    if (held === undefined || Buffer.compare(keyset.hash, held.hash) < 0) this.ring.set(key, keyset)
+  }
+
+  onEntries ({ raws }, peer) {
+    const touched = new Map()
+    for (const raw of raws) {
+      const entry = this.refusing(() => this.takeEntry(raw))
+      if (entry?.kind === 1 || entry?.kind === 2) touched.set(`${hex(entry.body.subject)}:${entry.body.threat}`, entry.body)
+      if (entry?.kind === 1) for (const claim of entry.body.claims) this.wantBlob(claim, peer)
+      if (entry?.kind === 1) this.corroborate(entry)
+    }
+    for (const { subject, threat } of touched.values()) this.review(subject, threat)
+  }
+
+  /** The entry where it is new; null where it was seen before. */
+  takeEntry (raw) {
+    const entry = openEntry(raw, this.network)
+    if (this.feeds.has(entry.hash)) return null
+    if (!this.epoch.byName.has(entry.author)) refuse('unknown-author', entry.author)
+    const keyset = this.ring.get(`${entry.author}/${entry.key_version}`)
+    if (keyset === undefined) refuse('unknown-key', entry.author)
+    if (entry.issued_ms > keyset.expires_ms) refuse('bad-key')
+    checkSeal(entry, keyset.attestation)
+    const how = this.feeds.add(entry)
+    if (how === 'rival') this.tell({ event: 'equivocation', author: entry.author, seq: Number(entry.seq) })
+    if (entry.author === this.name && entry.seq >= this.mark.next().seq) this.silent = 'somebody speaks with our key'
+    this.tell({ event: 'entry', author: entry.author, seq: Number(entry.seq), kind: entry.kind, hash: hex(entry.hash) })
+    if (entry.kind === 7) this.refusing(() => this.takeKeySet(entry.body.sealed))
+    if (entry.kind === 1) this.refusing(() => {
+      if (!inBounds(this.epoch, entry)) refuse('lease-too-long')
+      if (entry.issued_ms > clock() + SKEW_AHEAD_MS_MAX) refuse('from-the-future')
+    })
+    return entry
+  }
+
+  onHeads ({ heads, shown }, peer) {
+    this.differs = false
+    for (const head of heads) {
+      if (!this.epoch.byName.has(head.author)) continue
+      if (!this.ring.has(`${head.author}/${head.key_version}`)) {
+        this.hello(peer)
+        continue
+      }
+      const lack = this.feeds.lack(head, WANT_MOST)
+      if (lack === null) continue
+      this.differs = true
+      const want = { author: head.author, key_version: head.key_version, from_seq: lack[0], to_seq: lack[1] }
+      this.wire.send(peer, 'sync', writeFrame('WantEntries', want))
+    }
+    this.onShown({ ids: shown }, peer)
+    this.heardHeads = true
+    const ids = shown.filter(id => !this.certificates.has(hex(id))).slice(0, PER_FRAME)
+    if (ids.length > 0) this.wire.send(peer, 'sync', writeFrame('WantCertificates', { ids }))
+  }
+
+  onWantEntries ({ author, key_version: version, from_seq: from, to_seq: to }, peer) {
+    for (const raws of portions(this.feeds.range(author, version, from, to, WANT_MOST))) {
+      this.wire.send(peer, 'sync', writeFrame('Entries', { raws }))
+    }
+  }
+
+  onWantBlobs ({ digests }, peer) {
+    const raws = digests.map(one => this.blobs.get(hex(one))).filter(one => one !== undefined)
+    for (const portion of portions(raws)) this.wire.send(peer, 'sync', writeFrame('Blobs', { raws: portion }))
+  }
+
+  onWantCertificates ({ ids }, peer) {
+    for (const id of ids) {
+      const held = this.certificates.get(hex(id))
+      if (held !== undefined) this.wire.send(peer, 'sync', writeFrame('CertificateFrame', { raw: held.raw }))
+    }
+  }
+
+  onBlobs ({ raws }) {
+    for (const raw of raws) {
+      const digest = hex(sha256(raw))
+      this.blobs.set(digest, raw)
+      const waiting = this.wanted.get(digest)
+      this.wanted.delete(digest)
+      if (waiting !== undefined) this.judge(waiting, raw)
+    }
+  }
+
+  onShown ({ ids }, peer) {
+    for (const id of ids) this.peers.get(peer)?.shown.add(hex(id))
+  }
+
+  onCertificateFrame ({ raw }, peer) {
+    const opened = openCertificate(raw, this.epoch, [...this.ring.values()])
+    this.peers.get(peer)?.shown.add(hex(opened.id))
+    if (this.certificates.has(hex(opened.id)) || opened.ends_ms <= clock()) return
+    for (const one of opened.opinions) {
+      if (one.issued_ms > clock() + SKEW_AHEAD_MS_MAX) refuse('from-the-future')
+    }
+    for (const one of opened.opinions) this.takeEntry(one.raw)
+    this.accept(opened, 'received')
+  }
+
+  // ---- counting
+
+  countable () {
+    return [...this.feeds.entries()].filter(one => one.key_version === this.latest(one.author).version)
+  }
+
+  review (subject, threat) {
+    const { level, opinions } = alarm(this.epoch, this.countable(), subject, threat, clock())
+    const topic = `${hex(subject)}:${threat}`
+    if ((this.levels.get(topic)?.level ?? 0) !== level) this.tell({ event: 'level', subject: hex(subject), threat, level })
+    this.levels.set(topic, { level, subject, threat })
+    if (level < 2) return
+    const keysets = opinions.map(one => this.ring.get(`${one.author}/${one.key_version}`))
+    const opened = openCertificate(assemble(this.epoch, subject, threat, level, opinions, keysets), this.epoch)
+    if (!this.certificates.has(hex(opened.id))) this.accept(opened, 'assembled')
+  }
+
+  accept (opened, how) {
+    const id = hex(opened.id)
+    this.certificates.set(id, opened)
+    this.tell({ event: 'certificate', how, id, level: opened.level, groups: opened.groups, authors: opened.opinions.map(one => one.author) })
+    this.everybody('entries', writeFrame('Shown', { ids: [opened.id] }))
+    setTimeout(() => {
+      for (const [peer, { shown }] of this.peers) {
+        if (!shown.has(id)) this.wire.send(peer, 'sync', writeFrame('CertificateFrame', { raw: opened.raw }))
+      }
+    }, PUSH_AFTER_MS)
+    this.review(opened.subject, opened.threat)
+  }
+
+  // ---- claims
+
+  wantBlob (claim, peer) {
+    const digest = hex(claim.digest)
+    if (this.blobs.has(digest)) return
+    this.wanted.set(digest, claim)
+    this.wire.send(peer, 'sync', writeFrame('WantBlobs', { digests: [claim.digest] }))
+  }
+
+  judge (claim) {
+    for (const entry of this.feeds.entries()) {
+      if (entry.kind === 1 && entry.body.claims.some(one => same(one.digest, claim.digest))) this.corroborate(entry)
+    }
+  }
+
+  /** Verifies another's claims at our own provider and says what we see, once for each (topic, claim). */
+  corroborate (entry) {
+    if (this.verify === null || entry.author === this.name) return
+    for (const claim of entry.body.claims) {
+      const raw = this.blobs.get(hex(claim.digest))
+      const key = `${hex(entry.body.subject)}:${entry.body.threat}:${claim.type}:${hex(claim.id)}`
+      if (raw === undefined || this.answered.has(key)) continue
+      const inputs = this.refusing(() => openBlob(claim, raw))
+      if (inputs === undefined) continue
+      this.answered.add(key)
+      this.verify(claim, inputs, this.epoch).then(said => {
+        this.tell({ event: 'verdict', claim: hex(claim.id), ...said, subject: said.subject && hex(said.subject) })
+        if (said.ruling === 'undecided') this.answered.delete(key)
+        if (said.ruling !== 'supports' || !same(said.subject, entry.body.subject) || said.threat !== entry.body.threat) return
+        this.attest({ subject: said.subject, threat: said.threat, level: said.level, basis: VERIFIED, claims: [claim], by_person: false, sources: said.sources })
+      }).catch(fault => { this.answered.delete(key); this.tell({ event: 'unread', why: fault.message }) })
+    }
+  }
+
+  // ---- what we say
+
+  everybody (channel, raw) {
+    for (const peer of this.peers.keys()) this.wire.send(peer, channel, raw)
+  }
+
+  say (kind, body) {
+    if (this.silent !== '') throw new Error(`silent: ${this.silent}`)
+    const { seq, prev } = this.mark.next()
+    const fields = { author: this.name, key_version: this.keyset.version, seq, prev, issued_ms: clock(), kind, body }
+    const { sealed, hash } = sealEntry(this.seed, this.network, fields)
+    this.mark.take(seq, hash)
+    this.everybody('entries', writeFrame('Entries', { raws: [sealed] }))
+    const entry = this.takeEntry(sealed)
+    if (kind === 1 || kind === 2) this.review(body.subject, body.threat)
+    return entry
+  }
+
+  heartbeat () {
+    if (this.silent === '' && this.heardHeads) this.say(5, { epoch: this.epoch.hash })
+  }
+
+  attest ({ subject, threat, level, basis = OBSERVED, claims = [], by_person: byPerson = true, sources }) {
+    const own = this.epoch.sources.filter(one => one.operator === this.name).map(one => one.id).slice(0, 4)
+    const since = clock()
+    return this.say(1, {
+      epoch: this.epoch.hash, subject, threat, level, basis, claims, sources: sources ?? own, detector: 'foreign-peer', incident: '',
+      since_ms: since, expires_ms: since + leaseBound(this.epoch, level), by_person: byPerson, tlp: GREEN
+    })
+  }
+
+  release ({ subject, threat }) {
+    return this.say(2, { epoch: this.epoch.hash, subject, threat, through_ms: clock(), claims: [] })
+  }
+
+  headsFrame () {
+    const now = clock()
+    const shown = [...this.certificates.values()].filter(one => one.ends_ms > now).map(one => one.id).slice(-SHOWN_MOST)
+    return writeFrame('Heads', { heads: this.feeds.heads().slice(0, 512), shown })
+  }
+
+  run (wire) {
+    this.wire = wire
+    const beat = () => { this.heartbeat(); this.beating = setTimeout(beat, this.heardHeads ? HEARTBEAT_MS : 200) }
+    const heads = () => {
+      this.everybody('sync', this.headsFrame())
+      const busy = this.differs || [...this.levels.values()].some(one => one.level > 0)
+      this.showing = setTimeout(heads, HEADS_MS[busy ? 0 : 1] * (0.8 + 0.4 * Math.random()))
+    }
+    beat()
+    heads()
+  }
+
+  stop () {
+    clearTimeout(this.beating)
+    clearTimeout(this.showing)
+  }
+
+  state () {
+    const feeds = this.feeds.heads().map(one => ({ author: one.author, key_version: Number(one.key_version), whole: Number(one.whole), seq: Number(one.seq), hash: hex(one.hash) }))
+    return {
+      event: 'state',
+      up: [...this.peers.values()].map(one => one.member).sort(),
+      feeds,
+      levels: [...this.levels.values()].map(one => ({ subject: hex(one.subject), threat: one.threat, level: one.level })),
+      certificates: [...this.certificates.entries()].map(([id, one]) => ({ id, level: one.level, groups: one.groups, authors: one.opinions.map(each => each.author), raw: hex(one.raw) })),
+      next_seq: Number(this.mark.next().seq),
+      silent: this.silent,
+      refused: this.refused
+    }
+  }
+}

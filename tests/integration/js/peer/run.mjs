@@ -1,0 +1,77 @@
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { hex, unhex } from '../lib/bytes.mjs'
+import { readCharter } from '../lib/charter.mjs'
+import { subjectBytes } from '../lib/subjects.mjs'
+import { seedsOf } from './found.mjs'
+import { Member } from './member.mjs'
+import { Wire } from './wire.mjs'
+
+/** The one thing that outlives this process: which seq comes next, on disk before the entry is said. */
+class Mark {
+  constructor (path) {
+    this.path = path
+    const held = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : { seq: '0', prev: '00'.repeat(32) }
+    this.held = { seq: BigInt(held.seq), prev: unhex(held.prev) }
+  }
+
+  next () {
+    return this.held
+  }
+
+  take (seq, hash) {
+    const file = openSync(`${this.path}.new`, 'w', 0o600)
+    writeSync(file, JSON.stringify({ seq: String(seq + 1n), prev: hex(hash) }))
+    fsyncSync(file)
+    closeSync(file)
+    renameSync(`${this.path}.new`, this.path)
+    this.held = { seq: seq + 1n, prev: hash }
+  }
+}
+
+const tell = event => process.stdout.write(JSON.stringify(event) + '\n')
+
+/** Peer id → addresses, of every other member. */
+function peersOf (charter, member) {
+  const found = new Map()
+  for (const { member: name, addresses } of charter.contacts) {
+    for (const peer of name === member.name ? [] : member.latest(name)?.transport ?? []) found.set(peer, addresses)
+  }
+  return found
+}
+
+export async function run ({ dir, chains }) {
+  const charter = readCharter(readFileSync(join(dir, 'charter.toml'), 'utf8'))
+  const name = readFileSync(join(dir, 'name'), 'utf8')
+  const seeds = seedsOf(dir)
+  const verify = chains === undefined ? null : (await import('./chain.mjs')).verifier(JSON.parse(readFileSync(chains, 'utf8')), name)
+  const member = new Member({ name, seed: seeds.attestation, charter, mark: new Mark(join(dir, 'mark.json')), tell, verify })
+  const wire = new Wire(peersOf(charter, member), charter.network, {
+    up: peer => member.up(peer), down: (peer, why) => member.down(peer, why), frame: (peer, channel, raw) => member.frame(peer, channel, raw)
+  })
+  member.wire = wire
+  await wire.start(seeds.transport, readFileSync(join(dir, 'address'), 'utf8'))
+  member.run(wire)
+  tell({ event: 'running', peer: wire.id })
+  await obey(member)
+  member.stop()
+  await wire.stop()
+  process.exit(0)
+}
+
+/** Commands from standard input, until it ends. */
+async function obey (member) {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { do: what, subject, ...more } = JSON.parse(line)
+    const about = { ...more, subject: subject === undefined ? undefined : subjectBytes(subject) }
+    try {
+      if (what === 'state') tell(member.state())
+      else if (what === 'raise') tell({ event: 'said', hash: hex(member.attest(about).hash) })
+      else if (what === 'release') tell({ event: 'said', hash: hex(member.release(about).hash) })
+      else tell({ event: 'fault', why: `what is ${what}` })
+    } catch (fault) {
+      tell({ event: 'fault', why: fault.message })
+    }
+  }
+}
