@@ -28,12 +28,18 @@ class FairEvents(trio.abc.ReceiveChannel[TransportEvent]):
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
+    def take(self, event: TransportEvent) -> bool:
+        """Queue; False where the peer's own queue is full."""
+        key = _key(event)
+        if len(self._waiting.get(key, ())) >= EVENTS_PER_PEER:
+            return False
+        self._append(key, event)
+        return True
+
     async def put(self, event: TransportEvent) -> None:
         """Wait for room in the peer's own queue, then queue."""
-        key = _key(event)
-        while len(self._waiting.get(key, ())) >= EVENTS_PER_PEER:
-            await self._room.setdefault(key, trio.Event()).wait()
-        self._append(key, event)
+        while not self.take(event):
+            await self._room.setdefault(_key(event), trio.Event()).wait()
 
     def tell(self, event: TransportEvent) -> bool:
         """Queue news of a refusal; False, and it is dropped, where too many wait."""
@@ -60,7 +66,8 @@ class FairEvents(trio.abc.ReceiveChannel[TransportEvent]):
         event = queue.popleft()
         if queue:
             self._waiting[key] = queue
-        if len(queue) < EVENTS_PER_PEER and (room := self._room.pop(key, None)) is not None:
+        # Not for each: whoever waits for room is woken when there is room for several.
+        if len(queue) <= EVENTS_PER_PEER // 2 and (room := self._room.pop(key, None)) is not None:
             room.set()
         return event
 

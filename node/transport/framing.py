@@ -54,20 +54,24 @@ class FrameReader:
 
     def feed(self, data: bytes) -> list[bytes | Control]:
         """Take what arrived; return the whole frames in order. Raises WireFaultError on a broken header."""
-        buffer = self._buffer
-        buffer += data
+        if self._buffer:
+            self._buffer += data
+        source: bytes | bytearray = self._buffer or data
         done: list[bytes | Control] = []
-        at = 0
-        while len(buffer) - at >= _HEADER:
-            announced = int.from_bytes(buffer[at : at + _HEADER], "big")
+        at, end = 0, len(source)
+        while end - at >= _HEADER:
+            announced = int.from_bytes(source[at : at + _HEADER], "big")
             size = self._checked_size(announced)
-            if len(buffer) - at - _HEADER < size:
+            body = at + _HEADER
+            if end - body < size:
                 break
-            body = bytes(buffer[at + _HEADER : at + _HEADER + size])
-            at += _HEADER + size
-            done.append(_control(body) if announced & _CONTROL_BIT else body)
-        if at:
-            del buffer[:at]
+            at = body + size
+            frame = bytes(source[body:at])
+            done.append(_control(frame) if announced & _CONTROL_BIT else frame)
+        if source is not self._buffer:
+            self._buffer += data[at:]
+        elif at:
+            del self._buffer[:at]
         return done
 
     def _checked_size(self, announced: int) -> int:

@@ -13,6 +13,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import libp2p.stream_muxer.muxer_multistream as muxer_module
+import libp2p.stream_muxer.yamux.yamux as yamux_module
 import libp2p.transport.tcp.tcp as tcp_module
 import trio
 from libp2p.crypto.ed25519 import create_new_key_pair
@@ -38,6 +40,8 @@ from libp2p.transport.upgrader import TransportUpgrader
 
 from node.transport.door import Door, GuardedListener
 from node.transport.limits import CONNECTIONS_MAX, INBOUND_STREAMS_PER_CONNECTION, PENDING_HANDSHAKES
+from node.transport.mux import QuietStream, QuietYamux
+from node.transport.noise import RecordSession
 
 PINNED_VERSION = "0.8.1"
 
@@ -92,12 +96,22 @@ def check_pinned_library(extra: tuple[tuple[Any, tuple[str, ...]], ...] = ()) ->
         (Noise, ("secure_inbound", "secure_outbound")),
         (
             probe,
-            ("_write_lock", "stream_buffers", "stream_events", "secured_conn", "event_shutting_down", "event_closed"),
+            ("streams", "stream_buffers", "stream_events", "secured_conn", "event_shutting_down", "event_closed"),
         ),
         (
             YamuxStream(1, probe, True),
-            ("recv_window", "send_window", "send_closed", "recv_closed", "reset_received", "send_window_update"),
+            (
+                "recv_window",
+                "send_window",
+                "send_closed",
+                "recv_closed",
+                "reset_received",
+                "send_window_update",
+                "_auto_tune_and_send_window_update",
+            ),
         ),
+        (Yamux, ("handle_incoming", "_write_frame", "_read_data_body")),
+        (muxer_module, ("Yamux",)),
         (tcp_module, ("_set_reuse_flags", "_open_reuseport_listeners")),
         *extra,
     )
@@ -125,7 +139,7 @@ class GatedNoise(Noise):  # type: ignore[misc]
         peer_id = str(secured.get_remote_peer())
         why = self._gate.refusal(peer_id)
         if why is None:
-            return secured
+            return RecordSession(secured)
         await secured.close()
         raise HandshakeFailure(f"{peer_id} is refused: {why}")
 
@@ -149,7 +163,7 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]
         peerstore.add_key_pair(own_id, key_pair)
         upgrader = TransportUpgrader(
             secure_transports_by_protocol={NOISE_ID: GatedNoise(key_pair, gate)},
-            muxer_transports_by_protocol={YAMUX_ID: Yamux},
+            muxer_transports_by_protocol={YAMUX_ID: QuietYamux},
         )
         config = ConnectionConfig(
             max_connections=CONNECTIONS_MAX,
@@ -275,6 +289,9 @@ def build_host(key_pair: Any, gate: Gate, door: Door | None = None) -> tuple[Gua
     # Listening with SO_REUSEPORT lets a second node take half of the first one's connections without an error.
     tcp_module._set_reuse_flags = _reuse_address_only
     tcp_module._open_reuseport_listeners = _open_guarded_listeners
+    # The library makes a Yamux by name, whatever class it was told to offer.
+    muxer_module.Yamux = QuietYamux
+    yamux_module.YamuxStream = QuietStream
     swarm = GuardedSwarm(key_pair, gate, door)
     return swarm, GuardedHost(swarm, gate)
 

@@ -32,6 +32,7 @@ from node.transport.guard import ConnectionNews, GuardedSwarm, build_host, check
 from node.transport.guard import peer_id_of as peer_id_of
 from node.transport.limits import FRAME_MAX, GOSSIP_IN_QUEUE, GOSSIP_OUT_QUEUE, Timing
 from node.transport.link import Link
+from node.transport.outbox import Post
 from node.transport.session import PROTOCOLS
 from node.transport.streams import close_socket, cut, hoards
 
@@ -85,6 +86,7 @@ class Libp2pTransport:
         self._links: dict[str, Link] = {}
         self._door = Door()
         self._events = FairEvents()
+        self._post = Post(self._timing)
         self._gossip_out: deque[bytes] = deque()
         self._gossip_wake = trio.Event()
         self._gossip_in: deque[ReceivedFrame] = deque()
@@ -231,6 +233,7 @@ class Libp2pTransport:
                         for link in self._links.values():
                             nursery.start_soon(self._run_link, link, self._generation)
                         nursery.start_soon(self._sweep, self._generation)
+                        nursery.start_soon(self._post.run)
                         yield self._generation
                         nursery.cancel_scope.cancel()
         finally:
@@ -314,7 +317,9 @@ class Libp2pTransport:
     # ---- events and gossip
 
     def _new_link(self, address: PeerAddress) -> Link:
-        return Link(self.peer_id, address, self._timing, self._rng, self._put, self._news)
+        return Link(
+            self.peer_id, address, self._timing, self._rng, self._post, self._events.take, self._put, self._news
+        )
 
     async def _put(self, event: TransportEvent) -> None:
         await self._events.put(event)

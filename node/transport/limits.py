@@ -22,6 +22,8 @@ OUTBOX_FRAMES = 512
 OUTBOX_BYTES = 4 * KIB * KIB
 # One write to the multiplexer: large enough to amortise encryption, small enough that a ping gets between.
 WRITE_BATCH_BYTES = 128 * KIB
+# What one Noise record holds: 65 535 bytes less its tag.
+RECORD_MAX = 65_519
 # Events of one peer waiting for the node. Small on purpose: what does not fit waits in the sender's windows instead.
 EVENTS_PER_PEER = 16
 # The same of a transport in memory, which has one queue for all.

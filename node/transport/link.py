@@ -27,7 +27,7 @@ from node.transport.limits import (
     OBSERVER_UNITS_PER_S,
     Timing,
 )
-from node.transport.outbox import Outbox
+from node.transport.outbox import Outbox, Post
 from node.transport.session import PROTOCOLS, Session
 from node.transport.streams import close_socket, cut
 
@@ -52,6 +52,8 @@ class Link:
         address: PeerAddress,
         timing: Timing,
         rng: random.Random,
+        post: Post,
+        take: Callable[[TransportEvent], bool],
         put: Callable[[TransportEvent], Any],
         news: Callable[[TransportEvent], None],
     ) -> None:
@@ -60,7 +62,7 @@ class Link:
         self.observer = address.observer
         self.timing = timing
         self.rng = rng
-        self.outboxes = {channel: Outbox(timing) for channel in PROTOCOLS}
+        self.outboxes = {channel: Outbox() for channel in PROTOCOLS}
         self._dialler = Dialler(address.peer_id, timing)
         now_s = trio.current_time()
         self._read_budget = TokenBucket(OBSERVER_UNITS_PER_S, OBSERVER_BURST, OBSERVER_BURST, now_s)
@@ -69,6 +71,8 @@ class Link:
         self.refused = 0
         self.leaving = False
         self.finished = trio.Event()
+        self.post = post
+        self._take = take
         self._put = put
         self._news = news
         self.readdress(address)
@@ -97,6 +101,8 @@ class Link:
     def send(self, channel: Channel, encoded: bytes) -> bool:
         """Queue an encoded frame; False and counted when the peer is down or its queue is full."""
         if self.up and self.outboxes[channel].push(encoded):
+            if self._session is not None:
+                self.post.due(self._session)
             return True
         self.refused += 1
         return False
@@ -143,6 +149,10 @@ class Link:
             self._session.end(why)
 
     # ---- what the session tells
+
+    def take(self, event: TransportEvent) -> bool:
+        """Hand an event to the node if it has room. An observer's always waits its turn, see `put`."""
+        return not self.observer and self._take(event)
 
     async def put(self, event: TransportEvent) -> None:
         """Hand an event to the node, waiting for room: this is the back-pressure, and this peer's alone. An observer

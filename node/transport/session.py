@@ -1,4 +1,4 @@
-"""One peer while one connection to it lasts: four streams, two writers, two readers, a pinger."""
+"""One peer while one connection to it lasts: four streams and a pinger."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import trio
 
 from node.transport.api import Channel, PeerUp, ReceivedFrame, TransportEvent
-from node.transport.framing import PING, PONG, Control, FrameReader, WireFaultError, encode_control
-from node.transport.limits import FRAME_MAX, Timing
-from node.transport.outbox import Outbox
-from node.transport.streams import StreamEndedError, StreamReader, StreamWriter, open_stream
+from node.transport.framing import PING, PONG, Control, WireFaultError, encode_control
+from node.transport.limits import FRAME_MAX, RECORD_MAX, WRITE_BATCH_BYTES, Timing
+from node.transport.outbox import Outbox, Post
+from node.transport.streams import Reading, StreamEndedError, StreamTap, StreamWriter, open_stream
 
 PROTOCOLS = {Channel.ENTRIES: "/tocsin/entries/1", Channel.SYNC: "/tocsin/sync/1"}
 
@@ -25,6 +25,10 @@ class Surroundings(Protocol):
     timing: Timing
     rng: random.Random
     outboxes: dict[Channel, Outbox]
+    post: Post
+
+    def take(self, event: TransportEvent) -> bool:
+        """Hand an event to the node if it has room."""
 
     async def put(self, event: TransportEvent) -> None:
         """Hand an event to the node, waiting for room."""
@@ -50,7 +54,11 @@ class Session:
         self._arrived = trio.Event()
         self._settled = trio.Event()
         self._sign_of_life = trio.Event()
+        self._heard = False
         self._ping_sent: dict[bytes, float] = {}
+        self._writers: list[StreamWriter] = []
+        self._records: Any = None
+        self._stuck = trio.Event()
 
     def take(self, channel: Channel, net_stream: Any) -> bool:
         """Accept an inbound stream; False when the peer has already opened that one."""
@@ -109,45 +117,95 @@ class Session:
         self._settled.set()
         self._link.went_up()
         await self._link.put(PeerUp(self._link.peer_id))
-        async with trio.open_nursery() as nursery:
-            for channel in PROTOCOLS:
-                nursery.start_soon(self._until_it_ends, self._write, channel, outbound[channel])
-                nursery.start_soon(self._until_it_ends, self._read, channel, self._inbound[channel])
-            nursery.start_soon(self._until_it_ends, self._keep_asking)
+        self._records = self.conn.muxed_conn.session
+        self._writers = [StreamWriter(outbound[channel], self._link.outboxes[channel]) for channel in PROTOCOLS]
+        self.conn.muxed_conn.window_opened = self._window_opened
+        try:
+            async with trio.open_nursery() as nursery:
+                for channel in PROTOCOLS:
+                    nursery.start_soon(self._until_it_ends, self._tap(channel).run)
+                nursery.start_soon(self._until_it_ends, self._unstick)
+                nursery.start_soon(self._until_it_ends, self._keep_asking)
+                self._link.post.due(self)
+        finally:
+            self._writers = []
 
     async def _until_it_ends(self, work: Callable[..., Awaitable[None]], *args: Any) -> None:
         try:
             await work(*args)
             self.end("the connection was closed")
-        except WireFaultError as fault:
-            self.fault = str(fault)
-            self.end(self.fault)
-        except StreamEndedError as ended:
-            self.end(str(ended))
         except Exception as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, WireFaultError):
+            self.fault = self.fault or str(error)
+            self.end(self.fault)
+        elif isinstance(error, StreamEndedError):
+            self.end(str(error))
+        else:
             self.end(f"the connection broke: {type(error).__name__}")
 
-    async def _write(self, channel: Channel, net_stream: Any) -> None:
-        outbox = self._link.outboxes[channel]
-        stream = StreamWriter(net_stream)
-        while True:
-            await stream.write(await outbox.take())
+    # ---- writing: in the post's turn
 
-    async def _read(self, channel: Channel, net_stream: Any) -> None:
-        stream = StreamReader(net_stream)
-        frames = FrameReader(FRAME_MAX[channel])
+    def flush(self) -> int:
+        """See `outbox.Flushes`: one Noise record for all that waits, as long as it fits."""
+        most = sum(len(outbox) for outbox in self._link.outboxes.values())
+        sent = 0
+        try:
+            while self._writers and not self._records.blocked:
+                parts, room = [], RECORD_MAX
+                for writer in self._writers:
+                    part = writer.next(room)
+                    if part:
+                        parts.append(part)
+                        room -= len(part)
+                if not parts:
+                    return most
+                self._records.push(b"".join(parts))
+                sent += RECORD_MAX - room
+                if sent >= WRITE_BATCH_BYTES:
+                    self._link.post.due(self)
+                    return most
+            self._stuck.set()
+        except Exception as error:
+            self._failed(error)
+        return most
+
+    def _window_opened(self) -> None:
+        if any(writer.waits for writer in self._writers):
+            self._link.post.due(self)
+
+    async def _unstick(self) -> None:
+        """Where the kernel took not all, go on when it has."""
         while True:
-            data = await stream.read()
+            await self._stuck.wait()
+            await self._records.flushed()
+            self._stuck = trio.Event()
+            self._link.post.due(self)
+
+    # ---- reading: in the turn of whoever read the socket
+
+    def _tap(self, channel: Channel) -> StreamTap:
+        link = self._link
+
+        def take(frame: bytes) -> bool:
+            return link.take(ReceivedFrame(link.peer_id, channel, frame))
+
+        async def put(frame: bytes) -> None:
+            await link.put(ReceivedFrame(link.peer_id, channel, frame))
+
+        reading = Reading(take, put, self._heed, self._failed, self._hear)
+        return StreamTap(self._inbound[channel], FRAME_MAX[channel], reading)
+
+    def _hear(self) -> None:
+        self._heard = True
+        if not self._sign_of_life.is_set():
             self._sign_of_life.set()
-            for frame in frames.feed(data):
-                if isinstance(frame, Control):
-                    self._heed(frame)
-                else:
-                    await self._link.put(ReceivedFrame(self._link.peer_id, channel, frame))
 
     def _heed(self, control: Control) -> None:
         if control.kind == PING:
-            self._link.outboxes[Channel.ENTRIES].push_urgent(encode_control(PONG, control.nonce))
+            self._urge(encode_control(PONG, control.nonce))
             return
         sent_s = self._ping_sent.pop(control.nonce, None)
         if sent_s is not None:
@@ -157,13 +215,24 @@ class Session:
     def _ping(self) -> None:
         nonce = secrets.token_bytes(8)
         self._ping_sent[nonce] = trio.current_time()
-        self._link.outboxes[Channel.ENTRIES].push_urgent(encode_control(PING, nonce))
+        self._urge(encode_control(PING, nonce))
+
+    def _urge(self, encoded: bytes) -> None:
+        self._link.outboxes[Channel.ENTRIES].push_urgent(encoded)
+        self._link.post.due(self, urgent=True)
 
     async def _keep_asking(self) -> None:
+        """Whoever was heard from is asked now and then, for the round trip; whoever was not, or owes an answer, at
+        every turn, and lost after so many."""
         timing = self._link.timing
         self._ping()
         await trio.sleep(timing.ping_every_s * self._link.rng.random())
+        rested = 0
         while len(self._ping_sent) < timing.ping_misses:
-            self._ping()
+            rested += 1
+            if not self._heard or self._ping_sent or rested >= timing.ping_when_heard:
+                rested = 0
+                self._ping()
+            self._heard = False
             await trio.sleep(timing.ping_every_s)
         raise StreamEndedError(f"no answer to {timing.ping_misses} pings")

@@ -1,95 +1,148 @@
-"""One yamux stream, read and written without the library's per-call locks and window chatter.
+"""One yamux stream, read and written without the library's tasks, locks and window chatter.
 
-The library answers every read with a window update and lets the window grow to 16 MiB; this reader keeps
-yamux's own 256 KiB and gives credit back when half of it has been used.
+The library answers every read with a window update and lets the window grow to 16 MiB; the tap keeps yamux's own
+256 KiB and gives credit back when half of it has been used.
 """
 
 from __future__ import annotations
 
 import contextlib
-import struct
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import trio
 from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
-from libp2p.security.noise.io import MAX_PLAINTEXT_LENGTH
-from libp2p.stream_muxer.yamux.yamux import HEADER_SIZE, TYPE_DATA, YAMUX_HEADER_FORMAT
+from libp2p.stream_muxer.yamux.yamux import HEADER_SIZE
 
-from node.transport.framing import WireFaultError
+from node.transport.framing import Control, FrameReader, WireFaultError
 from node.transport.limits import RECEIVE_WINDOW, UNREAD_MAX
-
-_WINDOW_POLL_S = 0.005
+from node.transport.mux import credit_frame, data_header
+from node.transport.outbox import Outbox
 
 
 class StreamEndedError(Exception):
     """The peer or the connection ended the stream."""
 
 
-class StreamReader:
-    """The reading half of an inbound stream. One task reads."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a tap does with what it hears: `hear` once for any bytes, `take` a frame at once (False: no room), `put` it
+    when there is room, `heed` a control frame, `failed` when the stream cannot go on."""
 
-    def __init__(self, net_stream: Any) -> None:
+    take: Callable[[bytes], bool]
+    put: Callable[[bytes], Awaitable[None]]
+    heed: Callable[[Control], None]
+    failed: Callable[[Exception], None]
+    hear: Callable[[], None]
+
+
+class StreamTap:
+    """The reading half of an inbound stream: frames are handed on as bytes arrive, by the task that read the socket.
+    Only what finds no room waits, for `run`; the peer gets no credit for it, so that soon nothing more comes."""
+
+    def __init__(self, net_stream: Any, frame_max: int, reading: Reading) -> None:
         self._muxed = net_stream.muxed_stream
         self._conn = self._muxed.conn
         self._sid = self._muxed.stream_id
-        self._uncredited = 0
+        self._frames = FrameReader(frame_max)
+        self._reading = reading
+        self._uncredited = self._muxed.uncredited
+        self._waiting: deque[bytes] = deque()
+        self._waiting_bytes = 0
+        self._over = False
 
-    async def read(self) -> bytes:
-        """Return whatever has arrived, waiting for something if need be. Raises StreamEndedError."""
-        while True:
-            buffer = self._conn.stream_buffers.get(self._sid)
-            if buffer:
-                return await self._drain(buffer)
-            wake = self._conn.stream_events.get(self._sid)
-            if buffer is None or wake is None or self._muxed.recv_closed or self._muxed.closed:
-                raise StreamEndedError("the peer closed the stream")
-            await wake.wait()
-            if self._sid in self._conn.stream_events:
-                self._conn.stream_events[self._sid] = trio.Event()
-
-    async def _drain(self, buffer: bytearray) -> bytes:
-        if len(buffer) > 2 * RECEIVE_WINDOW:
-            raise WireFaultError("ignored the receive window")
-        data = bytes(buffer)
-        buffer.clear()
+    def __call__(self, data: bytes) -> None:
+        """Take bytes of this stream. Never raises: whoever calls it reads for all streams."""
+        if self._over:
+            return
         self._uncredited += len(data)
-        if self._uncredited >= RECEIVE_WINDOW // 2:
+        self._reading.hear()
+        try:
+            for frame in self._frames.feed(data):
+                if isinstance(frame, Control):
+                    self._reading.heed(frame)
+                elif self._waiting or not self._reading.take(frame):
+                    self._keep(frame)
+            self._credit()
+        except Exception as error:
+            self._over = True
+            self._reading.failed(error)
+
+    async def run(self) -> None:
+        """Hand on what found no room, until the stream ends. Raises StreamEndedError."""
+        self._conn.sinks[self._sid] = self
+        try:
+            while True:
+                self._unbuffer()
+                while self._waiting:
+                    if not self._reading.take(self._waiting[0]):
+                        await self._reading.put(self._waiting[0])
+                    self._waiting_bytes -= len(self._waiting.popleft())
+                self._credit()
+                wake = self._conn.stream_events.get(self._sid)
+                if wake is None or self._muxed.recv_closed or self._muxed.closed:
+                    raise StreamEndedError("the peer closed the stream")
+                await wake.wait()
+                if self._sid in self._conn.stream_events:
+                    self._conn.stream_events[self._sid] = trio.Event()
+        finally:
+            self._conn.sinks.pop(self._sid, None)
+
+    def _unbuffer(self) -> None:
+        """What came before the tap, or with a frame that the library dealt with."""
+        buffer = self._conn.stream_buffers.get(self._sid)
+        if buffer:
+            data = bytes(buffer)
+            buffer.clear()
+            self(data)
+
+    def _keep(self, frame: bytes) -> None:
+        self._waiting.append(frame)
+        self._waiting_bytes += len(frame)
+        if self._waiting_bytes > 2 * RECEIVE_WINDOW:
+            raise WireFaultError("ignored the receive window")
+        wake = self._conn.stream_events.get(self._sid)
+        if wake is not None:
+            wake.set()
+
+    def _credit(self) -> None:
+        if self._uncredited >= RECEIVE_WINDOW // 2 and not self._waiting:
             credit, self._uncredited = self._uncredited, 0
-            self._muxed.recv_window += credit
-            await self._muxed.send_window_update(credit)
-        return data
+            self._conn.session.push(credit_frame(self._sid, credit))
 
 
 class StreamWriter:
-    """The writing half of an outbound stream. One task writes; being cancelled amid a write spoils the connection."""
+    """The writing half of an outbound stream: cuts what waits in the outbox into multiplexer frames."""
 
-    def __init__(self, net_stream: Any) -> None:
+    def __init__(self, net_stream: Any, outbox: Outbox) -> None:
         self._muxed = net_stream.muxed_stream
         self._conn = self._muxed.conn
+        self._outbox = outbox
+        self._rest = b""
 
-    async def write(self, data: bytes) -> None:
-        """Write everything, waiting for the peer's window. Raises StreamEndedError, or what the socket raises.
+    @property
+    def waits(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self._rest) or not self._outbox.empty
 
-        Between looking at the window and taking from it nothing else can run, so the library's two locks
-        per write are not needed; one multiplexer frame fills at most one Noise message.
-        """
-        at = 0
-        while at < len(data):
-            size = min(await self._window(), MAX_PLAINTEXT_LENGTH - HEADER_SIZE, len(data) - at)
-            self._muxed.send_window -= size
-            header = struct.pack(YAMUX_HEADER_FORMAT, 0, TYPE_DATA, 0, self._muxed.stream_id, size)
-            async with self._conn._write_lock:
-                await self._conn.secured_conn.write(header + data[at : at + size])
-            at += size
-
-    async def _window(self) -> int:
-        while True:
-            if self._muxed.closed or self._muxed.send_closed or self._conn.event_shutting_down.is_set():
-                raise StreamEndedError("the peer closed the stream")
-            if self._muxed.send_window > 0:
-                return int(self._muxed.send_window)
-            # The library gives no event for a window that opens; whoever is full can wait a moment longer.
-            await trio.sleep(_WINDOW_POLL_S)
+    def next(self, room: int) -> bytes:
+        """A multiplexer frame of at most `room` bytes with what the peer's window takes; empty when there is nothing
+        to write, or no window for it. Raises StreamEndedError."""
+        if not self.waits:
+            return b""
+        muxed = self._muxed
+        if muxed.closed or muxed.send_closed or self._conn.event_shutting_down.is_set():
+            raise StreamEndedError("the peer closed the stream")
+        size = min(muxed.send_window, room - HEADER_SIZE)
+        if size <= 0:
+            return b""
+        data = self._rest or self._outbox.cut(size)
+        self._rest = data[size:]
+        data = data[:size]
+        muxed.send_window -= len(data)
+        return data_header(muxed.stream_id, len(data)) + data
 
 
 def unread_bytes(conn: Any) -> int:
@@ -112,7 +165,7 @@ async def open_stream(host: Any, conn: Any, protocol: str) -> Any:
 
 
 async def close_socket(conn: Any) -> None:
-    """End a connection at once, even if the peer has stopped reading and a writer holds the library's locks."""
+    """End a connection at once, even if the peer has stopped reading and a writer waits for it."""
     # Whatever the library says about a dying socket, the socket is closed.
     with trio.move_on_after(1) as scope, contextlib.suppress(Exception):
         scope.shield = True
