@@ -27,9 +27,12 @@ class Bucket:
         return True
 
 
-CONNECTION_FRAMES = (2_000.0, 500.0)
+CONNECTION_FRAMES = (250.0, 500.0)
 """Burst and steady rate of what one connection may make us look at, in units of one frame of 4 KiB or one entry's
-signature: about a tenth of a core. Asked-for entries are bounded by asking."""
+signature: about a tenth of a core, and no more than some 40 ms of it at once, which is what another's first entry may
+wait. Asked-for entries are bounded by asking. What is above is held back at its peer before it is refused."""
+CONNECTION_HELD_AT = 25.0
+"""With less than this left a connection is not read for the moment that refills as much."""
 FRAME_UNIT_BYTES = 4096
 AUTHOR_ENTRIES = (256.0, 20.0)
 """Burst and steady rate of verified entries of one author: a storm of 64 opinions twice over, then 20 a second."""
@@ -52,6 +55,14 @@ class Budgets:
 
     def connection_may(self, peer_id: str, mono_ms: int, cost: float = 1) -> bool:
         return self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES)).take(cost, mono_ms)
+
+    def held_ms(self, peer_id: str, mono_ms: int) -> int:
+        """How long to leave a connection unread that has spent its budget; 0: it has not."""
+        bucket = self.connections.get(peer_id)
+        if bucket is None or bucket.left is None:
+            return 0
+        left = bucket.left + max(0, mono_ms - bucket.at_ms) * bucket.per_s / 1000
+        return 0 if left >= CONNECTION_HELD_AT else int(1000 * CONNECTION_HELD_AT / bucket.per_s)
 
     def author_may(self, author: str, mono_ms: int) -> bool:
         return self.authors.setdefault(author, Bucket(*AUTHOR_ENTRIES)).take(1, mono_ms)

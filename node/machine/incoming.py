@@ -67,6 +67,10 @@ def frame_arrived(step: Step, event: FrameArrived) -> None:
         return
     try:
         frame = parse_frame(event.raw)
+    except ProtocolError as error:
+        step.refuse(event.peer_id, error.code, spoilt=True)
+        return
+    try:
         if link.member is None and not isinstance(frame, Hello | KeySets):
             raise ProtocolError(Code.UNKNOWN_AUTHOR, "only a member is listened to; a KeySet makes one")
         _dispatch(step, link, frame, event)
@@ -111,11 +115,13 @@ def _charge(step: Step, link: Link, answers: int) -> None:
 
 
 def _guarded(step: Step, link: Link, raw: bytes, event: FrameArrived) -> None:
-    """One bad entry of a frame costs the others nothing."""
+    """One bad entry of a frame costs the others nothing, but what its connection cannot pay for is not even read."""
     try:
         entry_arrived(step, link, raw, direct=event.direct)
     except ProtocolError as error:
-        step.refuse(link.peer_id, error.code)
+        if error.code is Code.OVER_BUDGET:
+            raise
+        step.refuse(link.peer_id, error.code, spoilt=event.direct)
 
 
 def _hello(step: Step, link: Link, frame: Hello) -> None:

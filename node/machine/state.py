@@ -255,6 +255,8 @@ class State:
     """Peer id of an observer → `observers.Desk`."""
     refusals: dict[str, int] = field(default_factory=dict)
     refusals_by_peer: dict[str, dict[str, int]] = field(default_factory=dict)
+    offences: dict[str, int] = field(default_factory=dict)
+    """Of those, how many no honest peer commits."""
     seen: dict[bytes, None] = field(default_factory=dict)
     """SHA-256 of the bytes of entries that were verified: the same bytes again cost one hash. Oldest first."""
     pushed_blobs: dict[Digest, bytes] = field(default_factory=dict)

@@ -20,6 +20,8 @@ OWN_PER_STEP_MAX = 64
 """Own words of one decision: the mark holds a commit's. What is left is said on the next tick."""
 BUNDLE_BYTES_MAX = 48 * 1024
 PEERS_REFUSED_MAX = 1_024
+OFFENCES = frozenset({Code.OVERSIZED, Code.NOT_CANONICAL, Code.BAD_SHAPE, Code.BAD_ENVELOPE, Code.BAD_SIGNATURE})
+"""What no honest peer sends in its own words, whatever it knows or lacks."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,16 @@ class Step:
     def do(self, effect: Effect) -> None:
         self.effects.append(effect)
 
-    def refuse(self, peer_id: str, code: Code) -> None:
-        """Counted by code and by peer; the peers are bounded by the allow-list, the codes by their enumeration."""
+    def refuse(self, peer_id: str, code: Code, *, spoilt: bool = False) -> None:
+        """Counted by code and by peer; the peers are bounded by the allow-list, the codes by their enumeration.
+        `spoilt`: the peer itself made these bytes; what it passes on may have been sound where it was proven."""
         self.state.refusals[code.word] = self.state.refusals.get(code.word, 0) + 1
         if peer_id not in self.state.refusals_by_peer and len(self.state.refusals_by_peer) >= PEERS_REFUSED_MAX:
             return
         by_code = self.state.refusals_by_peer.setdefault(peer_id, {})
         by_code[code.word] = by_code.get(code.word, 0) + 1
+        if spoilt and code in OFFENCES:
+            self.state.offences[peer_id] = self.state.offences.get(peer_id, 0) + 1
 
     def say(self, body: Body, blobs: tuple[bytes, ...] = ()) -> Verified[Any] | None:
         """Our own word, to every member, with the blobs it names just ahead of it. None while we must not sign."""

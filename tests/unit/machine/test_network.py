@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from node.events import FrameArrived, PeerCameUp
+from node.ingress import CONNECTION_FRAMES
 from node.machine import Phase
 from node.records import EquivocationProven, SigningStopped
 from protocol.feed import Feed
@@ -134,8 +135,7 @@ def test_a_flooding_author_is_budgeted_and_delays_nobody() -> None:
         flood.say(Notice("noise", Tlp.GREEN))
     world[0].sense(world.true(claim()))
     assert world.until(lambda: all(node.certificate() for node in world)) <= 2 * 20 + 5 + 50
-    refused = world[0].state.refusals_by_peer[peer_of("m6")]
-    assert refused["author-over-budget"] >= 300
+    assert over_budget(world, "m6") >= 300
     assert peer_of("m1") not in world[0].state.refusals_by_peer
 
 
@@ -145,7 +145,46 @@ def test_the_flood_of_an_author_over_the_answers_stream_is_budgeted_all_the_same
     for _ in range(600):
         flood.send(Entries((flood.seal(Notice("noise", Tlp.GREEN)).raw,)), sync=True)
     world.run(100)
+    assert over_budget(world, "m3") >= 300
+    for _ in range(20):
+        for _ in range(80):
+            flood.send(Entries((flood.seal(Notice("noise", Tlp.GREEN)).raw,)), sync=True)
+        world.run(1_000)
     assert world[0].state.refusals_by_peer[peer_of("m3")]["author-over-budget"] >= 300
+
+
+def over_budget(world: World, name: str) -> int:
+    """What its connection or its author could not pay for."""
+    refused = world[0].state.refusals_by_peer[peer_of(name)]
+    return refused.get("over-budget", 0) + refused.get("author-over-budget", 0)
+
+
+def test_what_a_connection_cannot_pay_for_is_not_even_read() -> None:
+    world = World(4, liars=1)
+    liar = world.liars["m3"]
+    good = liar.seal(Notice("x", Tlp.GREEN)).raw
+    bad = [good[:-2] + number.to_bytes(2, "big") for number in range(1 << 10)]
+    for at in range(0, len(bad), 64):
+        liar.send(Entries(tuple(bad[at : at + 64])), to=[0])
+    world.run(30)
+    refused = world[0].state.refusals_by_peer[peer_of("m3")]
+    assert refused["bad-signature"] <= CONNECTION_FRAMES[0]
+    assert refused["over-budget"] <= len(bad) // 64
+    assert world[0].state.budgets.held_ms(peer_of("m3"), 0) > 0
+
+
+def test_what_a_peer_spoilt_itself_is_told_from_what_it_passes_on() -> None:
+    world = World(4, liars=1)
+    liar = world.liars["m3"]
+    good = liar.seal(Notice("x", Tlp.GREEN)).raw
+    spoilt = Entries((good[:-1] + bytes([good[-1] ^ 1]),))
+    liar.send(spoilt, to=[0], sync=True)
+    world.run(30)
+    assert not world[0].state.offences
+    liar.send(spoilt, to=[0])
+    liar.send(b"\xff", to=[0], sync=True)
+    world.run(30)
+    assert world[0].state.offences == {peer_of("m3"): 2}
 
 
 def test_an_equivocation_is_proven_everywhere_and_kept() -> None:
