@@ -2,12 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import trio
 
 from node.config_model import ObserverConfig, split_multiaddr
+from node.machine.state import State
+from node.parts import Parts
 from node.transport.api import PeerAddress
 from protocol.ids import MemberName
 from protocol.messages import KeySet
+
+FOLLOW_S = 0.5
+
+log = logging.getLogger("tocsin.node")
+
+
+def allowed_now(parts: Parts, state: State) -> dict[str, PeerAddress]:
+    """By what the charter and the node know now; where members listen by our configuration, else the charter."""
+    config, charter = parts.config, parts.charter
+    addresses = {one.member: one.addresses for one in charter.contacts}
+    addresses |= {MemberName(one.member): tuple(one.addrs) for one in config.peers}
+    newest: dict[MemberName, KeySet] = {}
+    held = (sealed.keyset for versions in state.keysets.values() for sealed in versions.values())
+    for keyset in itertools.chain((sealed.keyset for sealed in charter.keysets), held):
+        known = newest.get(keyset.member)
+        if known is None or keyset.version >= known.version:
+            newest[keyset.member] = keyset
+    return allowed_peers(newest.values(), config.member, addresses, config.observers)
+
+
+async def follow_members(
+    allowed: Callable[[], dict[str, PeerAddress]], allow: Callable[[Mapping[str, PeerAddress]], None]
+) -> None:
+    """Whom a newer KeySet names may connect; whom it names no more is cut off, on live connections too."""
+    last = allowed()
+    while True:
+        await trio.sleep(FOLLOW_S)
+        wanted = allowed()
+        if wanted != last:
+            for peer_id in sorted(set(wanted) ^ set(last)):
+                log.info("%s %s connect from now on", peer_id, "may" if peer_id in wanted else "may not")
+            allow(wanted)
+            last = wanted
 
 
 def allowed_peers(

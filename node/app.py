@@ -23,7 +23,7 @@ from adapters.api import ExposureReading, Instances, Observation
 from adapters.catalog import CatalogFaults, build
 from node import backup as backups
 from node import keys, owner
-from node.allowed import allowed_peers
+from node.allowed import allowed_now, follow_members
 from node.api import Surface, make_app
 from node.config import NodeConfig
 from node.dispatch import Dispatch
@@ -35,6 +35,7 @@ from node.events import (
     PeerWentDown,
     SensorReported,
 )
+from node.hearing import Crier, members_heard
 from node.loop import Durable, Loop, batch_of, now
 from node.machine import Machine, Setup
 from node.machine.state import ON_TARGET, Observer
@@ -52,8 +53,7 @@ from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerU
 from node.transport.host import Libp2pTransport
 from node.watch import Watch
 from protocol.errors import ImpossibleError, ProtocolError
-from protocol.ids import MemberName, SourceId
-from protocol.messages import KeySet
+from protocol.ids import SourceId
 from protocol.subjects import Subject
 
 log = logging.getLogger("tocsin.node")
@@ -62,7 +62,7 @@ RECURSION_LIMIT = 1_000
 READ_EXPOSURES_S = 1.0
 PROBE_CHAINS_S = 5.0
 CLOSE_S_MAX = 2.0
-FOLLOW_MEMBERS_S = 0.5
+WATCH_HEARING_S = 1.0
 
 
 class Node:
@@ -147,30 +147,7 @@ class Node:
         return tuple(sorted(one.id for one in own if one.id in here or ":" not in one.scope))
 
     def _allowed(self) -> dict[str, PeerAddress]:
-        """Members' transport identities by their KeySets; where they listen by our configuration or the charter."""
-        config, charter = self.parts.config, self.parts.charter
-        addresses = {one.member: one.addresses for one in charter.contacts}
-        addresses |= {MemberName(one.member): tuple(one.addrs) for one in config.peers}
-        newest: dict[MemberName, KeySet] = {}
-        for keyset in [sealed.keyset for sealed in charter.keysets] + [
-            sealed.keyset for versions in self.machine.state.keysets.values() for sealed in versions.values()
-        ]:
-            known = newest.get(keyset.member)
-            if known is None or keyset.version >= known.version:
-                newest[keyset.member] = keyset
-        return allowed_peers(newest.values(), config.member, addresses, config.observers)
-
-    async def _follow_members(self) -> None:
-        """Whom a newer KeySet names may connect; whom it names no more is cut off, on live connections too."""
-        allowed = self._allowed()
-        while True:
-            await trio.sleep(FOLLOW_MEMBERS_S)
-            wanted = self._allowed()
-            if wanted != allowed:
-                for peer_id in sorted(set(wanted) ^ set(allowed)):
-                    log.info("%s %s connect from now on", peer_id, "may" if peer_id in wanted else "may not")
-                self.transport.allow(wanted)
-                allowed = wanted
+        return allowed_now(self.parts, self.machine.state)
 
     def _recover(self) -> None:
         """Replays the store; what the mark carries beyond it was signed and is taken over as it is."""
@@ -221,7 +198,8 @@ class Node:
             nursery.start_soon(self._pump)
             nursery.start_soon(loop.run)
             nursery.start_soon(self._watch_exposures)
-            nursery.start_soon(self._follow_members)
+            nursery.start_soon(follow_members, self._allowed, self.transport.allow)
+            nursery.start_soon(self._watch_hearing)
             for connection, probe in self.instances.probes.items():
                 nursery.start_soon(self._watch_chain, connection, probe)
             for sensor in self.instances.sensors:
@@ -305,6 +283,16 @@ class Node:
                 log.warning("connection %s: %s", connection, fault or "well again")
             self.chain_faults[connection] = fault
             await trio.sleep(PROBE_CHAINS_S)
+
+    async def _watch_hearing(self) -> None:
+        """Which members are silent, since when, and what is done about it: said when it changes."""
+        crier = Crier(self.parts.config.clock.skew_max_ms)
+        while True:
+            await trio.sleep(WATCH_HEARING_S)
+            state = self.machine.state
+            heard = members_heard(state, self.transport.status(), now().wall_ms)
+            for warns, line in crier.lines(state, heard, time.monotonic() - self.started):
+                log.log(logging.WARNING if warns else logging.INFO, "%s", line)
 
     async def _watch_exposures(self) -> None:
         """Amounts are read, never typed; a reading that fails is unknown, never 0."""

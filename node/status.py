@@ -5,37 +5,40 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from node.hearing import Heard, members_heard, sentence, told
+from node.loop import now
 from node.machine.state import ENDED, Phase
 from node.present import quorum
+from protocol.ids import MemberName
 
 if TYPE_CHECKING:
     from node.app import Node
 
 VERSION = "0.1.0"
+REFUSALS_SHOWN_MAX = 64
 
 
 def status_of(node: Node) -> dict[str, Any]:
     """What `tocsin status` shows."""
     state, parts = node.machine.state, node.parts
     why = state.may_sign()
+    heard = members_heard(state, node.transport.status(), now().wall_ms)
+    silent = {one.member: one.since_ms for one in heard if not one.up}
     return {
         "member": parts.config.member,
         "network": parts.charter.network.hex(),
         "network_name": parts.charter.parameters.name,
         "epoch": {"number": parts.epoch.number, "hash": parts.epoch.hash.hex()},
         "signing": {"may": not why, "why": why},
-        "quorum": quorum(state),
+        "quorum": {**quorum(state), "says": sentence(state, heard), "silent_since_ms": silent},
         "mode": parts.policy.mode.name.lower(),
-        "peers": _peers(node),
+        "peers": _peers(node, heard),
         "chains": [_chain(node, one.id, one.chain) for one in parts.config.connections],
         "sensors": [{"name": one.name, "says": one.health()} for one in node.instances.sensors],
         "skew_ms": state.skew_ms(),
-        "refusals": dict(sorted(state.refusals.items())),
+        "refusals": _refusals(node),
+        "refusals_total": dict(sorted(state.refusals.items())),
         "wire_refusals": dict(sorted(node.misbehaved.items())),
-        "refusals_by_peer": {
-            state.member_of(peer) or peer: dict(sorted(codes.items()))
-            for peer, codes in sorted(state.refusals_by_peer.items())
-        },
         "false_statements": {name: list(told) for name, told in sorted(state.false_statements.items())},
         "equivocations": sorted({author for author, _ in state.equivocations}),
         "alerts": len(state.opinions),
@@ -46,6 +49,17 @@ def status_of(node: Node) -> dict[str, Any]:
         "version": VERSION,
         "listening": list(node.transport.listening),
     }
+
+
+def _refusals(node: Node) -> list[dict[str, Any]]:
+    """By peer and code, the most frequent first."""
+    state = node.machine.state
+    rows: list[dict[str, Any]] = [
+        {"peer": peer, "member": state.member_of(peer) or "", "code": code, "count": count, "last_ms": None}
+        for peer, codes in state.refusals_by_peer.items()
+        for code, count in codes.items()
+    ]
+    return sorted(rows, key=lambda row: (-row["count"], row["peer"], row["code"]))[:REFUSALS_SHOWN_MAX]
 
 
 def _escalated(node: Node) -> list[dict[str, str]]:
@@ -63,11 +77,16 @@ def _chain(node: Node, connection: str, chain: str) -> dict[str, Any]:
     return {"id": connection, "chain": chain, "ok": says == "", "says": "not asked yet" if says is None else says}
 
 
-def _peers(node: Node) -> list[dict[str, Any]]:
-    state = node.machine.state
+def _peers(node: Node, heard: list[Heard]) -> list[dict[str, Any]]:
+    """By peer id. Of an observer `member` is "" and `observer` its name."""
+    state, config = node.machine.state, node.parts.config
+    by_member = {one.member: told(one, config.clock.skew_max_ms) for one in heard}
+    observers = {one.peer_id: one.name for one in config.observers}
+    at_ms = now().wall_ms
     return [
         {
             "member": state.member_of(one.peer_id) or "",
+            "observer": observers.get(one.peer_id, "") if one.observer else "",
             "peer_id": one.peer_id,
             "up": one.up,
             "rtt_ms": one.rtt_ms,
@@ -75,6 +94,11 @@ def _peers(node: Node) -> list[dict[str, Any]]:
             "queued": one.queued,
             "refused": one.refused,
             "dialling": one.dialling,
+            "since_ms": at_ms - int(one.since_s * 1000),
+            "last_word_ms": None,
+            "clock_ahead_ms": None,
+            "clock_warning": "",
+            **by_member.get(state.member_of(one.peer_id) or MemberName(""), {}),
         }
         for one in node.transport.status()
     ]

@@ -86,7 +86,10 @@ def status(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
     say(*_status_lines(facts))
     peers = [_peer(peer) for peer in facts.get("peers") or ()]
     if peers:
-        say_table(("peer", "state", "round trip", "since", "queued", "refused"), peers)
+        say_table(("peer", "state", "since", "round trip", "last word", "clock", "queued", "not queued"), peers)
+    refused = [_refusal(row) for row in facts.get("refusals") or ()]
+    if refused:
+        say_table(("refused", "why", "times", "last"), refused)
     chains = [(one.get("id"), one.get("chain"), _well(one), one.get("says") or "") for one in facts.get("chains") or ()]
     if chains:
         say_table(("connection", "chain", "", "says"), chains)
@@ -106,18 +109,16 @@ def _status_lines(facts: dict[str, Any]) -> list[str]:
         f"{facts.get('member')} of network {str(facts.get('network'))[:16]}…, epoch {epoch.get('number')}, "
         f"up {span(facts.get('uptime_s') or 0)}, tocsin {facts.get('version')}",
         "  signs" if signing.get("may") else f"  SIGNS NOTHING: {signing.get('why')}",
-        f"  hears {quorum.get('hears')} of {quorum.get('n')} groups, {quorum.get('needed')} needed, "
-        f"margin {quorum.get('margin')}",
+        f"  {quorum.get('says')}; margin {quorum.get('margin')}",
     ]
-    if quorum.get("silent"):
-        lines.append(f"  silent: {', '.join(map(str, quorum['silent']))}")
     if quorum.get("blind"):
         lines.append("  BLIND: no ISOLATE or HALT can form; own evidence and GUARD only")
     lines.append(f"  clock {facts.get('skew_ms')} ms from the members' median")
+    lines += [f"  CLOCK: {one['clock_warning']}" for one in facts.get("peers") or () if one.get("clock_warning")]
     lines.append(f"  {facts.get('alerts')} alerts, {facts.get('actions')} actions")
     for one in facts.get("escalated") or ():
         lines.append(f"  NEEDS A PERSON: {one.get('lever')} on {one.get('subject')}: {one.get('says')}")
-    refusals = facts.get("refusals") or {}
+    refusals = facts.get("refusals_total") or {}
     if refusals:
         lines.append("  refused: " + ", ".join(f"{code} {count}" for code, count in sorted(refusals.items())))
     return lines
@@ -125,15 +126,27 @@ def _status_lines(facts: dict[str, Any]) -> list[str]:
 
 def _peer(peer: dict[str, Any]) -> tuple[object, ...]:
     state = "up" if peer.get("up") else "dialling" if peer.get("dialling") else "down"
-    rtt = peer.get("rtt_ms")
+    rtt, ahead, word = peer.get("rtt_ms"), peer.get("clock_ahead_ms"), peer.get("last_word_ms")
+    observer = peer.get("observer")
     return (
-        peer.get("member"),
+        f"{observer} (observer)" if observer else peer.get("member") or peer.get("peer_id"),
         state,
-        f"{rtt:.1f} ms" if isinstance(rtt, int | float) else "-",
         span(peer.get("since_s") or 0),
+        f"{rtt:.1f} ms" if isinstance(rtt, int | float) else "-",
+        _ago(word) if word else "-",
+        f"{ahead:+d} ms" if isinstance(ahead, int) else "-",
         peer.get("queued"),
         peer.get("refused"),
     )
+
+
+def _ago(at_ms: float) -> str:
+    return f"{span(time.time() - at_ms / 1000)} ago"
+
+
+def _refusal(row: dict[str, Any]) -> tuple[object, ...]:
+    last_ms = row.get("last_ms")
+    return row.get("member") or row.get("peer"), row.get("code"), row.get("count"), _ago(last_ms) if last_ms else "-"
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,10 @@ def _say_margin(step: Step) -> None:
     if word == state.margin_said:
         return
     state.margin_said = word
-    heard = f"{state.heard_groups()} of {state.epoch.n} groups are heard, {state.epoch.q} are needed"
+    up = {*state.up_members(), state.me}
+    silent = ", ".join(sorted(one.name for one in state.epoch.members if one.name not in up))
+    heard = f"hears {state.heard_groups()} of {state.epoch.n} groups, needs {state.epoch.q}"
+    heard += f"; silent: {silent}" if silent else ""
     says = {
         "blind": f"blind: {heard}; until more are heard only own evidence and GUARD move levers",
         "thin": f"thin: {heard}",
