@@ -264,7 +264,7 @@ class Node:
             else:
                 self._misbehaved(event)
                 continue
-            await self.loop.inbox.send(told)
+            await self.loop.offer(told)
         raise ImpossibleError("the transport ended by itself: a node that hears nobody must not seem to run")
 
     def _misbehaved(self, event: Misbehaved) -> None:

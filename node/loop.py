@@ -19,7 +19,7 @@ from node import mark
 from node.effects import Effect, VerifyClaim
 from node.events import Clock, Event, Ticked
 from node.machine import Decision, Machine
-from node.machine.state import State
+from node.machine.state import ENDED, State
 from node.records import BlobKept, CertificateAccepted, EntryAccepted, Record, pack_record
 from node.store import Batch, BlobRow, CertificateRow, EntryRow, RecordRow, Store
 from node.watch import Watch, happening_of
@@ -33,6 +33,11 @@ INBOX = EVENTS_AT_ONCE
 """Events waiting in one row: beyond it the readers of the network wait, and with them the peers (back-pressure). No
 longer than one batch: peers are served in turn only where each has a queue of its own, which is ahead of this one."""
 TICK_S = 0.1
+CALM_TICK_S = 0.5
+"""Where nothing has happened for a while, nothing is on its way to a target, and we may speak: ten looks a second at
+nothing were half of what an idle node costs."""
+STIRRED_S = 2.0
+"""How long what was recorded keeps the ticks close: asking again and answering again are done by them."""
 OWN_AT_ONCE = 128
 """Own entries of one commit; a decision adds at most 64 more, and the mark holds 256."""
 
@@ -114,6 +119,8 @@ class Loop:
         self.inbox, self._arrivals = trio.open_memory_channel[Event](INBOX)
         self._writer = trio.CapacityLimiter(1)
         self._tick_waits = False
+        self._stirred = trio.Event()
+        self._stirred_s = trio.current_time()
 
     async def begin(self, keysets: Sequence[bytes]) -> None:
         await self._commit([self.machine.start(now(), keysets)])
@@ -144,9 +151,28 @@ class Loop:
                 decisions, said = [], 0
         await self._commit(decisions)
 
+    async def offer(self, event: Event) -> None:
+        """Into the inbox, at once where there is room: a turn of the scheduler for each frame costs more than it."""
+        try:
+            self.inbox.send_nowait(event)
+        except trio.WouldBlock:
+            await self.inbox.send(event)
+
+    def _calm(self) -> bool:
+        state = self.machine.state
+        return (
+            trio.current_time() - self._stirred_s > STIRRED_S
+            and state.signing_ready
+            and all(action.phase in ENDED for action in state.actions.values())
+        )
+
     async def tick(self) -> None:
         """A tick is never queued behind another: a slow disk gets fewer, not more."""
         while True:
+            if self._calm():
+                self._stirred = trio.Event()
+                with trio.move_on_after(CALM_TICK_S - TICK_S):
+                    await self._stirred.wait()
             await trio.sleep(TICK_S)
             if not self._tick_waits:
                 self._tick_waits = True
@@ -167,6 +193,8 @@ class Loop:
             attestation = state.setup.signer.public
             await trio.to_thread.run_sync(self.durable.write, batch, own, attestation, limiter=self._writer)
             at_ms = time.time_ns() / 1e6
+            self._stirred_s = trio.current_time()
+            self._stirred.set()
         for effect in effects:
             if not isinstance(effect, VerifyClaim):
                 self.perform(effect)
