@@ -178,9 +178,7 @@ class Bench(Supervisor):
             plans[names[number % len(names)]].append((at_ms, number))
             alarms.append((str(immediate.subject(number)), at_ms - 100, at_ms + 60_000))
         for name, plan in plans.items():
-            fresh = self.plans[name].with_suffix(".new")
-            fresh.write_text(json.dumps(plan), "utf-8")
-            fresh.rename(self.plans[name])
+            immediate.put_plan(self.plans[name], plan)
         await trio.sleep(alarms[-1][1] / 1000 - time.time() + 3)
         return alarms
 

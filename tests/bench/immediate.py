@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import trio
@@ -26,7 +27,8 @@ from protocol.subjects import Subject, asset, from_text
 CLAIM_TYPE = "bench-immediate"
 KIND = "bench.immediate"
 PREFIX = b"tocsin bench/"
-LOOK_S = 0.02
+LOOK_S = 0.1
+"""Who writes a plan writes it so long before its first time. A shorter look would show in an idle member's CPU."""
 
 
 def subject(number: int) -> Subject:
@@ -57,7 +59,8 @@ class ImmediateVerifier:
 
 
 class ImmediateSensor:
-    """Waits for the file `plan` and reports what stands there for this member, each at its time."""
+    """Waits for the file `plan` and reports what stands there for this member, each at its time; then for the next
+    file put in its place."""
 
     def __init__(self, name: str, plan: Path, sources: tuple[SourceId, ...]) -> None:
         self.name = name
@@ -67,31 +70,51 @@ class ImmediateSensor:
         return ""
 
     async def run(self, report: Callable[[Observation], Awaitable[None]]) -> None:
-        while not self._plan.exists():  # noqa: ASYNC110 (a file is all that the two sides share)
+        played = 0
+        while True:
+            with suppress(FileNotFoundError):
+                found = self._plan.stat().st_ino
+                if found != played:
+                    played = found
+                    await self._play(report)
             await trio.sleep(LOOK_S)
+
+    async def _play(self, report: Callable[[Observation], Awaitable[None]]) -> None:
         for at_ms, number in json.loads(self._plan.read_text("utf-8")):
             await trio.sleep(max(0.0, at_ms / 1000 - time.time()))
-            about = subject(number)
-            await report(
-                Observation(
-                    subject=about,
-                    threat=Threat.BRIDGE_FORGERY,
-                    level=Level.ISOLATE,
-                    basis=Basis.VERIFIED,
-                    claims=(claimed(about),),
-                    sources=self._sources,
-                    detector=self.name,
-                    incident=f"bench-{number}",
-                    detail="as the bench has it",
-                )
-            )
+            await report(self._seen(number))
+
+    def _seen(self, number: int) -> Observation:
+        about = subject(number)
+        return Observation(
+            subject=about,
+            threat=Threat.BRIDGE_FORGERY,
+            level=Level.ISOLATE,
+            basis=Basis.VERIFIED,
+            claims=(claimed(about),),
+            sources=self._sources,
+            detector=self.name,
+            incident=f"bench-{number}",
+            detail="as the bench has it",
+        )
+
+
+def put_plan(path: Path, plan: Sequence[tuple[float, int]]) -> None:
+    """[(wall clock ms, number of the subject)…] in order of time, whole at once; a file of its own each time."""
+    fresh = path.with_name(f"{path.name}.{time.time_ns()}")
+    fresh.write_text(json.dumps(list(plan)), "utf-8")
+    old = path.with_suffix(".old")
+    with suppress(FileNotFoundError):
+        path.replace(old)  # kept, so that its inode is not given to the next
+    fresh.rename(path)
 
 
 def sensor(name: str, keys: Section, shop: Shop) -> Instances:
-    """`[sensor.NAME] kind = "bench.immediate", plan = FILE`."""
+    """`[sensor.NAME] kind = "bench.immediate", plan = FILE, source = ID`; without it, all connections of the member."""
     keys.text("kind")
     plan = keys.text("plan") or ""
-    sources = tuple(sorted(SourceId(source) for source, _, _ in shop.connections))
+    own = keys.text("source", needed=False)
+    sources = (SourceId(own),) if own else tuple(sorted(SourceId(source) for source, _, _ in shop.connections))
     return Instances(sensors=(ImmediateSensor(name, Path(plan), sources),), verifiers=(ImmediateVerifier(sources),))
 
 
