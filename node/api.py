@@ -143,8 +143,8 @@ def _read_routes(app: FastAPI, surface: Surface) -> None:
         return surface.status()
 
     @app.get("/v1/feeds")
-    async def feeds() -> list[dict[str, Any]]:
-        return present.feeds(surface.state)
+    async def feeds(links: bool = True) -> list[dict[str, Any]]:
+        return present.feeds(surface.state, links)
 
     @app.get("/v1/events")
     async def events(

@@ -145,8 +145,8 @@ class Control:
         query = {"after": after, "wait_s": wait_s}
         return dict(self._call("GET", "/events", TIMEOUT_S + wait_s, params=query))
 
-    def feeds(self) -> list[dict[str, Any]]:
-        return list(self._get("/feeds"))
+    def feeds(self, links: bool = True) -> list[dict[str, Any]]:
+        return list(self._get("/feeds", links=str(links).lower()))
 
     def backup(self, path: Path) -> dict[str, Any]:
         return dict(self._post("/backup", {"path": str(path)}, timeout_s=300.0) or {})

@@ -139,7 +139,8 @@ def action(one: Action) -> Json:
     }
 
 
-def feeds(state: State) -> list[Json]:
+def feeds(state: State, links: bool = True) -> list[Json]:
+    """`links` False: heads only, a hundred bytes a feed."""
     return [
         {
             "author": feed.author,
@@ -147,7 +148,7 @@ def feeds(state: State) -> list[Json]:
             "seq": feed.top,
             "hash": feed.top_hash.hex(),
             "whole": feed.whole,
-            "links": {str(seq): link.hash.hex() for seq, link in sorted(feed.links.items())},
+            "links": {str(seq): link.hash.hex() for seq, link in sorted(feed.links.items())} if links else {},
         }
         for _, feed in sorted(state.feeds.items())
         if feed.top >= 0
