@@ -29,9 +29,11 @@ from protocol.errors import ProtocolError
 from protocol.quorum import certificate_id, check_certificate, parse_certificate
 
 EVENTS_AT_ONCE = 64
-INBOX = EVENTS_AT_ONCE
-"""Events waiting in one row: beyond it the readers of the network wait, and with them the peers (back-pressure). No
-longer than one batch: peers are served in turn only where each has a queue of its own, which is ahead of this one."""
+INBOX = 1024
+"""Events waiting of all kinds."""
+FRAMES_AHEAD = EVENTS_AT_ONCE
+"""Of those from the network: beyond it its readers wait, and with them the peers (back-pressure). No longer than one
+batch: peers are served in turn only where each has a queue of its own, which is ahead of this one."""
 TICK_S = 0.1
 CALM_TICK_S = 0.5
 """Where nothing has happened for a while, nothing is on its way to a target, and we may speak: ten looks a second at
@@ -119,6 +121,8 @@ class Loop:
         self.inbox, self._arrivals = trio.open_memory_channel[Event](INBOX)
         self._writer = trio.CapacityLimiter(1)
         self._tick_waits = False
+        self._frames_ahead = 0
+        self._taken = trio.Event()
         self._stirred = trio.Event()
         self._stirred_s = trio.current_time()
 
@@ -134,6 +138,8 @@ class Loop:
                     events.append(self._arrivals.receive_nowait())
                 except (trio.WouldBlock, trio.EndOfChannel):
                     break
+            self._frames_ahead = max(0, self._frames_ahead - len(events))
+            self._taken.set()
             with trio.CancelScope(shield=True):
                 await self._take(events)
 
@@ -152,7 +158,12 @@ class Loop:
         await self._commit(decisions)
 
     async def offer(self, event: Event) -> None:
-        """Into the inbox, at once where there is room: a turn of the scheduler for each frame costs more than it."""
+        """From the network: into the inbox, at once where there is room, for a turn of the scheduler costs more than
+        a frame."""
+        while self._frames_ahead >= FRAMES_AHEAD:
+            self._taken = trio.Event()
+            await self._taken.wait()
+        self._frames_ahead += 1
         try:
             self.inbox.send_nowait(event)
         except trio.WouldBlock:
