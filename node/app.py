@@ -26,6 +26,7 @@ from node import keys, owner
 from node.allowed import allowed_now, follow_members
 from node.api import Surface, make_app
 from node.config import NodeConfig
+from node.discipline import LOOK_S, Discipline
 from node.dispatch import Dispatch
 from node.events import (
     Event,
@@ -82,6 +83,7 @@ class Node:
         self.stopping = trio.Event()
         self.asked_to_stop = trio.Event()
         self._copying = trio.CapacityLimiter(1)
+        self.discipline = Discipline(lambda peer, why: self.transport.cut_off(peer, why))
         self.misbehaved: dict[str, int] = {}
         self.chain_faults: dict[str, str] = {}
         """Connection id → "" or what is wrong, as last asked."""
@@ -196,6 +198,7 @@ class Node:
             await loop.begin([*self.parts.charter.sealed, *self.parts.extra_keysets])
             nursery.start_soon(loop.tick)
             nursery.start_soon(self._pump)
+            nursery.start_soon(self._keep_discipline)
             nursery.start_soon(loop.run)
             nursery.start_soon(self._watch_exposures)
             nursery.start_soon(follow_members, self._allowed, self.transport.allow)
@@ -265,12 +268,23 @@ class Node:
                 self._misbehaved(event)
                 continue
             await self.loop.offer(told)
+            held_ms = self.machine.state.budgets.held_ms(event.peer_id, now().mono_ms)
+            if held_ms:
+                self.transport.hold(event.peer_id, held_ms / 1000)
         raise ImpossibleError("the transport ended by itself: a node that hears nobody must not seem to run")
 
     def _misbehaved(self, event: Misbehaved) -> None:
+        self.discipline.misbehaved(event, now().wall_ms)
         known = self.misbehaved.get(event.why, 0)
         if known or len(self.misbehaved) < 256:
             self.misbehaved[event.why] = known + 1
+
+    async def _keep_discipline(self) -> None:
+        while True:
+            at = now()
+            self.discipline.strangers(self.transport.strangers(), at.wall_ms)
+            self.discipline.look(self.machine.state, at.wall_ms, at.mono_ms)
+            await trio.sleep(LOOK_S)
 
     async def _watch_chain(self, connection: str, probe: Callable[[], Awaitable[str]]) -> None:
         """A chain that is down, slow or another one is no reason not to run; it is said, and said again when well."""

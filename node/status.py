@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from node.app import Node
 
 VERSION = "0.1.0"
-REFUSALS_SHOWN_MAX = 64
 
 
 def status_of(node: Node) -> dict[str, Any]:
@@ -36,7 +35,7 @@ def status_of(node: Node) -> dict[str, Any]:
         "chains": [_chain(node, one.id, one.chain) for one in parts.config.connections],
         "sensors": [{"name": one.name, "says": one.health()} for one in node.instances.sensors],
         "skew_ms": state.skew_ms(),
-        "refusals": _refusals(node),
+        "refusals": node.discipline.shown(state),
         "refusals_total": dict(sorted(state.refusals.items())),
         "wire_refusals": dict(sorted(node.misbehaved.items())),
         "false_statements": {name: list(told) for name, told in sorted(state.false_statements.items())},
@@ -49,17 +48,6 @@ def status_of(node: Node) -> dict[str, Any]:
         "version": VERSION,
         "listening": list(node.transport.listening),
     }
-
-
-def _refusals(node: Node) -> list[dict[str, Any]]:
-    """By peer and code, the most frequent first."""
-    state = node.machine.state
-    rows: list[dict[str, Any]] = [
-        {"peer": peer, "member": state.member_of(peer) or "", "code": code, "count": count, "last_ms": None}
-        for peer, codes in state.refusals_by_peer.items()
-        for code, count in codes.items()
-    ]
-    return sorted(rows, key=lambda row: (-row["count"], row["peer"], row["code"]))[:REFUSALS_SHOWN_MAX]
 
 
 def _escalated(node: Node) -> list[dict[str, str]]:

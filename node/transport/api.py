@@ -112,6 +112,15 @@ class Transport(Protocol):
     def gossip(self, frame: bytes) -> None:
         """Publish on the gossip topic, best effort; dropped and counted when the queue is full."""
 
+    def hold(self, peer_id: str, for_s: float) -> None:
+        """Take no frames of this peer for a moment: it has spent its budget. What it sent waits, and so does it."""
+
+    def cut_off(self, peer_id: str, why: str) -> None:
+        """End the connection to a peer that misbehaved. It may come back after a pause, which doubles each time."""
+
+    def strangers(self) -> Mapping[str, int]:
+        """How many connections of nobody's were turned away, by where: code → count since the start."""
+
     def allow(self, peers: Mapping[str, PeerAddress]) -> None:
         """Replace the allow-list, which is also the dial list; a peer no longer listed is cut off."""
 

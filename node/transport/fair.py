@@ -6,6 +6,7 @@ queue, its reader stops, its windows fill, and the others' next frame is never m
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, deque
 
 import trio
@@ -22,6 +23,7 @@ class FairEvents(trio.abc.ReceiveChannel[TransportEvent]):
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, deque[TransportEvent]] = OrderedDict()
         self._room: dict[str, trio.Event] = {}
+        self._held_until_s: dict[str, float] = {}
         self._arrived = trio.Event()
         self._closed = False
 
@@ -57,12 +59,13 @@ class FairEvents(trio.abc.ReceiveChannel[TransportEvent]):
     async def receive(self) -> TransportEvent:
         """The next peer's next event. Raises EndOfChannel once closed."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        while not self._waiting:
-            if self._closed:
+        while (key := self._next()) is None:
+            if self._closed and not self._waiting:
                 raise trio.EndOfChannel
             self._arrived = trio.Event()
-            await self._arrived.wait()
-        key, queue = self._waiting.popitem(last=False)
+            with trio.move_on_at(min(self._held_until_s.values(), default=math.inf)):
+                await self._arrived.wait()
+        queue = self._waiting.pop(key)
         event = queue.popleft()
         if queue:
             self._waiting[key] = queue
@@ -70,6 +73,18 @@ class FairEvents(trio.abc.ReceiveChannel[TransportEvent]):
         if len(queue) <= EVENTS_PER_PEER // 2 and (room := self._room.pop(key, None)) is not None:
             room.set()
         return event
+
+    def hold(self, peer_id: str, for_s: float) -> None:
+        """Serve this peer's queue no more for a moment: its reader stops soon, and then the peer."""
+        self._held_until_s[peer_id] = trio.current_time() + for_s
+
+    def _next(self) -> str | None:
+        """Who is to be served: the first in the row that is not held."""
+        if not self._held_until_s:
+            return next(iter(self._waiting), None)
+        now_s = trio.current_time()
+        self._held_until_s = {peer: until_s for peer, until_s in self._held_until_s.items() if until_s > now_s}
+        return next((key for key in self._waiting if key not in self._held_until_s), None)
 
     async def aclose(self) -> None:
         """Nothing more will come."""

@@ -335,6 +335,18 @@ class Libp2pTransport:
         self._gossip_in.append(ReceivedFrame(peer_id, Channel.GOSSIP, frame))
         self._gossip_arrived.set()
 
+    def hold(self, peer_id: str, for_s: float) -> None:
+        """See `api.Transport`."""
+        self._events.hold(peer_id, for_s)
+
+    def cut_off(self, peer_id: str, why: str) -> None:
+        """See `api.Transport`."""
+        self._cut_off(peer_id, why)
+
+    def strangers(self) -> Mapping[str, int]:
+        """See `api.Transport`."""
+        return {"no-handshake": self.strangers_refused, "at-the-door": self._door.turned_away}
+
     def _cut_off(self, peer_id: str, why: str) -> None:
         link = self._links.get(peer_id)
         if link is not None:

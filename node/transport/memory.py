@@ -127,6 +127,16 @@ class MemoryTransport:
             raise ValueError("gossip has no addressee; call gossip()")
         return self._queue(peer_id, channel, frame)
 
+    def hold(self, peer_id: str, for_s: float) -> None:
+        """See `api.Transport`: in memory there is nobody to hold."""
+
+    def cut_off(self, peer_id: str, why: str) -> None:
+        """See `hold`."""
+
+    def strangers(self) -> Mapping[str, int]:
+        """See `api.Transport`: nobody."""
+        return {}
+
     def broadcast(self, frame: bytes, except_peer: str | None = None) -> int:
         """See `api.Transport`."""
         up = [peer_id for peer_id in self._members_up() if peer_id != except_peer]

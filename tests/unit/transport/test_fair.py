@@ -85,3 +85,19 @@ def test_closed_it_ends_after_what_is_left() -> None:
         assert [one async for one in events] == [PeerUp("a")]
 
     trio.run(body)
+
+
+def test_a_peer_that_is_held_waits_and_the_others_are_served() -> None:
+    async def body() -> None:
+        events = FairEvents()
+        for number in range(3):
+            await events.put(frame("held", number))
+        await events.put(frame("other", 0))
+        events.hold("held", 5.0)
+        began_s = trio.current_time()
+        assert (await events.receive()).peer_id == "other"
+        assert trio.current_time() == began_s
+        assert (await events.receive()).peer_id == "held"
+        assert trio.current_time() >= began_s + 5.0
+
+    trio.run(body, clock=trio.testing.MockClock(autojump_threshold=0))

@@ -1,0 +1,79 @@
+"""What was refused is counted by peer and code; who goes on spoiling is cut off, who passes spoilt things on is not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from node.discipline import OFFENCES, ROWS_SHOWN_MAX, STRANGERS, Discipline, code_of
+from node.ingress import CONNECTION_FRAMES, Budgets
+from node.transport.api import Misbehaved
+
+
+class Cut(list[str]):
+    def __call__(self, peer: str, why: str) -> None:
+        self.append(peer)
+
+
+def state(refusals: dict[str, dict[str, int]], offences: dict[str, int] | None = None) -> Any:
+    links = dict.fromkeys(offences or refusals)
+    return SimpleNamespace(
+        refusals_by_peer=refusals, offences=offences or {}, links=links, member_of=lambda peer: {"p1": "m1"}.get(peer)
+    )
+
+
+def test_refusals_of_the_machine_and_of_the_wire_are_rows_of_one_table() -> None:
+    one = Discipline(Cut())
+    one.look(state({"p1": {"bad-signature": 3}}), 1_000, 0)
+    one.look(state({"p1": {"bad-signature": 3}}), 2_000, 0)
+    one.misbehaved(Misbehaved("p2", "announced a frame of 65537 bytes, 1 to 65536 are allowed"), 3_000)
+    one.misbehaved(Misbehaved("p2", "announced a frame of 70000 bytes, 1 to 65536 are allowed"), 4_000)
+    one.strangers({"at-the-door": 7, "no-handshake": 0}, 5_000)
+    assert one.shown(state({})) == [
+        {"peer": STRANGERS, "member": "", "code": "at-the-door", "count": 7, "last_ms": 5_000},
+        {"peer": "p1", "member": "m1", "code": "bad-signature", "count": 3, "last_ms": 1_000},
+        {"peer": "p2", "member": "", "code": "frame-size", "count": 2, "last_ms": 4_000},
+    ]
+
+
+def test_a_stranger_of_a_thousand_names_is_one_row() -> None:
+    one = Discipline(Cut())
+    for number in range(1_000):
+        one.misbehaved(Misbehaved(f"name-{number}", "is not on the allow-list"), number)
+    assert [(row["peer"], row["count"]) for row in one.shown(state({}))] == [(STRANGERS, 1_000)]
+
+
+def test_few_rows_are_shown_and_what_is_unknown_has_one_code() -> None:
+    one = Discipline(Cut())
+    one.look(state({f"p{n}": {"bad-shape": n + 1} for n in range(200)}), 0, 0)
+    assert [row["count"] for row in one.shown(state({}))] == list(range(200, 200 - ROWS_SHOWN_MAX, -1))
+    assert code_of("did something new") == "wire"
+
+
+def test_who_goes_on_spoiling_is_cut_off_once_for_each_time_that_it_goes_too_far() -> None:
+    cut = Cut()
+    one = Discipline(cut)
+    most = int(OFFENCES[0])
+    one.look(state({}, {"p1": most, "p2": 1}), 0, 0)
+    assert cut == []
+    one.look(state({}, {"p1": most + 1, "p2": 2}), 0, 200)
+    one.look(state({}, {"p1": most + 1, "p2": 3}), 0, 400)
+    assert cut == ["p1"]
+    one.look(state({}, {"p1": 10**9, "p2": 4}), 0, 600)
+    assert cut == ["p1", "p1"]
+
+
+def test_who_spoils_a_word_now_and_then_stays() -> None:
+    cut = Cut()
+    one = Discipline(cut)
+    for number in range(1, 500):
+        one.look(state({}, {"p1": number}), 0, number * int(1000 / OFFENCES[1]))
+    assert cut == []
+
+
+def test_a_connection_is_held_only_while_its_budget_is_spent() -> None:
+    budgets = Budgets()
+    assert budgets.held_ms("p", 0) == 0
+    assert budgets.connection_may("p", 0, CONNECTION_FRAMES[0])
+    assert budgets.held_ms("p", 0) > 0
+    assert budgets.held_ms("p", budgets.held_ms("p", 0)) == 0
