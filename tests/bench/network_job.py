@@ -20,6 +20,7 @@ import trio
 
 from node.testnet.processes import Processes, pss_mb
 from node.testnet.runfile import make_run_dir
+from tests.bench import profile
 from tests.bench.ground import Road, ground
 from tests.bench.immediate import subject
 from tests.bench.live import Live, cpu_s, fork_zygote
@@ -42,7 +43,8 @@ STEP_PAUSE_S = 2.0
 RATES = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 """Subjects a second on which all members speak. Two minutes of rest would be needed to go on: an author may say 256
 things at once and 20 a second (`node.ingress`)."""
-STORMS = 7
+PROFILED = 2
+"""Profiling all would change what is measured."""
 STORM_MS = 1_200
 IDLE_S = 15.0
 IDLE_SETTLE_S = 4.0
@@ -52,7 +54,8 @@ FORM_PER_S = 18
 
 @dataclass
 class Job:
-    """`kind`: alarms, storm or catch-up. `count`: alarms, storms or certificates."""
+    """`kind`: alarms, storm or catch-up. `count`: alarms, storms or certificates. `profile`: a folder; two members'
+    CPU profiles are left there, and the figures are then not to be compared with others."""
 
     kind: str
     members: int
@@ -238,6 +241,8 @@ class Bench:
 
 
 def run(job: Job) -> dict[str, Any]:
+    if job.profile:
+        profile.plug_in(job.profile, names_of(job.members)[:PROFILED])
     zygote, asks, answers = fork_zygote()
     run_dir = make_run_dir(None)
     processes = Processes(zygote, asks, answers, run_dir)

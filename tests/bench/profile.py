@@ -7,7 +7,7 @@ import cProfile
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from node import app
@@ -17,12 +17,12 @@ PROFILED = ("issuer", "exchange")
 """One that watches and one that only answers: profiling all seven would change what is measured."""
 
 
-def plug_in(folder: str) -> None:
+def plug_in(folder: str, members: Sequence[str] = PROFILED) -> None:
     """Before the zygote forks. Read with `python -m pstats FOLDER/MEMBER.prof`."""
     plain = app.run
 
     def run(config: NodeConfig, ready: Callable[[], None] = lambda: None) -> int:
-        if config.member not in PROFILED:
+        if config.member not in members:
             return plain(config, ready)
         profiler = cProfile.Profile(time.thread_time)
         shared = set(sys.modules)

@@ -98,7 +98,9 @@ class Alarms {
   }
 }
 
-const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
+const input = createInterface({ input: process.stdin })
+input.on('close', () => process.exit(0))
+const lines = input[Symbol.asyncIterator]()
 const asked = JSON.parse((await lines.next()).value)
 const node = await start(asked)
 const alarms = new Alarms(node, asked)
