@@ -8,7 +8,7 @@ import struct
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import trio
 import trio.lowlevel
@@ -252,15 +252,19 @@ async def frozen_peer(on: Stage) -> None:
     """A member that stops in the middle of everything (SIGSTOP), comes back, and stops again."""
     me = os.getpid()
     if os.fork() == 0:
-        # the hand that stops and wakes; it ends with the one it stops
-        with suppress(ProcessLookupError):
-            while os.getppid() == me:
-                time.sleep(AWAKE_S)
-                os.kill(me, signal.SIGSTOP)
-                time.sleep(FROZEN_S)
-                os.kill(me, signal.SIGCONT)
-        os._exit(0)
+        _stop_and_wake(me)
     async with mouth(on):
         while True:
             await trio.sleep(0.5)
             on.did("awake")
+
+
+def _stop_and_wake(pid: int) -> NoReturn:
+    """In a process of its own, which ends with the one it stops."""
+    with suppress(ProcessLookupError):
+        while os.getppid() == pid:
+            time.sleep(AWAKE_S)
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(FROZEN_S)
+            os.kill(pid, signal.SIGCONT)
+    os._exit(0)

@@ -50,9 +50,8 @@ class ImmediateVerifier:
         number, _, about = blob.removeprefix(PREFIX).decode().partition("/")
         if claimed(int(number)).claim != claim:
             return refuted("the blob is not the claim's")
-        return Judgement(
-            Ruling.SUPPORTS, "as the test has it", from_text(about), THREAT, Level.ISOLATE, 0, self._sources
-        )
+        about_it = from_text(about)
+        return Judgement(Ruling.SUPPORTS, "as the test has it", about_it, THREAT, Level.ISOLATE, 0, self._sources)
 
 
 class ImmediateSensor:

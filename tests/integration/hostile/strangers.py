@@ -25,7 +25,7 @@ async def _on_and_on(on: Stage, deed: Deed) -> None:
 
     async def one(target: Target) -> None:
         while True:
-            stream = await dialled(target)
+            stream = await dialled(on, target)
             if stream is None:
                 on.did("not taken")
                 continue
@@ -45,7 +45,7 @@ async def _held(on: Stage, deed: Deed) -> None:
 
     async def one(target: Target) -> None:
         while True:
-            stream = await dialled(target)
+            stream = await dialled(on, target)
             if stream is None:
                 on.did("not taken")
                 continue

@@ -74,11 +74,12 @@ class Stage:
         return pen
 
 
-async def dialled(target: Target) -> trio.SocketStream | None:
-    """A plain socket to a target; None where it was not taken."""
+async def dialled(on: Stage, target: Target) -> trio.SocketStream | None:
+    """A plain socket to a target, from some address of a thousand; None where it was not taken."""
+    where = f"127.{on.chance.randrange(60, 64)}.{on.chance.randrange(250)}.9"
     try:
         with trio.move_on_after(CONNECT_S):
-            return await trio.open_tcp_stream("127.0.0.1", target.port)
+            return await trio.open_tcp_stream("127.0.0.1", target.port, local_address=where)
     except OSError:
         await trio.sleep(0.01)
     return None
