@@ -51,6 +51,8 @@ export class Member {
     this.refused = {}
     this.levels = new Map()
     this.answered = new Set()
+    this.firstNewest = new Map()
+    this.manifested = false
     this.differs = false
     this.silent = ''
     for (const raw of charter.keysets) this.takeKeySet(raw)
@@ -129,9 +131,9 @@ export class Member {
       const entry = this.refusing(() => this.takeEntry(raw))
       if (entry?.kind === 1 || entry?.kind === 2) touched.set(`${hex(entry.body.subject)}:${entry.body.threat}`, entry.body)
       if (entry?.kind === 1) for (const claim of entry.body.claims) this.wantBlob(claim, peer)
-      if (entry?.kind === 1) this.corroborate(entry)
     }
     for (const { subject, threat } of touched.values()) this.review(subject, threat)
+    this.corroborateAll()
   }
 
   /** The entry where it is new; null where it was seen before. */
@@ -197,10 +199,9 @@ export class Member {
     for (const raw of raws) {
       const digest = hex(sha256(raw))
       this.blobs.set(digest, raw)
-      const waiting = this.wanted.get(digest)
       this.wanted.delete(digest)
-      if (waiting !== undefined) this.judge(waiting, raw)
     }
+    this.corroborateAll()
   }
 
   onShown ({ ids }, peer) {
@@ -238,6 +239,8 @@ export class Member {
   accept (opened, how) {
     const id = hex(opened.id)
     this.certificates.set(id, opened)
+    const topic = `${hex(opened.subject)}:${opened.threat}`
+    if (!this.firstNewest.has(topic)) this.firstNewest.set(topic, opened.newest_issued_ms)
     this.tell({ event: 'certificate', how, id, level: opened.level, groups: opened.groups, authors: opened.opinions.map(one => one.author) })
     this.everybody('entries', writeFrame('Shown', { ids: [opened.id] }))
     setTimeout(() => {
@@ -257,29 +260,49 @@ export class Member {
     this.wire.send(peer, 'sync', writeFrame('WantBlobs', { digests: [claim.digest] }))
   }
 
-  judge (claim) {
-    for (const entry of this.feeds.entries()) {
-      if (entry.kind === 1 && entry.body.claims.some(one => same(one.digest, claim.digest))) this.corroborate(entry)
+  /** What was said under our key is all here again: before that we do not know what we answered already. */
+  remembers () {
+    const { seq } = this.mark.next()
+    return seq === 0n || this.feeds.feed(this.name, this.keyset.version).whole >= seq
+  }
+
+  /** Is a subject in anybody's latest Manifest? Only of those we speak by ourselves. */
+  runsSomewhere (subject) {
+    const latest = new Map()
+    for (const one of this.countable()) {
+      if (one.kind === 4 && (latest.get(one.author)?.seq ?? -1n) < one.seq) latest.set(one.author, one)
+    }
+    return [...latest.values()].some(one => one.body.subjects.some(each => same(each, subject)))
+  }
+
+  answers (subject, threat, claim) {
+    return `${hex(subject)}:${threat}:${claim.type}:${hex(claim.id)}`
+  }
+
+  /** Verifies others' claims at our own providers and says what we see, once for each (topic, claim). */
+  corroborateAll () {
+    if (this.verify === null || !this.remembers()) return
+    const opinions = this.countable().filter(one => one.kind === 1)
+    const mine = opinions.filter(one => one.author === this.name)
+    for (const { body } of mine) for (const claim of body.claims) this.answered.add(this.answers(body.subject, body.threat, claim))
+    for (const one of opinions.filter(each => each.author !== this.name && each.body.level > 0)) {
+      for (const claim of one.body.claims) this.corroborate(one.body, claim)
     }
   }
 
-  /** Verifies another's claims at our own provider and says what we see, once for each (topic, claim). */
-  corroborate (entry) {
-    if (this.verify === null || entry.author === this.name) return
-    for (const claim of entry.body.claims) {
-      const raw = this.blobs.get(hex(claim.digest))
-      const key = `${hex(entry.body.subject)}:${entry.body.threat}:${claim.type}:${hex(claim.id)}`
-      if (raw === undefined || this.answered.has(key)) continue
-      const inputs = this.refusing(() => openBlob(claim, raw))
-      if (inputs === undefined) continue
-      this.answered.add(key)
-      this.verify(claim, inputs, this.epoch).then(said => {
-        this.tell({ event: 'verdict', claim: hex(claim.id), ...said, subject: said.subject && hex(said.subject) })
-        if (said.ruling === 'undecided') this.answered.delete(key)
-        if (said.ruling !== 'supports' || !same(said.subject, entry.body.subject) || said.threat !== entry.body.threat) return
-        this.attest({ subject: said.subject, threat: said.threat, level: said.level, basis: VERIFIED, claims: [claim], by_person: false, sources: said.sources })
-      }).catch(fault => { this.answered.delete(key); this.tell({ event: 'unread', why: fault.message }) })
-    }
+  corroborate ({ subject, threat }, claim) {
+    const raw = this.blobs.get(hex(claim.digest))
+    const key = this.answers(subject, threat, claim)
+    if (raw === undefined || this.answered.has(key) || !this.runsSomewhere(subject)) return
+    this.answered.add(key)
+    const inputs = this.refusing(() => openBlob(claim, raw))
+    if (inputs === undefined) return
+    this.verify(claim, inputs, this.epoch).then(said => {
+      this.tell({ event: 'verdict', claim: hex(claim.id), ruling: said.ruling, level: said.level })
+      if (said.ruling === 'undecided') this.answered.delete(key)
+      if (said.ruling !== 'supports' || !same(said.subject, subject) || said.threat !== threat) return
+      this.attest({ subject, threat, level: said.level, basis: VERIFIED, claims: [claim], by_person: false, sources: said.sources })
+    }).catch(fault => { this.answered.delete(key); this.tell({ event: 'unread', why: fault.message }) })
   }
 
   // ---- what we say
@@ -301,15 +324,24 @@ export class Member {
   }
 
   heartbeat () {
-    if (this.silent === '' && this.heardHeads) this.say(5, { epoch: this.epoch.hash })
+    if (this.silent !== '' || !this.heardHeads) return
+    this.say(5, { epoch: this.epoch.hash })
+    const subjects = [...this.epoch.bridges.map(one => one.asset), ...this.epoch.oracles.map(one => one.subject)]
+    if (!this.manifested && subjects.length > 0) this.say(4, { subjects })
+    this.manifested = true
   }
 
   attest ({ subject, threat, level, basis = OBSERVED, claims = [], by_person: byPerson = true, sources }) {
     const own = this.epoch.sources.filter(one => one.operator === this.name).map(one => one.id).slice(0, 4)
     const since = clock()
+    const topic = `${hex(subject)}:${threat}`
+    const lease = leaseBound(this.epoch, level)
+    // after a certificate what no person says ends no later than the first such certificate's lease
+    const first = byPerson ? undefined : this.firstNewest.get(topic)
+    const expires = first === undefined || since < first ? since + lease : first + lease
     return this.say(1, {
       epoch: this.epoch.hash, subject, threat, level, basis, claims, sources: sources ?? own, detector: 'foreign-peer', incident: '',
-      since_ms: since, expires_ms: since + leaseBound(this.epoch, level), by_person: byPerson, tlp: GREEN
+      since_ms: since, expires_ms: expires, by_person: byPerson, tlp: GREEN
     })
   }
 

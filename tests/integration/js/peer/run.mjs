@@ -45,7 +45,7 @@ export async function run ({ dir, chains }) {
   const charter = readCharter(readFileSync(join(dir, 'charter.toml'), 'utf8'))
   const name = readFileSync(join(dir, 'name'), 'utf8')
   const seeds = seedsOf(dir)
-  const verify = chains === undefined ? null : (await import('./chain.mjs')).verifier(JSON.parse(readFileSync(chains, 'utf8')), name)
+  const verify = chains === undefined ? null : (await import('./chain.mjs')).verifier(JSON.parse(readFileSync(chains, 'utf8')))
   const member = new Member({ name, seed: seeds.attestation, charter, mark: new Mark(join(dir, 'mark.json')), tell, verify })
   const wire = new Wire(peersOf(charter, member), charter.network, {
     up: peer => member.up(peer), down: (peer, why) => member.down(peer, why), frame: (peer, channel, raw) => member.frame(peer, channel, raw)
