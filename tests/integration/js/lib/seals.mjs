@@ -79,10 +79,14 @@ export function checkSeal (entry, key) {
   if (!holds(key, entry.signed, entry.signature)) refuse('bad-signature')
 }
 
-export function sealEntry (seed, network, entry) {
+/** `later`: fields of a later version, for the entry and for its body, [key, value] each. */
+export function sealEntry (seed, network, entry, later = { entry: [], body: [] }) {
   const table = BODIES[entry.kind]
-  const body = table === undefined ? entry.body : toMap(table, entry.body)
-  return seal(seed, tagOfKind(entry.kind), network, write(toMap(Entry, { ...entry, body })))
+  const body = table === undefined ? new Map(entry.body) : toMap(table, entry.body)
+  for (const [key, value] of later.body) body.set(key, value)
+  const fields = toMap(Entry, { ...entry, body })
+  for (const [key, value] of later.entry) fields.set(key, value)
+  return seal(seed, tagOfKind(entry.kind), network, write(fields))
 }
 
 /** A KeySet whose member's governance key is `governanceOf(member)` (null: no member). */

@@ -311,14 +311,14 @@ export class Member {
     for (const peer of this.peers.keys()) this.wire.send(peer, channel, raw)
   }
 
-  say (kind, body) {
+  say (kind, body, later) {
     if (this.silent !== '') throw new Error(`silent: ${this.silent}`)
     const { seq, prev } = this.mark.next()
     const fields = { author: this.name, key_version: this.keyset.version, seq, prev, issued_ms: clock(), kind, body }
-    const { sealed, hash } = sealEntry(this.seed, this.network, fields)
+    const { sealed, hash } = sealEntry(this.seed, this.network, fields, later)
     this.mark.take(seq, hash)
     this.everybody('entries', writeFrame('Entries', { raws: [sealed] }))
-    const entry = this.takeEntry(sealed)
+    const entry = this.refusing(() => this.takeEntry(sealed)) ?? { raw: sealed, hash }
     if (kind === 1 || kind === 2) this.review(body.subject, body.threat)
     return entry
   }
@@ -331,7 +331,7 @@ export class Member {
     this.manifested = true
   }
 
-  attest ({ subject, threat, level, basis = OBSERVED, claims = [], by_person: byPerson = true, sources }) {
+  attest ({ subject, threat, level, basis = OBSERVED, claims = [], by_person: byPerson = true, sources, later }) {
     const own = this.epoch.sources.filter(one => one.operator === this.name).map(one => one.id).slice(0, 4)
     const since = clock()
     const topic = `${hex(subject)}:${threat}`
@@ -342,7 +342,7 @@ export class Member {
     return this.say(1, {
       epoch: this.epoch.hash, subject, threat, level, basis, claims, sources: sources ?? own, detector: 'foreign-peer', incident: '',
       since_ms: since, expires_ms: expires, by_person: byPerson, tlp: GREEN
-    })
+    }, later)
   }
 
   release ({ subject, threat }) {
