@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from governance.card import parse_card
 from tests.integration.js.node import script
 from tests.integration.network.forked import ForkedSite
 from tests.integration.network.site import free_ports, wait_for
@@ -103,29 +104,32 @@ class MixedSite(ForkedSite):
 
     def found_together(self, *words: str) -> Path:
         """Cards, charter, every founder's signature: ours by `tocsin`, theirs from the specification."""
+        from node.cli import main
+
         names = (*OURS, THEIRS)
         self.ports = dict(zip(names, free_ports(len(names))))
-        theirs = self.folder / THEIRS
-        address = f"/ip4/127.0.0.1/tcp/{self.ports[THEIRS]}"
-        self.of_theirs("init", "--dir", theirs, "--name", THEIRS, "--address", address)
         charter = self.folder / "charter.toml"
+        cards = [str(self.folder / name / "card.toml") for name in names]
         with redirect_stdout(io.StringIO()):
-            self._founded_by_ours(charter, words)
-        self.of_theirs("sign", "--dir", theirs, "--charter", charter)
+            for name in OURS:
+                assert main(["init", name, "--dir", str(self.folder / name), "--addr", self.address(name)]) == 0
+            self._init_theirs()
+            assert main(["charter", "create", *cards, "--out", str(charter), *words]) == 0
+            for name in OURS:
+                assert main(["charter", "sign", str(charter), "--dir", str(self.folder / name)]) == 0
+        self.of_theirs("sign", "--dir", self.folder / THEIRS, "--charter", charter)
         for name in names:
             shutil.copy(charter, self.folder / name / "charter.toml")
         return charter
 
-    def _founded_by_ours(self, charter: Path, words: tuple[str, ...]) -> None:
-        from node.cli import main
+    def address(self, name: str) -> str:
+        return f"/ip4/127.0.0.1/tcp/{self.ports[name]}"
 
-        for name in OURS:
-            address = f"/ip4/127.0.0.1/tcp/{self.ports[name]}"
-            assert main(["init", name, "--dir", str(self.folder / name), "--addr", address]) == 0
-        cards = [str(self.folder / name / "card.toml") for name in (*OURS, THEIRS)]
-        assert main(["charter", "create", *cards, "--out", str(charter), *words]) == 0
-        for name in OURS:
-            assert main(["charter", "sign", str(charter), "--dir", str(self.folder / name)]) == 0
+    def _init_theirs(self) -> None:
+        """Between our first two by peer id: it leads one of them and follows the other, in every run."""
+        ids = [parse_card((self.folder / name / "card.toml").read_text()).peer_id for name in OURS[:2]]
+        words = ("--name", THEIRS, "--address", self.address(THEIRS), "--between", ",".join(ids))
+        self.of_theirs("init", "--dir", self.folder / THEIRS, *words)
 
     def start_foreign(self, *words: object) -> Foreign:
         self.foreign = Foreign(self.folder / THEIRS, *words)

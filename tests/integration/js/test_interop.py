@@ -92,6 +92,14 @@ def test_it_holds_the_certificate_itself(site: MixedSite) -> None:
     assert sorted(told["authors"]) == sorted([*UP, THEIRS])
 
 
+def test_the_certificate_comes_by_gossip_too_while_a_member_is_out_of_reach(site: MixedSite) -> None:
+    told = foreign(site).reaches("a frame by gossip", lambda told: told["frames"]["gossip"] > 0)
+    assert told["gossips"] == 2 and told["refused"] == {}
+    for name in UP:
+        status = site.status(name)
+        assert status is not None and status["wire_refusals"] == {}
+
+
 def test_each_side_verifies_the_others_certificate_offline(site: MixedSite) -> None:
     exported = site.folder / "ours.cert"
     id_ = alert(site, UP[0], "bridge-forgery")["id"]

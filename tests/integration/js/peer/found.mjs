@@ -12,9 +12,20 @@ const KEYS = ['governance', 'attestation', 'transport']
 
 export const seedsOf = dir => Object.fromEntries(Object.entries(JSON.parse(readFileSync(join(dir, 'keys.json'), 'utf8'))).map(([word, seed]) => [word, unhex(seed)]))
 
-export async function init ({ dir, name, address }) {
+/** A transport seed; `between`: two peer ids, so that this member leads one of them and follows the other. */
+async function transportSeed (between) {
+  const [low, high] = between === undefined ? ['', '~'] : between.split(',').sort()
+  while (true) {
+    const seed = randomBytes(32)
+    const id = await peerIdOf(seed)
+    if (low < id && id < high) return seed
+  }
+}
+
+export async function init ({ dir, name, address, between }) {
   mkdirSync(dir, { recursive: true })
   const seeds = Object.fromEntries(KEYS.map(one => [one, randomBytes(32)]))
+  seeds.transport = await transportSeed(between)
   writeFileSync(join(dir, 'keys.json'), JSON.stringify(Object.fromEntries(KEYS.map(one => [one, hex(seeds[one])]))), { mode: 0o600 })
   writeFileSync(join(dir, 'address'), address)
   writeFileSync(join(dir, 'name'), name)

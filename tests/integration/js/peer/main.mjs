@@ -9,7 +9,7 @@ import { init, sign } from './found.mjs'
 import { run } from './run.mjs'
 import { verify } from './verify.mjs'
 
-const WORDS = ['dir', 'name', 'address', 'charter', 'certificate', 'chains']
+const WORDS = ['dir', 'name', 'address', 'charter', 'certificate', 'chains', 'between']
 const { values, positionals } = parseArgs({ options: Object.fromEntries(WORDS.map(one => [one, { type: 'string' }])), allowPositionals: true })
 const todo = { init, sign, verify, run }[positionals[0]]
 if (todo === undefined) {

@@ -49,6 +49,7 @@ export class Member {
     this.certificates = new Map()
     this.peers = new Map()
     this.refused = {}
+    this.frames = { entries: 0, sync: 0, gossip: 0 }
     this.levels = new Map()
     this.answered = new Set()
     this.firstNewest = new Map()
@@ -98,6 +99,7 @@ export class Member {
   }
 
   frame (peer, channel, raw) {
+    this.frames[channel] += 1
     this.refusing(() => {
       const [word, fields] = readFrame(raw)
       if (this.peers.has(peer) || channel === 'gossip') this[`on${word}`](fields, peer)
@@ -243,12 +245,17 @@ export class Member {
     if (!this.firstNewest.has(topic)) this.firstNewest.set(topic, opened.newest_issued_ms)
     this.tell({ event: 'certificate', how, id, level: opened.level, groups: opened.groups, authors: opened.opinions.map(one => one.author) })
     this.everybody('entries', writeFrame('Shown', { ids: [opened.id] }))
-    setTimeout(() => {
-      for (const [peer, { shown }] of this.peers) {
-        if (!shown.has(id)) this.wire.send(peer, 'sync', writeFrame('CertificateFrame', { raw: opened.raw }))
-      }
-    }, PUSH_AFTER_MS)
+    setTimeout(() => this.push(opened), PUSH_AFTER_MS)
     this.review(opened.subject, opened.threat)
+  }
+
+  /** To those peers that have not shown it; by gossip too where somebody is out of our own reach. */
+  push (opened) {
+    const raw = writeFrame('CertificateFrame', { raw: opened.raw })
+    for (const [peer, { shown }] of this.peers) {
+      if (!shown.has(hex(opened.id))) this.wire.send(peer, 'sync', raw)
+    }
+    if (opened.tlp <= GREEN && this.peers.size + 1 < this.epoch.members.length) this.wire.gossip(raw)
   }
 
   // ---- claims
@@ -382,6 +389,8 @@ export class Member {
       certificates: [...this.certificates.entries()].map(([id, one]) => ({ id, level: one.level, groups: one.groups, authors: one.opinions.map(each => each.author), raw: hex(one.raw) })),
       next_seq: Number(this.mark.next().seq),
       silent: this.silent,
+      frames: this.frames,
+      gossips: this.wire.gossiping(),
       refused: this.refused
     }
   }

@@ -198,6 +198,11 @@ export class Wire {
     if (raw.length <= GOSSIP_MAX) this.node.services.gossip.publish(this.topic, raw).catch(() => {})
   }
 
+  /** Who takes part in the topic, as far as we see. */
+  gossiping () {
+    return this.node.services.gossip.getSubscribers(this.topic).length
+  }
+
   async stop () {
     this.stopped = true
     for (const timer of this.timers.values()) clearTimeout(timer)
