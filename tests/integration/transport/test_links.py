@@ -13,6 +13,7 @@ import trio
 from node.testnet.proxy import Route, run_proxy
 from node.transport.api import Channel, PeerAddress
 from node.transport.host import Libp2pTransport, ListenFailedError
+from node.transport.limits import RECEIVE_WINDOW
 from tests.integration.transport.support import QUICK, TOPIC, Peer, introduce, peer, seed, story
 
 
@@ -278,6 +279,18 @@ def test_a_node_that_pauses_loses_no_direct_frame() -> None:
             await b.until(lambda: len(b.frames(Channel.ENTRIES)) >= len(sent))
             assert b.frames(Channel.ENTRIES) == sent
             assert (a.downs(b.id), b.downs(a.id)) == (0, 0)
+
+    story(body)
+
+
+def test_opening_streams_makes_no_window_grow() -> None:
+    async def body() -> None:
+        async with peer("a") as a, peer("b") as b:
+            await introduce(a, b)
+            for one, other in ((a, b), (b, a)):
+                streams = one.transport._links[other.id]._session.conn.muxed_conn.streams.values()
+                assert len(streams) >= 4
+                assert max(stream.send_window for stream in streams) <= RECEIVE_WINDOW
 
     story(body)
 

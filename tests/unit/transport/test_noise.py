@@ -1,0 +1,159 @@
+"""Records over a socket: in order, whole, in bounded turns, and unharmed by whoever is cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import trio
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from libp2p.io.exceptions import ConnectionClosedError
+
+from node.transport.limits import RECORD_MAX, RECORDS_AT_ONCE
+from node.transport.noise import RecordSession
+
+ONE, OTHER = bytes(32), b"1" * 32
+
+
+def state_of(key: bytes) -> Any:
+    return SimpleNamespace(cipher=SimpleNamespace(cipher=ChaCha20Poly1305(key)), n=0)
+
+
+def session_over(sock: Any, sealing: bytes, opening: bytes) -> RecordSession:
+    async def close() -> None:
+        sock.close()
+
+    protocol = SimpleNamespace(cipher_state_encrypt=state_of(sealing), cipher_state_decrypt=state_of(opening))
+    raw = SimpleNamespace(stream=SimpleNamespace(stream=SimpleNamespace(socket=sock)))
+    conn = SimpleNamespace(
+        noise_state=SimpleNamespace(noise_protocol=protocol),
+        read_writer=SimpleNamespace(read_write_closer=raw),
+        close=close,
+    )
+    return RecordSession(
+        SimpleNamespace(
+            local_peer=None, local_private_key=None, remote_peer=None, remote_permanent_pubkey=None,
+            is_initiator=True, conn=conn,
+        )
+    )  # fmt: skip
+
+
+@asynccontextmanager
+async def pair() -> AsyncIterator[tuple[RecordSession, RecordSession, Any]]:
+    """Two ends, and the first end's bare socket."""
+    a, b = trio.socket.socketpair()
+    with trio.fail_after(10):
+        yield session_over(a, ONE, OTHER), session_over(b, OTHER, ONE), a
+    a.close()
+    b.close()
+
+
+def test_what_is_written_arrives_whole_across_records() -> None:
+    async def body() -> None:
+        async with pair() as (one, other, _), trio.open_nursery() as nursery:
+            sent = bytes(range(256)) * 1200
+            nursery.start_soon(one.write, sent)
+            got = b"".join([await other.read(n) for n in (1, 70_000, len(sent) - 70_001)])
+            assert got == sent
+
+    trio.run(body)
+
+
+def test_reading_without_a_number_takes_what_there_is() -> None:
+    async def body() -> None:
+        async with pair() as (one, other, _):
+            await one.write(b"some")
+            assert await other.read() == b"some"
+
+    trio.run(body)
+
+
+def test_a_burst_of_tiny_records_leaves_others_their_turn() -> None:
+    async def body() -> None:
+        async with pair() as (one, other, _), trio.open_nursery() as nursery:
+            for _ in range(20 * RECORDS_AT_ONCE):
+                one.push(b"x")
+            nursery.start_soon(one.flushed)
+            turns = 0
+
+            async def others() -> None:
+                nonlocal turns
+                while True:
+                    turns += 1
+                    await trio.lowlevel.checkpoint()
+
+            nursery.start_soon(others)
+            assert len(await other.read(20 * RECORDS_AT_ONCE)) == 20 * RECORDS_AT_ONCE
+            assert turns >= 20
+            nursery.cancel_scope.cancel()
+
+    trio.run(body)
+
+
+def test_empty_records_are_no_end_and_hold_nothing_up() -> None:
+    async def body() -> None:
+        async with pair() as (_, other, socket):
+            nonce = [number.to_bytes(8, "little") for number in range(3 * RECORDS_AT_ONCE + 1)]
+            cipher = ChaCha20Poly1305(ONE)
+            for number in nonce[:-1]:
+                await socket.send(b"\0\x10" + cipher.encrypt(b"\0\0\0\0" + number, b"", b""))
+            await socket.send(b"\0\x12" + cipher.encrypt(b"\0\0\0\0" + nonce[-1], b"ok", b""))
+            assert await other.read(2) == b"ok"
+
+    trio.run(body)
+
+
+def test_a_writer_that_is_cancelled_amid_a_write_spoils_nothing() -> None:
+    async def body() -> None:
+        async with pair() as (one, other, _), trio.open_nursery() as nursery:
+            sent = bytes(range(256)) * 40_000
+            with trio.move_on_after(0.05) as scope:
+                await one.write(sent)
+            assert scope.cancelled_caught
+            assert one.blocked
+            nursery.start_soon(one.write, b"the end")
+            assert await other.read(len(sent)) == sent
+            assert await other.read() == b"the end"
+
+    trio.run(body)
+
+
+def test_a_forged_record_is_no_data() -> None:
+    async def body() -> None:
+        async with pair() as (_, other, socket):
+            await socket.send(b"\0\x20" + bytes(32))
+            with pytest.raises(InvalidTag):
+                await other.read(1)
+
+    trio.run(body)
+
+
+def test_the_end_of_the_connection_is_said_so_on_both_halves() -> None:
+    async def body() -> None:
+        async with pair() as (one, other, _):
+            await one.close()
+            with pytest.raises(ConnectionClosedError):
+                await other.read(1)
+            with pytest.raises(ConnectionClosedError):
+                one.push(b"into a closed socket")
+
+    trio.run(body)
+
+
+def test_closing_wakes_a_writer_whom_the_peer_does_not_read() -> None:
+    async def body() -> None:
+        async with pair() as (one, _, socket), trio.open_nursery() as nursery:
+
+            async def write() -> None:
+                with pytest.raises(ConnectionClosedError):
+                    await one.write(bytes(40 * RECORD_MAX))
+
+            nursery.start_soon(write)
+            await trio.sleep(0.05)
+            socket.close()
+
+    trio.run(body)
