@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 from dataclasses import dataclass
 
@@ -41,7 +42,13 @@ def main(argv: list[str]) -> int:
             module.arguments(own)
             own.set_defaults(run=module.run)
     asked = parser.parse_args(argv)
-    return int(asked.run(asked))
+    # as Ctrl-C: what was started is ended on the way out
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return int(asked.run(asked))
+    except KeyboardInterrupt:
+        sys.stderr.write("bench: interrupted\n")
+        return 130
 
 
 if __name__ == "__main__":

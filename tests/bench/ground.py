@@ -7,8 +7,10 @@ those that the kernel carries from proxy to peer.
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +27,7 @@ PORT = 4001
 """Where members listen that have an address of their own."""
 FIRST_ROUTE_PORT = 5001
 END_S = 3
+PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,11 @@ class Ground:
     def namespace(self, name: str) -> str:
         """For `namespaces.enter` in a forked child; "" where there is none."""
         return self.namespaces.path(name) if self.namespaces else ""
+
+
+def end_with_parent() -> None:
+    """For a child just forked: whoever started it may be killed, and nobody else would end it then."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_ports(count: int) -> list[int]:

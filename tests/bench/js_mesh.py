@@ -27,7 +27,7 @@ HERE = Path(__file__).parent / "js"
 NODE_LEAST = 20
 PAYLOAD_BYTES = 380
 """An attestation of ours; gossipsub's own signature, key and topic come on top."""
-WARM_UP = 3
+WARM_UP = 2
 SLOWER = 2.0
 INSTALL_S = 180
 END_S = 5

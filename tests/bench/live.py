@@ -3,7 +3,6 @@ harness's own clock where a member has a durable record of it."""
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import re
@@ -23,14 +22,13 @@ from node.testnet import zygote
 from node.testnet.follow import Happening, Operator
 from node.testnet.processes import Processes
 from tests.bench import immediate, namespaces
-from tests.bench.ground import Ground
+from tests.bench.ground import Ground, end_with_parent
 from tests.bench.members import Seat, compose
 
 MESH_S = 60.0
 LOOK_S = 0.25
 CERTIFICATE = re.compile(rb'^{"level":"ISOLATE".*"kind":"certificate"', re.MULTILINE)
 ENTRY = b'"kind":"attestation"'
-PR_SET_PDEATHSIG = 1
 
 
 def fork_zygote() -> tuple[int, int, int]:
@@ -78,7 +76,6 @@ class Live:
     def alone(self, name: str) -> subprocess.Popen[bytes]:
         """A process that shares no page with anybody, started as an operator does. It ends when this one does."""
         seat = self.seats[name]
-        libc = ctypes.CDLL(None)
         command = [sys.executable, "-m", "node.cli", "up", "--config", str(seat.config)]
         with self.stands.inside(name), (seat.folder / "alone.err").open("wb") as told:
             return subprocess.Popen(
@@ -86,7 +83,7 @@ class Live:
                 stdin=subprocess.DEVNULL,
                 stdout=told,
                 stderr=told,
-                preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL),
+                preexec_fn=end_with_parent,
             )
 
     async def mesh(self, names: Sequence[str] = ()) -> None:

@@ -27,7 +27,7 @@ from protocol.envelope import PROTECTED, domain_tag, seal_entry
 from protocol.ids import EntryHash, EpochHash, MemberName, NetworkId, PublicKey
 from protocol.messages import Attestation, Basis, EntryKind, Level, Threat, Tlp
 from tests.bench import namespaces
-from tests.bench.ground import Ground, Road, ground
+from tests.bench.ground import Ground, Road, end_with_parent, ground
 from tests.bench.immediate import claimed, subject
 from tests.bench.members import names_of, source_of
 from tests.bench.round import Round, schedule, spans
@@ -209,6 +209,7 @@ def _tell(answers: BinaryIO, what: Any) -> None:
 def _child(name: str, stands: Ground, quorum: int, asks: int, answers: int) -> None:
     code = 1
     try:
+        end_with_parent()
         if stands.namespaces:
             namespaces.enter(stands.namespace(name))
         with os.fdopen(asks, "rb") as heard, os.fdopen(answers, "wb") as told:

@@ -137,7 +137,8 @@ class Bridge:
 
     def _rules(self, name: str) -> None:
         lost = round(self._loss.get(name, 0) * THOUSAND / 100)
-        loss = f"numgen random mod {THOUSAND} < {lost} counter drop" if lost else ""
+        chance = f"numgen random mod {THOUSAND} < {lost}" if lost < THOUSAND else ""
+        loss = f"{chance} counter drop" if lost else ""
         rules = "table inet tocsin\ndelete table inet tocsin\n" + TABLE.format(loss=loss)
         if deaf := sorted(self.addresses[one] for one in self._deaf.get(name, ())):
             rules += f"add element inet tocsin deaf {{ {', '.join(deaf)} }}\n"

@@ -39,8 +39,8 @@ ARRIVE_S = 30
 SETTLE_S = 1.0
 BURST = 40
 STEP_S = 2.5
-STEP_PAUSE_S = 2.0
-RATES = (4, 8, 12, 16, 24, 32, 48, 64, 96, 128)
+STEP_PAUSE_S = 1.5
+RATES = (4, 8, 16, 24, 32, 48, 64, 96, 128)
 """Subjects a second on which all members speak. Two minutes of rest would be needed to go on: an author may say 256
 things at once and 20 a second (`node.ingress`)."""
 PROFILED = 2
@@ -60,6 +60,8 @@ class Job:
     kind: str
     members: int
     count: int
+    quick: bool = False
+    """One by one, and no more."""
     road: dict[str, Any] = field(default_factory=dict)
     profile: str = ""
 
@@ -106,7 +108,7 @@ class Bench:
         pids = [self.live.processes.pids[name] for name in self.names]
         self.result["pss_mb_per_node"] = round(pss_mb(pids) / len(pids), 1)
         await self._one_by_one()
-        if self.job.road.get("loss_percent"):
+        if self.job.quick or self.job.road.get("loss_percent"):
             return
         await trio.sleep(SETTLE_S)
         await self._burst()

@@ -13,7 +13,7 @@ LEAD_MS = 500
 APART_MS = {"answer": 250, "storm": 800}
 LOSSY_APART_MS = 400
 LAST_MS = 1_000
-LOSSY_LAST_MS = 8_000
+LOSSY_LAST_MS = 4_000
 
 
 @dataclass
@@ -43,7 +43,7 @@ def schedule(mode: str, names: Sequence[Any], count: int, road: Road, slower: fl
         at_ms = begin_ms + number * apart_ms
         who = names if mode == "storm" else (names[number % len(names)],)
         alarms += [(number, at_ms, name) for name in who]
-    last_ms = (LOSSY_LAST_MS if road.loss_percent else LAST_MS) * slower + 4 * road.delay_ms
+    last_ms = (LOSSY_LAST_MS if road.loss_percent else LAST_MS) + 4 * road.delay_ms
     return {"mode": mode, "until_ms": alarms[-1][1] + last_ms, "alarms": alarms}
 
 
