@@ -37,7 +37,8 @@ def type_word(codec: Codec[Any]) -> str:
     maker = codec.unpack.__qualname__.split(".")[0]
     bound = inspect.getclosurevars(codec.unpack).nonlocals
     if maker == "many":
-        return f"[{type_word(bound['item'])}] {_bounds(bound['least'], bound['most'])}"
+        item = inspect.getclosurevars(codec.pack).nonlocals["item"]
+        return f"[{type_word(item)}] {_bounds(bound['least'], bound['most'])}"
     if maker == "enumerated":
         return str(bound["kind"].__name__)
     if maker == "unsigned":
