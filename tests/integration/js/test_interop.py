@@ -23,7 +23,7 @@ from tests.integration.network.site import SUBJECT, wait_for
 pytestmark = [pytest.mark.network, pytest.mark.interop]
 UP = OURS[:2]
 """Two of ours run; with the foreign member they are the three that a quorum of four needs."""
-BRIDGE_FORGERY, LIQUIDITY_RUN = 34, 41
+BRIDGE_FORGERY, GOVERNANCE_ATTACK, LIQUIDITY_RUN = 34, 38, 41
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +115,25 @@ def test_each_side_verifies_the_others_certificate_offline(site: MixedSite) -> N
     assert re.search(r"ISOLATE", ran.out)
 
 
+def test_what_it_withdraws_no_longer_counts(site: MixedSite) -> None:
+    about = {"subject": SUBJECT, "threat": GOVERNANCE_ATTACK}
+    foreign(site).ask("raise", "said", **about, level=GUARD)
+    for name in UP:
+        wait_for(f"watched at {name}", lambda one=name: site.level(one, "governance-attack") == "WATCH", 5)
+    foreign(site).ask("withdraw", "said", **about)
+    for name in UP:
+        wait_for(f"nothing at {name}", lambda one=name: site.level(one, "governance-attack") == "NONE", 5)
+
+
+def test_a_node_of_ours_that_restarts_finds_it_again(site: MixedSite) -> None:
+    for name in UP:  # of one the leader, of the other the follower
+        site.end(name)
+        foreign(site).until("down", member=name)
+        site.up(name)
+        site.meshed(name, hears=3)
+    foreign(site).reaches("both of ours are up", lambda told: told["up"] == list(UP))
+
+
 def test_killed_it_is_missed_and_without_it_there_is_no_quorum(site: MixedSite) -> None:
     foreign(site).kill()
     for name in UP:
@@ -137,12 +156,12 @@ def test_back_it_catches_up_from_nothing(site: MixedSite) -> None:
     def whole(told: dict[str, Any]) -> bool:
         held = {one["author"]: (one["whole"] - 1, one["seq"], one["hash"]) for one in told["feeds"]}
         mine = {name: (one["whole"], one["seq"], one["hash"]) for name, one in feeds.items() if name != THEIRS}
-        return len(held) == 3 and all(held.get(name, (-1,)) >= one for name, one in mine.items())
+        return len(held) == 3 and all(held[name] == one or held[name][0] > one[0] for name, one in mine.items())
 
     told = again.reaches("every feed is whole", whole)
     assert [one["level"] for one in told["certificates"] if THEIRS in one["groups"]] == [ISOLATE]
     assert (told["silent"], told["refused"]) == ("", {})
-    assert sorted(one["level"] for one in told["levels"]) == [GUARD, ISOLATE]
+    assert sorted(one["level"] for one in told["levels"] if one["level"]) == [GUARD, ISOLATE]
 
 
 def test_it_goes_on_where_it_was_and_is_needed_again(site: MixedSite) -> None:

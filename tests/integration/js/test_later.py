@@ -95,6 +95,14 @@ def certificate(site: MixedSite, member: str) -> bytes:
         return control.certificate(held["digest"])
 
 
+def test_a_fork_of_its_feed_is_proven_by_all(site: MixedSite, said: dict[str, dict[str, Any]]) -> None:
+    assert site.foreign is not None
+    site.foreign.ask("fork", "said")
+    for name in UP:
+        wait_for(f"{name} names it", lambda one=name: (site.status(one) or {})["equivocations"] == [THEIRS], 15)
+    site.foreign.until("equivocation", author=THEIRS)
+
+
 def test_a_node_that_was_away_has_it_from_ours_alone(site: MixedSite, said: dict[str, dict[str, Any]]) -> None:
     assert site.foreign is not None
     site.foreign.kill()

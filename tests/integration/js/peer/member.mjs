@@ -1,7 +1,7 @@
 // One member: takes what arrives ("Order of work"), keeps up with the others ("The exchange"), counts, and speaks.
 import { hex, same, sha256 } from '../lib/bytes.mjs'
 import { openBlob } from '../lib/claims.mjs'
-import { alarm, assemble, governanceOf, inBounds, leaseBound, openCertificate, SKEW_AHEAD_MS_MAX } from '../lib/counting.mjs'
+import { alarm, assemble, governanceOf, inBounds, lacks, leaseBound, openCertificate, SKEW_AHEAD_MS_MAX } from '../lib/counting.mjs'
 import { Refusal, refuse } from '../lib/refusal.mjs'
 import { checkSeal, openEntry, openKeySet, sealEntry } from '../lib/seals.mjs'
 import { readFrame, writeFrame } from '../lib/tables.mjs'
@@ -213,15 +213,28 @@ export class Member {
   onCertificateFrame ({ raw }, peer) {
     const opened = openCertificate(raw, this.epoch, [...this.ring.values()])
     this.peers.get(peer)?.shown.add(hex(opened.id))
-    if (this.certificates.has(hex(opened.id)) || opened.ends_ms <= clock()) return
+    if (this.standing(opened.id) || opened.ends_ms <= clock()) return
     for (const one of opened.opinions) {
       if (one.issued_ms > clock() + SKEW_AHEAD_MS_MAX) refuse('from-the-future')
     }
     for (const one of opened.opinions) this.takeEntry(one.raw)
-    this.accept(opened, 'received')
+    const replaced = one => this.countable().some(each => each.kind === 1 && each.author === one.author && each.seq > one.seq &&
+      same(each.body.subject, opened.subject) && each.body.threat === opened.threat)
+    const counting = opened.opinions.filter(one => !replaced(one))
+    if (lacks(this.epoch, opened.level, counting) === null) this.accept(opened, 'received')
   }
 
   // ---- counting
+
+  /** A certificate of this id that still runs is held. */
+  standing (id) {
+    const held = this.certificates.get(hex(id))
+    return held !== undefined && held.ends_ms > clock()
+  }
+
+  reviewAll () {
+    for (const { subject, threat } of this.levels.values()) this.review(subject, threat)
+  }
 
   countable () {
     return [...this.feeds.entries()].filter(one => one.key_version === this.latest(one.author).version)
@@ -235,7 +248,7 @@ export class Member {
     if (level < 2) return
     const keysets = opinions.map(one => this.ring.get(`${one.author}/${one.key_version}`))
     const opened = openCertificate(assemble(this.epoch, subject, threat, level, opinions, keysets), this.epoch)
-    if (!this.certificates.has(hex(opened.id))) this.accept(opened, 'assembled')
+    if (!this.standing(opened.id)) this.accept(opened, 'assembled')
   }
 
   accept (opened, how) {
@@ -356,6 +369,18 @@ export class Member {
     return this.say(2, { epoch: this.epoch.hash, subject, threat, through_ms: clock(), claims: [] })
   }
 
+  /** What nobody may do: two entries of one seq, one to the first peer and one to the others. */
+  fork () {
+    const { seq, prev } = this.mark.next()
+    const fields = { author: this.name, key_version: this.keyset.version, seq, prev, issued_ms: clock(), kind: 6 }
+    const sides = ['this', 'that'].map(text => sealEntry(this.seed, this.network, { ...fields, body: { text, tlp: GREEN } }))
+    this.mark.take(seq, sides[0].hash)
+    for (const [at, peer] of [...this.peers.keys()].entries()) {
+      this.wire.send(peer, 'entries', writeFrame('Entries', { raws: [sides[at === 0 ? 0 : 1].sealed] }))
+    }
+    return { raw: sides[0].sealed, hash: sides[0].hash }
+  }
+
   headsFrame () {
     const now = clock()
     const shown = [...this.certificates.values()].filter(one => one.ends_ms > now).map(one => one.id).slice(-SHOWN_MOST)
@@ -366,6 +391,7 @@ export class Member {
     this.wire = wire
     const beat = () => { this.heartbeat(); this.beating = setTimeout(beat, this.heardHeads ? HEARTBEAT_MS : 200) }
     const heads = () => {
+      this.reviewAll()
       this.everybody('sync', this.headsFrame())
       const busy = this.differs || [...this.levels.values()].some(one => one.level > 0)
       this.showing = setTimeout(heads, HEADS_MS[busy ? 0 : 1] * (0.8 + 0.4 * Math.random()))

@@ -61,10 +61,12 @@ export async function run ({ dir, chains }) {
 }
 
 const LATER = [[64, 'of a later version'], [70, [1, new Map([[2, unhex('000102')]])]], [4294967296, null]]
-/** What a member of a later version might say: fields that may be ignored, one that may not, a kind of entry. */
-const OF_A_LATER_VERSION = {
+/** What a member of a later version might say: fields that may be ignored, one that may not, a kind of entry. And a
+ *  liar: two entries of one number. */
+const STRANGE = {
   optional: member => about => member.attest({ ...about, later: { entry: LATER, body: LATER } }),
   critical: member => about => member.attest({ ...about, later: { entry: [], body: [[15, 1]] } }),
+  fork: member => () => member.fork(),
   kind: member => () => member.say(42, [[1, [1, 'two']], [9, null], [64, unhex('03')]])
 }
 
@@ -76,8 +78,9 @@ async function obey (member) {
     try {
       if (what === 'state') tell(member.state())
       else if (what === 'raise') tell({ event: 'said', hash: hex(member.attest(about).hash) })
-      else if (what in OF_A_LATER_VERSION) {
-        const { raw, hash } = OF_A_LATER_VERSION[what](member)(about)
+      else if (what === 'withdraw') tell({ event: 'said', hash: hex(member.attest({ ...about, level: 0 }).hash) })
+      else if (what in STRANGE) {
+        const { raw, hash } = STRANGE[what](member)(about)
         tell({ event: 'said', hash: hex(hash), raw: hex(raw) })
       } else if (what === 'release') tell({ event: 'said', hash: hex(member.release(about).hash) })
       else tell({ event: 'fault', why: `what is ${what}` })
