@@ -16,8 +16,9 @@ SCRIPTS = (
     "silent", "equivocates", "withholds", "replays", "forges_claims", "irrelevant_claims", "immaterial_claims",
     "true_claim", "spoofs_sources", "stretches_leases", "races_releases", "lies_in_sync", "burns_budgets", "colludes",
 )  # fmt: skip
-LARGE = 13
-"""From so many groups on a seed is short: its frames grow with the square."""
+MIDDLE, LARGE = 7, 13
+"""From so many groups on a seed is shorter: its frames grow with the square, and two short seeds meet more than one
+long one."""
 
 
 @dataclass(frozen=True)
@@ -86,4 +87,6 @@ def draw(chance: random.Random, n: int) -> Options:
         jitter=chance.choice((0.0, 0.1, 0.5)),
         regions=chance.randint(1, 8),
     )
+    if MIDDLE <= n < LARGE:
+        return replace(drawn, tick_ms=600, span_ms=min(drawn.span_ms, 4_000))
     return drawn if n < LARGE else replace(drawn, tick_ms=1_000, span_ms=2_500, deeds=min(drawn.deeds, 4))

@@ -53,7 +53,7 @@ _BY_FAULT = {
 _DISK = ("torn_write", "lost_write", "failed_but_persisted", "persisted_but_failed")
 _WORDS = {
     "alarm": ("ISOLATE", "ISOLATE", "GUARD", "HALT"),
-    "person": ("raise GUARD", "raise ISOLATE", "withdraw", "approve", "lift"),
+    "person": ("raise GUARD", "raise ISOLATE", "withdraw"),
     "crash_at_step": DEATHS,
     "cut": ("half", "third", "one"),
 }
@@ -230,7 +230,7 @@ def _quiet(world: World, deed: Deed, process: Any) -> None:
 def _person(world: World, deed: Deed, process: Any) -> None:
     verb, _, level = deed.word.partition(" ")
     subject = cast.SUBJECTS[deed.number % len(cast.SUBJECTS)]
-    world.history.told["people"] += verb in ("raise", "withdraw")
+    world.history.told["people"] += 1
     if verb == "raise":
         lease_ms = world.epoch.lease_bound_ms(Level[level]) // 2
         world.cause(subject)

@@ -24,6 +24,9 @@ from tests.sim.world import Watcher, World
 FRESH = 900_000
 """Number of the claim that comes true after the heal."""
 SETTLE_MS = 1_200
+TICKS_OF_HOURS = 8
+"""How often a node looks up while hours pass in which little happens: what changes is found at most an eighth of
+that time too late. Rarer, and words would follow each other that in a network that ticks are said together."""
 
 
 @dataclass(frozen=True)
@@ -203,8 +206,8 @@ def _pass_time(world: World, ms: int) -> None:
     """Hours in which little happens: ticks come rarely, and nothing depends on how often."""
     usual = world.options.tick_ms
     for process in world.processes.values():
-        process.tick_ms = max(usual, ms // 8)
-    world.run(ms + 3 * max(usual, ms // 8))
+        process.tick_ms = max(usual, ms // TICKS_OF_HOURS)
+    world.run(ms + 2 * max(usual, ms // TICKS_OF_HOURS))
     for process in world.processes.values():
         process.tick_ms = usual
     world.run(4 * usual)

@@ -12,12 +12,14 @@ from node.machine import Decision
 from node.records import (
     ActionOpened,
     CertificateAccepted,
+    ClaimRuled,
     EntryAccepted,
     EquivocationProven,
     FalseStatement,
     Record,
 )
 from protocol.envelope import Verified
+from protocol.evidence import Ruling
 from protocol.quorum import CheckedCertificate, check_certificate, parse_certificate
 from tests.sim.shell import Process
 from tests.sim.world import Watcher, World
@@ -50,6 +52,8 @@ class Seen:
     later: frozenset[bytes] = frozenset()
     """Entries that the decision at hand took after the record that is asked about."""
     margins: dict[str, int] = field(default_factory=dict)
+    first_found_ms: dict[tuple[str, str, bytes], int] = field(default_factory=dict)
+    """(node, claim type, claim id) → when its own verifier or sensor first supported it."""
 
 
 class Checker(Watcher):
@@ -91,6 +95,9 @@ class Checker(Watcher):
             elif kind is FalseStatement:
                 self.ask("false", world, process, record)
             else:
+                if kind is ClaimRuled and record.ruling == Ruling.SUPPORTS.value:
+                    found = (process.name, record.claim.type, record.claim.id)
+                    self.seen.first_found_ms.setdefault(found, world.time.now_ms)
                 self.ask("record", world, process, record)
         self.ask("decided", world, process, event, decision)
 

@@ -121,15 +121,19 @@ def s4_one_payload_at_one_seq(seen: Seen, world: World, process: Process, own: S
 
 def s5_nothing_outlives_its_reasons(seen: Seen, world: World, process: Process, effect: RunStep) -> str:
     """Without a new claim or a person's mark by honest groups the whole of it ends: two leases of opinions (the first
-    word may come at the end of what others said) and the lever's own."""
+    word may come at the end of what others said) and the lever's own. Who slept through it all may be told of a true
+    claim much later, and then acts on its own evidence: once, for one lease."""
     if effect.step != "apply":
         return ""
     order = effect.order
     causes = world.history.causes.get(order.subject.raw, [])
     if not causes:
         return f"a lever restricts {order.subject} for which nothing was ever true and nobody spoke"
-    bound_ms = 2 * world.epoch.lease_ms[Level.GUARD] + process.setup.policy.levers[order.lever].max_ms
-    latest_ms = max(causes) + bound_ms + SLACK_MS
+    lease_ms = process.setup.policy.levers[order.lever].max_ms
+    bound_ms = 2 * world.epoch.lease_ms[Level.GUARD] + lease_ms
+    names = process.state.actions[order.action_key].claims
+    found = [seen.first_found_ms.get((process.name, *name), 0) for name in names]
+    latest_ms = max(max(causes) + bound_ms, max(found, default=0) + lease_ms) + SLACK_MS
     if order.until_ms > latest_ms:
         return f"restricted until {(order.until_ms - latest_ms) // 1000} s after everything it may rest on has ended"
     return ""
