@@ -1,8 +1,8 @@
 """Where processes stand and how far apart: the same ground for our nodes, for the floor and for js-libp2p.
 
-Without loss everybody is on loopback, with a delay proxy between each ordered pair where there is one. With loss each
-has a network namespace of its own; the delay proxies then stand beside those who dial, so that the lost packets are
-those that the kernel carries from proxy to peer.
+Without loss everybody is on loopback, with a delay proxy between each ordered pair where there is a delay. With loss
+each has a network namespace of its own and the wire between them takes the time; where this machine has no tun, delay
+proxies stand beside those who dial, and a loss is repaired at the speed of the bridge behind them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
 from node.testnet.proxy import Route, run_proxy
-from tests.bench.namespaces import Bridge, bridge
+from tests.bench.namespaces import Bridge, NoNamespaces, bridge
+from tests.bench.wire import wire
 
 PORT = 4001
 """Where members listen that have an address of their own."""
@@ -38,10 +39,6 @@ class Road:
     jitter_percent: float = 0.0
     loss_percent: float = 0.0
     twice: bool = False
-
-    @property
-    def needs_proxy(self) -> bool:
-        return self.delay_ms > 0 or self.twice
 
 
 @dataclass
@@ -83,20 +80,31 @@ def ground(names: Sequence[str], road: Road) -> Iterator[Ground]:
     with ExitStack() as stack:
         pairs = [(one, other) for one in names for other in names if one != other]
         if road.loss_percent:
-            made = stack.enter_context(bridge(names))
+            made, left = _apart(stack, names, road)
             made.drop(road.loss_percent)
             listen = {name: (made.addresses[name], PORT) for name in names}
             ports = [FIRST_ROUTE_PORT + names.index(other) for _, other in pairs]
         else:
-            made = None
+            made, left = None, road
             listen = dict(zip(names, (("127.0.0.1", port) for port in free_ports(len(names)))))
-            ports = free_ports(len(pairs)) if road.needs_proxy else []
+            ports = free_ports(len(pairs))
         dial = {(one, other): listen[other] for one, other in pairs}
         stands = Ground(names, listen, dial, made)
         stack.callback(_end, stands.proxies)
-        if road.needs_proxy:
-            _stretch(stands, road, dict(zip(pairs, ports)))
+        if left.delay_ms or left.twice:
+            _stretch(stands, left, dict(zip(pairs, ports)))
         yield stands
+
+
+def _apart(stack: ExitStack, names: Sequence[str], road: Road) -> tuple[Bridge, Road]:
+    """The namespaces, and what of the road is left to proxies."""
+    if road.delay_ms:
+        try:
+            made = stack.enter_context(wire(names, road.delay_ms, road.delay_ms * road.jitter_percent / 100))
+            return made, replace(road, delay_ms=0.0, jitter_percent=0.0)
+        except NoNamespaces:
+            pass  # it may be the tun alone that is missing
+    return stack.enter_context(bridge(names)), road
 
 
 def _stretch(stands: Ground, road: Road, ports: dict[tuple[str, str], int]) -> None:

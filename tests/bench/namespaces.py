@@ -133,7 +133,7 @@ class Bridge:
                     # a bucket holds what flows between two ticks of the kernel's clock, or the rate is never reached
                     burst = max(32, kbit_per_s // 50)
                     shape = f"root tbf rate {kbit_per_s}kbit burst {burst}kbit latency 400ms"
-                    _tool(["tc", "qdisc", "replace", "dev", DEVICE, *shape.split()])
+                    run_tool(["tc", "qdisc", "replace", "dev", DEVICE, *shape.split()])
 
     def _rules(self, name: str) -> None:
         lost = round(self._loss.get(name, 0) * THOUSAND / 100)
@@ -143,7 +143,7 @@ class Bridge:
         if deaf := sorted(self.addresses[one] for one in self._deaf.get(name, ())):
             rules += f"add element inet tocsin deaf {{ {', '.join(deaf)} }}\n"
         with self.inside(name):
-            _tool(["nft", "-f", "-"], rules)
+            run_tool(["nft", "-f", "-"], rules)
 
     def _close(self) -> None:
         for file in self._files.values():
@@ -152,7 +152,8 @@ class Bridge:
         self._files.clear()
 
 
-def _tool(command: list[str], text: str = "") -> None:
+def run_tool(command: list[str], text: str = "") -> None:
+    """NoNamespaces with what it said where it fails."""
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise NoNamespaces(f"{' '.join(command)}: {' '.join((done.stderr or done.stdout).split())[:300]}")
@@ -174,12 +175,11 @@ def refusal() -> str:
 
 
 @contextmanager
-def bridge(names: Sequence[str]) -> Iterator[Bridge]:
-    """One namespace for each name, all on one bridge. Raises NoNamespaces. End what runs in them before leaving."""
+def unwired(names: Sequence[str]) -> Iterator[Bridge]:
+    """One namespace for each name and one without a name, none with a device yet; for `bridge` and other wires."""
     if not 0 < len(names) <= MEMBERS_MOST:
         raise ValueError(f"{len(names)} namespaces are outside 1 to {MEMBERS_MOST}")
-    addresses = {name: f"{NET}.0.{number + 1}" for number, name in enumerate(names)}
-    made = Bridge(addresses, {})
+    made = Bridge({name: f"{NET}.0.{number + 1}" for number, name in enumerate(names)}, {})
     try:
         try:
             for name in ("", *names):
@@ -187,10 +187,17 @@ def bridge(names: Sequence[str]) -> Iterator[Bridge]:
         except OSError as error:
             why = f"network namespaces are not allowed here ({error.strerror})"
             raise NoNamespaces(f"{why}: run as root, or put `unshare -rn` in front") from None
-        _wire(made)
         yield made
     finally:
         made._close()
+
+
+@contextmanager
+def bridge(names: Sequence[str]) -> Iterator[Bridge]:
+    """One namespace for each name, all on one bridge. Raises NoNamespaces. End what runs in them before leaving."""
+    with unwired(names) as made:
+        _wire(made)
+        yield made
 
 
 def _wire(made: Bridge) -> None:
@@ -200,8 +207,8 @@ def _wire(made: Bridge) -> None:
         for number, name in enumerate(made.addresses):
             lines.append(f"link add c{number} type veth peer name {DEVICE} netns {made.path(name)}")
             lines.append(f"link set c{number} master hub up")
-        _tool(["ip", "-batch", "-"], "\n".join(lines) + "\n")
+        run_tool(["ip", "-batch", "-"], "\n".join(lines) + "\n")
     for name, address in made.addresses.items():
         with made.inside(name):
             lines = ["link set lo up", f"address add {address}/16 dev {DEVICE}", f"link set {DEVICE} up"]
-            _tool(["ip", "-batch", "-"], "\n".join(lines) + "\n")
+            run_tool(["ip", "-batch", "-"], "\n".join(lines) + "\n")

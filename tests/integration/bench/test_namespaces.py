@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.namespaces import Bridge, NoNamespaces, bridge, refusal
+from tests.bench.wire import wire
 
 PORT = 4001
 PATIENCE_S = 0.15
@@ -99,3 +101,32 @@ def test_a_machine_that_allows_none_says_so_in_one_line(monkeypatch: pytest.Monk
     monkeypatch.setattr("tests.bench.namespaces._fresh", forbidden)
     with pytest.raises(NoNamespaces, match="unshare -rn"), bridge(("a", "b")):
         pass
+
+
+def test_a_wire_takes_its_time_and_packets_come_whole() -> None:
+    try:
+        with wire(("a", "b"), delay_ms=40) as made:
+            assert ask_there(made) == (b"b heard a", True)
+    except NoNamespaces as error:
+        pytest.skip(str(error))
+
+
+def ask_there(made: Bridge) -> tuple[bytes, bool]:
+    """What b answers a, and whether that took the way there and back at least."""
+    with made.inside("b"):
+        there = socket.socket()
+    with made.inside("a"):
+        here = socket.socket()
+    with there, here:
+        there.settimeout(5)
+        there.bind((made.addresses["b"], PORT))
+        there.listen()
+        here.settimeout(5)
+        here.connect((made.addresses["b"], PORT))
+        answering, _ = there.accept()
+        with answering:
+            began_s = time.monotonic()
+            here.sendall(b"a")
+            answering.sendall(b"b heard " + answering.recv(1))
+            answer = here.recv(9)
+            return answer, time.monotonic() - began_s >= 0.08
