@@ -17,7 +17,7 @@ import trio
 
 from node import mark
 from node.effects import Effect, VerifyClaim
-from node.events import Clock, Event, Ticked
+from node.events import Clock, Event, FrameArrived, Ticked
 from node.machine import Decision, Machine
 from node.machine.state import ENDED, State
 from node.records import BlobKept, CertificateAccepted, EntryAccepted, Record, pack_record
@@ -31,9 +31,13 @@ from protocol.quorum import certificate_id, check_certificate, parse_certificate
 EVENTS_AT_ONCE = 64
 INBOX = 1024
 """Events waiting of all kinds."""
-FRAMES_AHEAD = EVENTS_AT_ONCE
-"""Of those from the network: beyond it its readers wait, and with them the peers (back-pressure). No longer than one
-batch: peers are served in turn only where each has a queue of its own, which is ahead of this one."""
+WORK_AHEAD = EVENTS_AT_ONCE
+"""Of what came from the network, in units of `work_of`: beyond it its readers wait, and with them the peers
+(back-pressure). Not much, for peers are served in turn only ahead of this row: whatever is in it already, an honest
+member's first entry waits for."""
+WORK_BYTES = 512
+RECORDS_AT_ONCE = 128
+"""Records of one commit: what is said next waits for it."""
 TICK_S = 0.1
 CALM_TICK_S = 0.5
 """Where nothing has happened for a while, nothing is on its way to a target, and we may speak: ten looks a second at
@@ -110,6 +114,11 @@ def _certificate_row(record: CertificateAccepted, state: State, now_ms: int) -> 
     ]
 
 
+def work_of(event: Event) -> int:
+    """How long the machine may be at it: a frame holds an entry in each 200 to 400 bytes."""
+    return 1 + len(event.raw) // WORK_BYTES if isinstance(event, FrameArrived) else 0
+
+
 class Loop:
     """`perform` gets effects in order, after their records are durable. It must not block."""
 
@@ -121,7 +130,7 @@ class Loop:
         self.inbox, self._arrivals = trio.open_memory_channel[Event](INBOX)
         self._writer = trio.CapacityLimiter(1)
         self._tick_waits = False
-        self._frames_ahead = 0
+        self._work_ahead = 0
         self._taken = trio.Event()
         self._stirred = trio.Event()
         self._stirred_s = trio.current_time()
@@ -138,32 +147,34 @@ class Loop:
                     events.append(self._arrivals.receive_nowait())
                 except (trio.WouldBlock, trio.EndOfChannel):
                     break
-            self._frames_ahead = max(0, self._frames_ahead - len(events))
+            self._work_ahead -= sum(map(work_of, events))
             self._taken.set()
             with trio.CancelScope(shield=True):
                 await self._take(events)
 
     async def _take(self, events: Sequence[Event]) -> None:
-        """One commit, or several where so much was said here that one mark could not hold it."""
+        """One commit, or several: one mark holds only so much of what was said here, and what comes next waits."""
         decisions: list[Decision] = []
-        said = 0
+        said = recorded = 0
         for event in events:
             if isinstance(event, Ticked):
                 self._tick_waits = False
             decisions.append(self.machine.handle(event, now()))
             said += len(decisions[-1].own)
-            if said >= OWN_AT_ONCE:
+            recorded += len(decisions[-1].records)
+            if said >= OWN_AT_ONCE or recorded >= RECORDS_AT_ONCE:
                 await self._commit(decisions)
-                decisions, said = [], 0
+                decisions, said, recorded = [], 0, 0
         await self._commit(decisions)
 
     async def offer(self, event: Event) -> None:
         """From the network: into the inbox, at once where there is room, for a turn of the scheduler costs more than
         a frame."""
-        while self._frames_ahead >= FRAMES_AHEAD:
+        work = work_of(event)
+        while self._work_ahead and self._work_ahead + work > WORK_AHEAD:
             self._taken = trio.Event()
             await self._taken.wait()
-        self._frames_ahead += 1
+        self._work_ahead += work
         try:
             self.inbox.send_nowait(event)
         except trio.WouldBlock:
@@ -180,11 +191,14 @@ class Loop:
     async def tick(self) -> None:
         """A tick is never queued behind another: a slow disk gets fewer, not more."""
         while True:
+            pause_s = TICK_S
             if self._calm():
                 self._stirred = trio.Event()
-                with trio.move_on_after(CALM_TICK_S - TICK_S):
+                with trio.move_on_after(CALM_TICK_S) as scope:
                     await self._stirred.wait()
-            await trio.sleep(TICK_S)
+                pause_s = 0 if scope.cancelled_caught else TICK_S
+            if pause_s:
+                await trio.sleep(pause_s)
             if not self._tick_waits:
                 self._tick_waits = True
                 await self.inbox.send(Ticked())
