@@ -20,8 +20,8 @@ _LOOK_UP_S = 3.0
 _STAGGER_S = 0.1
 """Between two addresses of one peer: the second is not dialled where the first is that quick."""
 _TARGETS_MAX = 16
-_PENDING_MAX = 4
-"""Of one target: rounds overlap where nothing answers, not more than this."""
+_PENDING_MAX = 2
+"""Of one target: rounds overlap where nothing answers. Not more: at a heal all of them are handshakes at once."""
 
 
 class Dialler:

@@ -43,8 +43,9 @@ class Crowd:
         wanted = tuple(names) or self.all
         return dict(zip(wanted, self._pool.map(lambda name: deed(name, self.controls[name]), wanted), strict=True))
 
-    def say(self, words: dict[str, list[tuple[str, str]]], lease_s: int = 60) -> None:
-        """member → (subject, level) that its operator raises, in order."""
+    def say(self, words: dict[str, list[tuple[str, str]]], lease_s: int = 30) -> None:
+        """member → (subject, level) that its operator raises, in order. The lease is short, since an author's words are
+        kept until then and a minute more, and of more than 64 the highest stay."""
 
         def one(name: str, control: Control) -> None:
             for what, level in words[name]:
@@ -122,11 +123,11 @@ def ready(one: Crowd) -> bool:
     return all(status["quorum"]["hears"] == len(one.all) and status["signing"]["may"] for status in told)
 
 
-def until(what: str, holds: Callable[[], bool], within_s: float, every_s: float = 0.05) -> float:
-    """Milliseconds until it held."""
+def until(what: str, missing: Callable[[], str], within_s: float, every_s: float = 0.05) -> float:
+    """Milliseconds until nothing was missing."""
     began = time.monotonic()
-    while not holds():
+    while lacks := missing():
         if time.monotonic() - began > within_s:
-            raise AssertionError(f"not within {within_s:g} s: {what}")
+            raise AssertionError(f"not within {within_s:g} s: {what}: {lacks}")
         time.sleep(every_s)
     return (time.monotonic() - began) * 1000

@@ -19,6 +19,9 @@ from tests.integration.staying.links import Way, between
 
 FLAP_S = 0.5
 """Cut and whole for half a second each: 1 Hz."""
+FLAPS = 3
+WORDS_S = 0.7
+"""Long enough for every word to be everywhere that it can reach: within a side that takes milliseconds."""
 NUMBERS = itertools.count(1)
 
 
@@ -72,7 +75,7 @@ def _small(one: Crowd, sides: tuple[list[str], ...]) -> tuple[tuple[str, ...], .
 
 def play(one: Crowd, cut: Cut, tally: Tally, rng: random.Random, subjects: int, within_s: float) -> None:
     """One round. AssertionError only where the heal does not come; what may not be is in `tally.violations`."""
-    levels = {subject(next(NUMBERS)): "HALT" if number % 4 == 0 else "ISOLATE" for number in range(subjects)}
+    levels = {subject(next(NUMBERS)): "HALT" if number % 8 == 3 else "ISOLATE" for number in range(subjects)}
     short = dict(list(levels.items())[: max(1, subjects // 4)])
     split = {name: level for name, level in levels.items() if name not in short}
     saying = {name: [one.all[at] for at in sorted(rng.sample(range(len(one.all)), one.q - 1))] for name in short}
@@ -88,15 +91,15 @@ def play(one: Crowd, cut: Cut, tally: Tally, rng: random.Random, subjects: int, 
         (one.board.refuse if cut.refuse else one.board.cut)(*cut.ways)
         time.sleep(cut.hold_s)
         one.say(words)
-        time.sleep(1.0)
+        time.sleep(WORDS_S)
         one.listen()
         for side in cut.small:
             _nothing_formed(one, side, split, cut.kind, tally)
     tops = one.tops()
     one.board.heal()
-    took_ms = until("everything everywhere", lambda: _everywhere(one, split, tops), within_s)
+    took_ms = until("everything everywhere", lambda: missing(one, split, tops), within_s)
     tally.heal_ms.setdefault(cut.kind, []).append(took_ms)
-    time.sleep(0.5)
+    time.sleep(0.3)
     one.listen()
     tally.rounds += 1
     tally.tries += len(split) * len(cut.small) + len(short)
@@ -104,8 +107,8 @@ def play(one: Crowd, cut: Cut, tally: Tally, rng: random.Random, subjects: int, 
 
 
 def _flap(one: Crowd, cut: Cut, words: dict[str, list[tuple[str, str]]]) -> None:
-    """Words are said over four seconds of flapping, some in each half of it."""
-    parts = 4
+    """Words are said while it flaps, some in each cut."""
+    parts = FLAPS
     for part in range(parts):
         one.board.cut(*cut.ways)
         began = time.monotonic()
@@ -123,11 +126,17 @@ def _nothing_formed(one: Crowd, side: tuple[str, ...], split: dict[str, str], ki
                 tally.violations.append(f"{kind}: {member}, among {len(side)}, accepted {level} on {name} by {signers}")
 
 
-def _everywhere(one: Crowd, split: dict[str, str], tops: dict[str, int]) -> bool:
+def missing(one: Crowd, split: dict[str, str], tops: dict[str, int]) -> str:
+    """What is not everywhere yet, in words; "" where everything is."""
     one.listen()
-    if any(what not in one.certified[member] for member in one.all for what in split.items()):
-        return False
-    return not one.lacking(tops) and set(one.hears().values()) == {len(one.all)}
+    short = {member: sum(what not in held for what in split.items()) for member, held in one.certified.items()}
+    if any(short.values()):
+        return f"certificates missing: {short}; heard: {one.hears()}; entries missing: {one.lacking(tops)}"
+    lacking = one.lacking(tops)
+    if lacking:
+        return f"entries missing: {lacking}; heard: {one.hears()}"
+    hears = one.hears()
+    return "" if set(hears.values()) == {len(one.all)} else f"heard: {hears}"
 
 
 def _only_with_a_quorum(one: Crowd, words: dict[str, list[tuple[str, str]]], kind: str, tally: Tally) -> None:

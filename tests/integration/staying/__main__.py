@@ -1,0 +1,80 @@
+"""`python -m tests.integration.staying --tries 500`: real processes, cut and healed until so many tries were made.
+
+Exit 1 where a certificate above GUARD formed among fewer than Q groups, or a heal took longer than --within.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.integration.staying.crowd import crowd
+from tests.integration.staying.partitions import Cut, Tally, campaign
+
+
+def quantile(heals: list[float], share: float) -> float | None:
+    return round(heals[min(len(heals) - 1, int(share * len(heals)))], 1) if heals else None
+
+
+def facts(tally: Tally, members: int, took_s: float, within_s: float) -> dict[str, Any]:
+    heals = tally.all_heals()
+    return {
+        "members": members,
+        "tries": tally.tries,
+        "rounds": tally.rounds,
+        "violations": tally.violations,
+        "certificates_looked_at": tally.certificates,
+        "heal_ms": {"p50": quantile(heals, 0.5), "p95": quantile(heals, 0.95), "p99": quantile(heals, 0.99),
+                    "max": quantile(heals, 1.0)},
+        "heal_ms_by_kind": {kind: [round(one, 1) for one in some] for kind, some in sorted(tally.heal_ms.items())},
+        "slower_than_goal": sum(one > within_s * 1000 for one in heals),
+        "took_s": round(took_s, 1),
+        "load": [round(one, 1) for one in os.getloadavg()],
+    }  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.integration.staying", description=__doc__)
+    parser.add_argument("--tries", type=int, default=500)
+    parser.add_argument("--members", type=int, default=7)
+    parser.add_argument("--subjects", type=int, default=24, help="of a round; at most 24, an author's words are capped")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--within", type=float, default=5.0, help="seconds that a heal may take")
+    parser.add_argument("-o", choices=("human", "json"), default="human", dest="output")
+    words = parser.parse_args()
+    began = time.monotonic()
+
+    def told(cut: Cut, tally: Tally) -> None:
+        took_ms = tally.heal_ms[cut.kind][-1]
+        sys.stderr.write(
+            f"{time.monotonic() - began:6.1f} s  {cut.kind}{' (reset)' if cut.refuse else ''}, words after "
+            f"{cut.hold_s:g} s: {tally.tries} tries, {len(tally.violations)} violations, healed in {took_ms:.0f} ms\n"
+        )
+
+    with tempfile.TemporaryDirectory(prefix="staying-") as folder, crowd(Path(folder), words.members) as one:
+        tally = campaign(one, words.tries, words.seed, min(words.subjects, 24), 60.0, told)
+    found = facts(tally, words.members, time.monotonic() - began, words.within)
+    sys.stdout.write(json.dumps(found, indent=2) + "\n" if words.output == "json" else human(found, words.within))
+    return 1 if found["violations"] or found["slower_than_goal"] else 0
+
+
+def human(found: dict[str, Any], within_s: float) -> str:
+    heal = found["heal_ms"]
+    lines = [
+        f"{found['tries']} tries in {found['rounds']} partitions of {found['members']} members: "
+        f"{len(found['violations'])} certificates above GUARD among fewer than a quorum",
+        f"healed: p50 {heal['p50']} ms, p95 {heal['p95']} ms, p99 {heal['p99']} ms, at most {heal['max']} ms; "
+        f"{found['slower_than_goal']} over {within_s:g} s; load {found['load']}",
+        *found["violations"],
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
