@@ -197,7 +197,7 @@ class _Line:
         while True:
             await self._news.wait()
             self._news = trio.Event()
-            data, self._waiting = self._waiting, bytearray()
+            data, self._waiting = bytes(self._waiting), bytearray()
             await self._stream.send_all(data)
 
 
@@ -222,7 +222,7 @@ def _child(name: str, stands: Ground, quorum: int, asks: int, answers: int) -> N
 
 
 def _fork(stands: Ground, quorum: int) -> list[tuple[int, BinaryIO, BinaryIO]]:
-    found = []
+    found: list[tuple[int, BinaryIO, BinaryIO]] = []
     for name in stands.names:
         (asks_read, asks_write), (answers_read, answers_write) = os.pipe(), os.pipe()
         pid = os.fork()
@@ -259,7 +259,10 @@ def run(job: Job) -> dict[str, list[float]]:
             for pid, _, _ in forked:
                 os.kill(pid, signal.SIGTERM)
                 os.waitpid(pid, 0)
-    return {"span_ms": spans(told, "quorum_ms", job.count)}
+    found = spans(told, "quorum_ms", job.count)
+    if len(found) < job.count:
+        raise RuntimeError(f"{job.count - len(found)} of {job.count} rounds did not reach everybody")
+    return {"span_ms": found}
 
 
 if __name__ == "__main__":

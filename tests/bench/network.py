@@ -72,8 +72,16 @@ def run(asked: argparse.Namespace) -> int:
     return 1 if any(one["missed"] for one in results) else 0
 
 
+def _progress(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def _silent(text: str) -> None:
+    """Whoever reads JSON waits for it."""
+
+
 def _results(asked: argparse.Namespace) -> list[dict[str, Any]]:
-    say = (lambda text: sys.stderr.write(text + "\n")) if asked.output == "human" else (lambda text: 0)
+    say = _progress if asked.output == "human" else _silent
     if not asked.table:
         road = Road(asked.delay, asked.jitter, asked.loss, asked.twice)
         return [measure(asked.members, asked.alarms, road, asked.storm, asked.quick, say, asked.profile)]
@@ -87,7 +95,7 @@ def _results(asked: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def measure(
-    members: int, alarms: int, road: Road, storm: bool, quick: bool, say: Callable[[str], object], profile: str = ""
+    members: int, alarms: int, road: Road, storm: bool, quick: bool, say: Callable[[str], None], profile: str = ""
 ) -> dict[str, Any]:
     """Everything on one ground. The floor is measured before and after the nodes, as the machine changes under us."""
     said = f"{members} members, {road.delay_ms:g} ms, {road.loss_percent:g} % loss"

@@ -80,13 +80,10 @@ def kept_up(lagging: Sequence[float | None], step_ms: float) -> bool:
 
 
 def sustained(steps: Sequence[Mapping[str, Any]]) -> float | None:
-    """The highest rate of the ramp that kept up, before the first that did not."""
-    best = None
-    for step in steps:
-        if not step["kept_up"]:
-            break
-        best = step["entries_per_s"]
-    return best
+    """The highest rate of the ramp that kept up, below the lowest that did not."""
+    failed = [step["entries_per_s"] for step in steps if not step["kept_up"]]
+    kept = [step["entries_per_s"] for step in steps if step["kept_up"]]
+    return max((rate for rate in kept if not failed or rate < min(failed)), default=None)
 
 
 def goals_of(result: Mapping[str, Any]) -> list[tuple[str, float, float | None, bool]]:

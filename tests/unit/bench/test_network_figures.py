@@ -90,10 +90,13 @@ def test_a_step_that_falls_behind_by_more_than_a_tenth_was_too_fast() -> None:
     assert not kept_up([], 2500)
 
 
-def test_the_ramp_ends_at_its_first_step_that_did_not_keep_up() -> None:
-    steps = [{"entries_per_s": rate, "kept_up": kept} for rate, kept in ((28, True), (56, True), (84, False))]
-    assert sustained([*steps, {"entries_per_s": 112, "kept_up": True}]) == 56
-    assert sustained(steps[2:]) is None
+def test_sustained_is_the_best_rate_below_the_lowest_that_was_too_fast() -> None:
+    def ramp(*steps: tuple[int, bool]) -> list[dict[str, Any]]:
+        return [{"entries_per_s": rate, "kept_up": kept} for rate, kept in steps]
+
+    assert sustained(ramp((28, True), (56, True), (112, False), (84, True))) == 84
+    assert sustained(ramp((28, True), (56, True), (112, False), (84, False))) == 56
+    assert sustained(ramp((28, False), (56, True))) is None
 
 
 def test_on_loopback_the_machine_is_the_measure() -> None:
