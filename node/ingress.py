@@ -16,15 +16,18 @@ class Bucket:
     at_ms: int = 0
 
     def take(self, count: float, mono_ms: int) -> bool:
+        if not self.holds(count, mono_ms):
+            return False
+        self.left = (self.left or 0.0) - count
+        return True
+
+    def holds(self, count: float, mono_ms: int) -> bool:
         if self.left is None:
             self.left = self.most
         else:
             self.left = min(self.most, self.left + max(0, mono_ms - self.at_ms) * self.per_s / 1000)
         self.at_ms = mono_ms
-        if count > self.left:
-            return False
-        self.left -= count
-        return True
+        return count <= self.left
 
 
 CONNECTION_FRAMES = (250.0, 500.0)
@@ -56,6 +59,13 @@ class Budgets:
     def connection_may(self, peer_id: str, mono_ms: int, cost: float = 1) -> bool:
         return self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES)).take(cost, mono_ms)
 
+    def spoilt(self, peer_id: str, mono_ms: int) -> None:
+        """What was asked for is free, but not where it was not worth asking for."""
+        self.connection_may(peer_id, mono_ms)
+
+    def connection_has(self, peer_id: str, mono_ms: int) -> bool:
+        return self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES)).holds(1, mono_ms)
+
     def held_ms(self, peer_id: str, mono_ms: int) -> int:
         """How long to leave a connection unread that has spent its budget; 0: it has not."""
         bucket = self.connections.get(peer_id)
@@ -63,6 +73,12 @@ class Budgets:
             return 0
         left = bucket.left + max(0, mono_ms - bucket.at_ms) * bucket.per_s / 1000
         return 0 if left >= CONNECTION_HELD_AT else int(1000 * CONNECTION_HELD_AT / bucket.per_s)
+
+    def author_has(self, author: str, mono_ms: int, *, asked: bool) -> bool:
+        """Whether there is anything left to charge: what could not be paid for in the end need not be verified first.
+        Takes nothing, so that nobody's junk costs an author anything."""
+        held, size = (self.synced, AUTHOR_SYNCED) if asked else (self.authors, AUTHOR_ENTRIES)
+        return held.setdefault(author, Bucket(*size)).holds(1, mono_ms)
 
     def author_may(self, author: str, mono_ms: int) -> bool:
         return self.authors.setdefault(author, Bucket(*AUTHOR_ENTRIES)).take(1, mono_ms)

@@ -127,6 +127,9 @@ def _ask_range(step: Step, link: Link, key: tuple[MemberName, int]) -> bool:
     whole, theirs = feed.whole if feed else -1, link.theirs.get(key, -1)
     if theirs <= whole:
         return False
+    if not step.state.budgets.author_has(key[0], step.at.mono_ms, asked=True):
+        # it said more than anybody takes: asking all peers for it again and again would be its flood made by ourselves
+        return True
     _want(step, link, WantEntries(*key, whole + 1, min(theirs, whole + RANGE_MAX)))
     return True
 

@@ -170,7 +170,8 @@ def entry_arrived(step: Step, link: Link, raw: bytes, *, direct: bool) -> None:
     if feed is not None and feed.judge(parsed)[0] is FeedLink.KNOWN:
         return
     asked = link.asked_for(author, version, seq)
-    if not asked and not state.budgets.connection_may(link.peer_id, step.at.mono_ms):
+    budgets, mono_ms = state.budgets, step.at.mono_ms
+    if not (budgets.connection_has if asked else budgets.connection_may)(link.peer_id, mono_ms):
         raise ProtocolError(Code.OVER_BUDGET, "the connection carries more entries than its budget")
     if author not in state.epoch.by_name:
         raise ProtocolError(Code.UNKNOWN_AUTHOR, f"{author} is no member of this epoch")
@@ -179,10 +180,15 @@ def entry_arrived(step: Step, link: Link, raw: bytes, *, direct: bool) -> None:
         raise ProtocolError(Code.UNKNOWN_KEY, f"KeySet {version} of {author} is not known here yet")
     if parsed.entry.issued_ms > keyset.keyset.expires_ms:
         raise ProtocolError(Code.BAD_KEY, f"{author} sealed under a KeySet that had expired")
-    verified = verify_parsed(state, parsed)
-    may = state.budgets.sync_may if asked else state.budgets.author_may
-    if not may(author, step.at.mono_ms):
+    if not budgets.author_has(author, mono_ms, asked=asked):
         raise ProtocolError(Code.AUTHOR_OVER_BUDGET, f"{author} says more than its budget")
+    try:
+        verified = verify_parsed(state, parsed)
+    except ProtocolError:
+        if asked:
+            budgets.spoilt(link.peer_id, mono_ms)
+        raise
+    (budgets.sync_may if asked else budgets.author_may)(author, mono_ms)
     take_entry(step, link, verified, direct=direct)
 
 

@@ -316,3 +316,17 @@ def test_a_peer_that_flaps_does_not_make_us_say_more_than_a_heartbeat_in_five_se
         world[0].handle(PeerCameUp(peer_of(world[1].state.me)))
         world.run(500)
     assert world[0].state.own_head()[0] - before <= 3
+
+
+def test_junk_in_answer_to_what_was_asked_for_is_paid_for_by_who_sends_it() -> None:
+    world = World(4, liars=1)
+    liar = world.liars["m3"]
+    far = Heads((Head(liar.name, 0, 0, 5_000, ZERO_HASH),), ())
+    liar.send(far, to=[0], sync=True)
+    world.run(30)
+    assert world[0].state.links[peer_of("m3")].wanted
+    junk = [liar.seal(Notice("x", Tlp.GREEN), seq=seq, prev=ZERO_HASH).raw for seq in range(200)]
+    for _ in range(20):
+        liar.send(Entries(tuple(raw[:-1] + bytes([raw[-1] ^ 1]) for raw in junk[:64])), to=[0], sync=True)
+    world.run(30)
+    assert world[0].state.refusals_by_peer[peer_of("m3")]["bad-signature"] <= CONNECTION_FRAMES[0]
