@@ -8,8 +8,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from tests.bench import namespaces
@@ -17,6 +19,7 @@ from tests.bench.floors import verification
 from tests.bench.ground import Road
 from tests.bench.network_figures import missed, percentiles, ratio, sustained
 from tests.bench.network_table import table
+from tests.bench.profile import hottest
 
 JOB_S = 240
 FLOOR_ROUNDS = 12
@@ -30,6 +33,7 @@ AWAY_CERTIFICATES = 240
 MEMBERS_LEAST, MEMBERS_MOST = 4, 32
 DELAY_MS_MOST = 2_000
 LOSS_MOST = 30.0
+HOTTEST = 8
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +73,8 @@ def run(asked: argparse.Namespace) -> int:
         return 1
     shown = results if asked.table else results[0]
     sys.stdout.write((json.dumps(shown) if asked.output == "json" else table(results)) + "\n")
+    if asked.profile and asked.output == "human":
+        sys.stdout.write("\n" + "\n".join(hottest(asked.profile, HOTTEST)) + "\n")
     return 1 if any(one["missed"] for one in results) else 0
 
 
@@ -99,7 +105,7 @@ def measure(
 ) -> dict[str, Any]:
     """Everything on one ground. The floor is measured before and after the nodes, as the machine changes under us."""
     said = f"{members} members, {road.delay_ms:g} ms, {road.loss_percent:g} % loss"
-    load_before = round(os.getloadavg()[0], 2)
+    load_before, before = round(os.getloadavg()[0], 2), _cpu_s()
     here = {"members": members, "road": asdict(road)}
     say(f"{said}: floor")
     verify_ms = verification()["p50"]
@@ -117,7 +123,22 @@ def measure(
     if not quick:
         say(f"{members} members: one is idle, away and back")
         result |= _catch_up(members)
-    return result | {"missed": missed(result)}
+    return result | {"others_cpu_percent": _others_percent(before), "missed": missed(result)}
+
+
+def _cpu_s() -> tuple[float, float, float]:
+    """(now, seconds of CPU that the machine was busy, of them ours: children that have ended)."""
+    fields = [int(one) for one in Path("/proc/stat").read_text("utf-8").split("\n", 1)[0].split()[1:]]
+    busy = sum(fields[:8]) - fields[3] - fields[4]
+    used = os.times()
+    ours = used.user + used.system + used.children_user + used.children_system
+    return time.monotonic(), busy / os.sysconf("SC_CLK_TCK"), ours
+
+
+def _others_percent(before: tuple[float, float, float]) -> float:
+    """What else ran, in percent of the machine: it made these figures worse."""
+    spent_s, busy_s, ours_s = (now - then for now, then in zip(_cpu_s(), before))
+    return round(max(0.0, busy_s - ours_s) / spent_s / (os.cpu_count() or 1) * 100, 1)
 
 
 def _alarm_figures(

@@ -19,7 +19,8 @@ def _block(one: Mapping[str, Any]) -> list[str]:
     title = f"{one['members']} members, {one['delay_ms']:g} ms one way"
     for name, unit in (("jitter_percent", "% jitter"), ("loss_percent", "% loss")):
         title += f", {one[name]:g} {unit}" if one[name] else ""
-    lines = [title + f"; load before {one['load_before']}", ""]
+    others = one.get("others_cpu_percent", 0)
+    lines = [title, f"load before {one['load_before']}; others used {others:g} % of the machine meanwhile", ""]
     got = one["certificate_on_all_ms"]
     lines.append(f"{'':<{WIDTH}}{'p50':>9}{'p95':>9}{'p99':>9}   times it (p50)")
     lines.append(f"{'certificate on all, ms':<{WIDTH}}{got['p50']:>9.1f}{got['p95']:>9.1f}{got['p99']:>9.1f}")
