@@ -6,13 +6,14 @@ import { isDeepStrictEqual } from 'node:util'
 import { hex, same, sha256, unhex } from './lib/bytes.mjs'
 import { epochHash, founderSignature, founderSigned, identity } from './lib/charter.mjs'
 import { JUDGES, TYPES, openBlob } from './lib/claims.mjs'
-import { alarm, governanceOf, inBounds, isEquivocation, keyring, makeEpoch, openCertificate, SKEW_AHEAD_MS_MAX } from './lib/counting.mjs'
+import { alarm, governanceOf, inBounds, isEquivocation, keyring, openCertificate, SKEW_AHEAD_MS_MAX } from './lib/counting.mjs'
 import { read, write } from './lib/dialect.mjs'
 import { evaluate, quorum, thresholds } from './lib/formulas.mjs'
 import { Refusal, codeOf, refuse } from './lib/refusal.mjs'
 import { checkSeal, openEntry, openKeySet, publicOf, seal, sealEntry, sealKeySet, signedBytes, tagOfKind } from './lib/seals.mjs'
 import { checkSubject, subjectBytes, subjectText } from './lib/subjects.mjs'
 import { BODIES, Certificate, Claim, Entry, KeySet, fromMap, readFrame, toMap, writeFrame } from './lib/tables.mjs'
+import { asJson, epochOf, epochsOf, inputsOf, keysetsOf, readings } from './shown.mjs'
 
 const faults = []
 let checks = 0
@@ -23,25 +24,6 @@ function equal (what, got, wanted) {
   if (!isDeepStrictEqual(got, wanted)) faults.push(`${file}: ${what}: got ${show(got)}, wanted ${show(wanted)}`)
 }
 const show = value => JSON.stringify(value, (_, v) => (typeof v === 'bigint' ? String(v) : v))?.slice(0, 300)
-
-/** A value of ours as the golden files write it. */
-function asJson (value, key = '') {
-  if (value instanceof Uint8Array) return key === 'subject' || key === 'subjects' ? { text: subjectText(value), raw: hex(value) } : hex(value)
-  if (typeof value === 'bigint') return Number(value)
-  if (Array.isArray(value)) return value.map(one => asJson(one, key))
-  if (value instanceof Map) return Object.fromEntries([...value].map(([k, v]) => [String(k), asJson(v)]))
-  if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, asJson(v, k)]))
-}
-
-const epochOf = one => makeEpoch({
-  ...one,
-  network: unhex(one.network),
-  hash: unhex(one.hash),
-  members: one.members.map(member => ({ ...member, governance_key: unhex(member.governance_key) }))
-})
-const epochsOf = data => Object.fromEntries(Object.entries(data.epochs).map(([word, one]) => [word, epochOf(one)]))
-const keysetsOf = (raws, epoch) => raws.map(one => openKeySet(unhex(one), epoch.network, governanceOf(epoch)))
 
 function entry (data) {
   const seed = unhex(data.seed)
@@ -141,40 +123,12 @@ function alarms (data) {
   }
 }
 
-/** Inputs and readings have their integers as decimal texts, at any depth. */
-const decimals = value => {
-  if (Array.isArray(value)) return value.map(decimals)
-  if (typeof value === 'string') return /^[0-9]{1,39}$|^[0-9]{41,63}$|^[0-9]{65,78}$/.test(value) ? BigInt(value) : value
-  return value
-}
-function inputsOf (type, given) {
-  const [table] = TYPES[type]
-  return Object.fromEntries(Object.values(table).map(([field]) => {
-    const value = given[field]
-    if (field === 'threat') return [field, Number(value)]
-    if (field === 'topics') return [field, value.map(unhex)]
-    if (['escrow', 'tx', 'twin', 'recipient', 'address', 'feed', 'data_hash'].includes(field)) return [field, unhex(value)]
-    return [field, ['home', 'far', 'chain'].includes(field) ? value : BigInt(value)]
-  }))
-}
-
 function claim (data) {
   const given = { type: data.claim.type, id: unhex(data.claim.id), digest: unhex(data.claim.digest) }
   const inputs = openBlob(given, unhex(data.blob))
   equal('inputs', inputs, inputsOf(given.type, data.inputs))
   equal('blob', hex(write([given.type, toMap(TYPES[given.type][0], inputs)])), data.blob)
   equal('claim', asJson(fromMap(Claim, toMap(Claim, given))), data.claim)
-}
-
-function readings (type, told) {
-  const out = { log: null }
-  for (const [key, value] of Object.entries(told)) {
-    if (key === 'burned_to') out[key] = unhex(value)
-    else if (key !== 'log') out[key] = decimals(value)
-    else if (type === 'evm-log') out[key] = [unhex(value[0]), value[1].map(unhex), unhex(value[2])]
-    else out[key] = [unhex(value[0]), BigInt(value[1]), unhex(value[2]), BigInt(value[3])]
-  }
-  return out
 }
 
 function verdicts (data) {

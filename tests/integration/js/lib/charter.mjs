@@ -3,6 +3,7 @@ import { parse } from 'smol-toml'
 import { orderRow, sha256, unhex } from './bytes.mjs'
 import { write } from './dialect.mjs'
 import { makeEpoch } from './counting.mjs'
+import { checkThresholds } from './formulas.mjs'
 import { checkKey, holds, seal, signedBytes } from './seals.mjs'
 import { subjectBytes } from './subjects.mjs'
 
@@ -62,5 +63,6 @@ export function readCharter (text, { signed = true } = {}) {
     if (signature === undefined || !founderSigned(one.governance_key, network, signature)) throw new Error(`${one.name} has not signed this charter`)
   }
   const epoch = makeEpoch({ ...charter, network, hash: epochHash(network), number: 0 })
+  checkThresholds(epoch.n, epoch.needed)
   return { network, epoch, contacts: file.contact ?? [], founders, keysets: (file.keyset ?? []).map(one => unhex(one.sealed)) }
 }

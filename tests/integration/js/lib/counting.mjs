@@ -156,7 +156,7 @@ export function alarm (epoch, entries, subject, threat, now) {
   const live = [...latest.values()].filter(one => isLive(epoch, one, now) && effectiveLevel(one) > 0 && !covered(one))
   for (const level of [4, 3, 2]) {
     const opinions = live.filter(one => effectiveLevel(one) >= level)
-    if (lacks(epoch, level, opinions) === null) return { level, opinions }
+    if (lacks(epoch, level, opinions) === null) return { level, opinions: [...counted(epoch, level, opinions).values()].flat() }
   }
   return { level: live.length > 0 ? 1 : 0, opinions: live }
 }

@@ -60,10 +60,17 @@ export function quorum (n) {
   return { n, f, Q: n - f }
 }
 
-/** Groups needed per level, never below the floors of the specification. */
+/** Groups needed per level, as the formulas say: what is below its floor is no charter, and never gets here. */
 export function thresholds (n, formulas) {
   const numbers = quorum(n)
-  const guard = Math.max(evaluate(formulas[2], numbers), 2, numbers.f + 1)
-  const isolate = Math.max(evaluate(formulas[3], numbers), numbers.Q)
-  return { 2: guard, 3: isolate, 4: Math.max(evaluate(formulas[4], numbers), isolate) }
+  return { 2: evaluate(formulas[2], numbers), 3: evaluate(formulas[3], numbers), 4: evaluate(formulas[4], numbers) }
+}
+
+/** "Never fewer than", and never more than there are; a network of three only informs, whatever it asks for. */
+export function checkThresholds (n, needed) {
+  const { f, Q } = quorum(n)
+  const floors = { 2: Math.max(2, f + 1), 3: Q, 4: needed[3] }
+  for (const level of [2, 3, 4]) {
+    if (needed[level] < floors[level] || (n >= 4 && needed[level] > n)) bad(`${needed[level]} groups for level ${level} of ${n}`)
+  }
 }

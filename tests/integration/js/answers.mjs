@@ -1,0 +1,56 @@
+// What this implementation says of bytes and of small networks: one case a line in, one answer a line out.
+import { createInterface } from 'node:readline'
+import { hex, unhex } from './lib/bytes.mjs'
+import { JUDGES, openBlob } from './lib/claims.mjs'
+import { alarm, CERTIFICATE_BYTES_MAX, openCertificate } from './lib/counting.mjs'
+import { read } from './lib/dialect.mjs'
+import { Refusal } from './lib/refusal.mjs'
+import { checkSeal, openEntry, openKeySet } from './lib/seals.mjs'
+import { checkSubject } from './lib/subjects.mjs'
+import { Certificate, fromMap, readFrame } from './lib/tables.mjs'
+import { epochOf, inputsOf, readings } from './shown.mjs'
+
+const groupsOf = (epoch, opinions) => [...new Set(opinions.map(one => epoch.byName.get(one.author).group))].sort()
+
+const DOORS = {
+  entry: one => checkSeal(openEntry(unhex(one.raw), unhex(one.network)), unhex(one.key)),
+  KeySet: one => openKeySet(unhex(one.raw), unhex(one.network), name => (name === one.member ? unhex(one.key) : null)),
+  certificate: one => fromMap(Certificate, read(unhex(one.raw), CERTIFICATE_BYTES_MAX)),
+  claim: one => openBlob({ type: one.claim.type, id: unhex(one.claim.id), digest: unhex(one.claim.digest) }, unhex(one.raw)),
+  frame: one => readFrame(unhex(one.raw)),
+  subject: one => checkSubject(unhex(one.raw))
+}
+
+const QUESTIONS = {
+  door: one => { DOORS[one.door](one); return '' },
+  alarm: one => {
+    const epoch = epochOf(one.epoch)
+    const entries = one.entries.map(raw => openEntry(unhex(raw), epoch.network))
+    const { level, opinions } = alarm(epoch, entries.filter(each => epoch.byName.has(each.author)), unhex(one.subject), one.threat, BigInt(one.now_ms))
+    return [level, groupsOf(epoch, opinions)]
+  },
+  proof: one => {
+    const opened = openCertificate(unhex(one.raw), epochOf(one.epoch))
+    return {
+      id: hex(opened.id), digest: hex(opened.digest), groups: opened.groups, ends_ms: Number(opened.ends_ms),
+      newest_issued_ms: Number(opened.newest_issued_ms), tlp: opened.tlp
+    }
+  },
+  ruling: one => {
+    const row = one.registered ? { asset: unhex(one.subject), subject: unhex(one.subject) } : null
+    const said = JUDGES[one.type](inputsOf(one.type, one.inputs), readings(one.type, one.read), row)
+    return said.subject === undefined ? said : { ...said, subject: hex(said.subject) }
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const one = JSON.parse(line)
+  let answer
+  try {
+    answer = QUESTIONS[one.ask](one)
+  } catch (fault) {
+    if (!(fault instanceof Refusal)) throw fault
+    answer = fault.code
+  }
+  process.stdout.write(JSON.stringify(answer) + '\n')
+}

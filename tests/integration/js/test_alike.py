@@ -1,0 +1,131 @@
+"""Two readers of one text, in two languages: over every other form of every golden item, random small networks,
+random certificates and random readings they give the same answers. The same cases in every run."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from protocol.evidence import TYPE_OF
+from protocol.messages import Level
+from tests.integration.js.node import needs_node, script
+from tests.tidy.make_vectors import NETWORK, NOW, TOPIC, plain
+from tests.vectors import mangle, test_mangled, test_two_counters, test_two_judges
+from tests.vectors.alarms import level_of
+from tests.vectors.counted import HOUR, certificate, shown_epoch
+from tests.vectors.test_mangled import DOORS, GOVERNANCE, ISSUER, code_of
+from tests.vectors.verdicts import BRIDGE, ORACLE, judged, written
+
+pytestmark = pytest.mark.interop
+WORLDS, READINGS = 300, 600
+
+
+def asked(cases: list[dict[str, Any]]) -> list[Any]:
+    """The foreign implementation's answers."""
+    needs_node()
+    lines = "".join(json.dumps(one) + "\n" for one in cases)
+    done = subprocess.run(script("answers.mjs"), input=lines, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def differ(cases: list[dict[str, Any]], ours: list[Any]) -> list[Any]:
+    theirs = asked(cases)
+    assert len(theirs) == len(ours) > 0
+    return [(case, one, other) for case, one, other in zip(cases, ours, theirs) if one != other][:3]
+
+
+def at_the_door(door: str, other: Any) -> dict[str, Any]:
+    word = {"subject in an entry": "entry"}.get(door, door)
+    case: dict[str, Any] = {"ask": "door", "door": word, "network": NETWORK.hex(), "member": "issuer"}
+    if word == "claim":
+        return case | {"claim": test_mangled.shown(other[0]), "raw": other[1].hex()}
+    key = GOVERNANCE if word == "KeySet" else ISSUER
+    return case | {"raw": other.hex(), "key": key.public.hex()}
+
+
+def others(door: str) -> list[Any]:
+    made = DOORS[door][0]
+    found: list[Any] = []
+    for name in mangle.STRANGE:
+        found += made(lambda golden, name=name: mangle.mangled(golden, name))  # type: ignore[misc]
+    found += made(test_mangled.negatives)
+    return found + list(made(mangle.cut_and_lengthened))
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_both_refuse_every_other_form_by_the_same_code(door: str) -> None:
+    tried = others(door)
+    assert len(tried) > 100
+    ours = [code_of(DOORS[door][1], other) for other in tried]
+    assert differ([at_the_door(door, other) for other in tried], ours) == []
+
+
+def test_both_count_the_same_level_and_groups() -> None:
+    rng = random.Random(11)
+    cases: list[dict[str, Any]] = []
+    ours: list[Any] = []
+    for _ in range(WORLDS):
+        of = test_two_counters.network(rng)
+        said, now_ms = test_two_counters.words(rng, of), NOW + rng.choice((0, 0, 1000, HOUR // 2, HOUR))
+        level, groups = level_of(of, now_ms, said)
+        ours.append([int(level), sorted(groups)])
+        cases.append(
+            {
+                "ask": "alarm",
+                "epoch": shown_epoch(of),
+                "entries": [one.raw.hex() for one in said],
+                "subject": TOPIC[0].raw.hex(),
+                "threat": TOPIC[1],
+                "now_ms": now_ms,
+            }
+        )
+    assert {level for level, _ in ours} == {int(level) for level in Level}
+    assert differ(cases, ours) == []
+
+
+@pytest.mark.parametrize("wild", [0.0, 0.02, 0.1])
+def test_both_take_and_refuse_the_same_certificates(wild: float) -> None:
+    rng = random.Random(f"alike {wild}")
+    cases: list[dict[str, Any]] = []
+    ours: list[Any] = []
+    for _ in range(WORLDS // 2):
+        of = test_two_counters.network(rng)
+        level = rng.choice((Level.GUARD, Level.ISOLATE, Level.HALT))
+        least = -(-len(of.members) * 2 // 3)
+        names = rng.sample([one.name for one in of.members], rng.randint(least, len(of.members)))
+        said = [test_two_counters.opinion(rng, name, 0, wild) for name in names]
+        said = [test_two_counters.replace_level(rng, one, level) for one in said]
+        if rng.random() < wild:
+            said.append(rng.choice(said))
+        raw = certificate(said, level)
+        ours.append(test_two_counters.verdict(raw, of))
+        cases.append({"ask": "proof", "epoch": shown_epoch(of), "raw": raw.hex()})
+    assert sum(isinstance(one, dict) for one in ours) >= 5
+    assert len({one for one in ours if isinstance(one, str)}) >= 3
+    assert differ(cases, ours) == []
+
+
+@pytest.mark.parametrize("make", [test_two_judges.release, test_two_judges.backing, test_two_judges.deviation])
+def test_both_rule_alike(make: Any) -> None:
+    rng = random.Random(make.__name__)
+    cases: list[dict[str, Any]] = []
+    ours: list[Any] = []
+    for _ in range(READINGS):
+        inputs, read = make(rng)
+        registered = rng.random() < 0.95
+        said = judged(inputs, read, registered)
+        told: dict[str, Any] = {"ruling": said.ruling.value}
+        if said.subject is not None:
+            told |= {"subject": said.subject.raw.hex(), "threat": int(said.threat), "level": int(said.level)}
+        ours.append(told)
+        row = ORACLE.subject if make is test_two_judges.deviation else BRIDGE.asset
+        case = {"ask": "ruling", "type": TYPE_OF[type(inputs)], "registered": registered, "subject": row.raw.hex()}
+        cases.append(case | {"inputs": written(plain(inputs)), "read": written(plain(read))})
+    assert len(Counter(json.dumps(one) for one in ours)) >= 3
+    assert differ(cases, ours) == []
