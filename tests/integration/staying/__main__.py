@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.integration.staying.crowd import crowd
+from tests.bench.namespaces import refusal
+from tests.integration.staying.crowd import crowd, crowd_on_bridge
 from tests.integration.staying.partitions import Cut, Tally, campaign
 
 
@@ -47,7 +48,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--within", type=float, default=5.0, help="seconds that a heal may take")
     parser.add_argument("-o", choices=("human", "json"), default="human", dest="output")
+    parser.add_argument("--namespaces", action="store_true", help="packets dropped by the kernel, not a proxy's bytes")
     words = parser.parse_args()
+    if words.namespaces and (why := refusal()):
+        sys.stderr.write(why + "\n")
+        return 1
+    begin = crowd_on_bridge if words.namespaces else crowd
     began = time.monotonic()
 
     def told(cut: Cut, tally: Tally) -> None:
@@ -57,7 +63,7 @@ def main() -> int:
             f"{cut.hold_s:g} s: {tally.tries} tries, {len(tally.violations)} violations, healed in {took_ms:.0f} ms\n"
         )
 
-    with tempfile.TemporaryDirectory(prefix="staying-") as folder, crowd(Path(folder), words.members) as one:
+    with tempfile.TemporaryDirectory(prefix="staying-") as folder, begin(Path(folder), words.members) as one:
         tally = campaign(one, words.tries, words.seed, min(words.subjects, 24), 60.0, told)
     found = facts(tally, words.members, time.monotonic() - began, words.within)
     sys.stdout.write(json.dumps(found, indent=2) + "\n" if words.output == "json" else human(found, words.within))

@@ -1,4 +1,4 @@
-"""A network of real processes whose every link is a wire of the switchboard."""
+"""A network of real processes whose links can be cut, each direction for itself: by a proxy, or by the kernel."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from node.control import Control
+from tests.bench.namespaces import Bridge, bridge, enter
 from tests.integration.network.forked import ForkedSite
 from tests.integration.network.site import free_ports, wait_for
-from tests.integration.staying.links import Switchboard, routes_of
+from tests.integration.staying.links import Switchboard, Way, routes_of
 
 T = TypeVar("T")
 THREAT = "unbacked-supply"
@@ -27,11 +29,39 @@ def subject(number: int) -> str:
     return f"eip155:1/erc20:0x{number:040x}"
 
 
+class Wires(Protocol):
+    """What can be done to the ways between members, each direction for itself."""
+
+    def cut(self, *ways: Way) -> None: ...
+
+    def refuse(self, *ways: Way) -> None: ...
+
+    def heal(self) -> None: ...
+
+
+class Packets:
+    """The wires of members in namespaces: packets are dropped on arrival."""
+
+    def __init__(self, hub: Bridge) -> None:
+        self._hub = hub
+
+    def cut(self, *ways: Way) -> None:
+        for name in self._hub.addresses:
+            self._hub.deafen(name, [sender for sender, receiver in ways if receiver == name])
+
+    def refuse(self, *ways: Way) -> None:
+        """Nobody resets a connection here: packets vanish all the same."""
+        self.cut(*ways)
+
+    def heal(self) -> None:
+        self._hub.heal()
+
+
 class Crowd:
     """`all`, `q`: who there is, how many groups a certificate above GUARD needs."""
 
-    def __init__(self, site: ForkedSite, board: Switchboard, controls: dict[str, Control], pool: ThreadPoolExecutor):
-        self.site, self.board, self.controls, self._pool = site, board, controls, pool
+    def __init__(self, site: ForkedSite, wires: Wires, controls: dict[str, Control], pool: ThreadPoolExecutor):
+        self.site, self.wires, self.controls, self._pool = site, wires, controls, pool
         self.all = tuple(sorted(controls))
         self.q = len(self.all) - (len(self.all) - 1) // 3
         self._next = dict.fromkeys(self.all, 0)
@@ -93,29 +123,58 @@ class Crowd:
 
 
 @contextmanager
-def crowd(folder: Path, n: int, before_up: Callable[[ForkedSite], None] = lambda site: None) -> Iterator[Crowd]:
+def crowd(folder: Path, n: int) -> Iterator[Crowd]:
     """n members up and meshed through the switchboard."""
-    site, names = ForkedSite(folder), names_of(n)
-    # a service, not a chain: each member is its own witness, so that a person's word has a source
-    site.found(names, *(word for name in names for word in ("--source", f"{name}-desk={name}=desk")))
+    site, names = founded(folder, n)
     routes = routes_of(site.ports, free_ports(n * (n - 1)))
     for name in names:
-        with site.config(name).open("a") as file:
-            for route in (one for one in routes if one.dialler == name):
-                file.write(f'\n[[peer]]\nmember = "{route.listener}"\naddrs = ["/ip4/127.0.0.1/tcp/{route.port}"]\n')
-    before_up(site)
+        tell_peers(site, name, {one.listener: ("127.0.0.1", one.port) for one in routes if one.dialler == name})
     with ExitStack() as stack:
         stack.callback(site.close)
         site.up(*names)
         for name in names:
             wait_for(f"{name} answers", lambda name=name: site.status(name))
-        board = stack.enter_context(Switchboard(routes))
-        sockets = {name: site.folder / name / "data" / "control.sock" for name in names}
-        controls = {name: stack.enter_context(Control(path, timeout_s=30)) for name, path in sockets.items()}
-        pool = stack.enter_context(ThreadPoolExecutor(n))
-        one = Crowd(site, board, controls, pool)
-        wait_for("all hear all and may sign", lambda: ready(one), 60)
-        yield one
+        # its thread begins after the forks
+        yield meshed(stack, site, names, stack.enter_context(Switchboard(routes)))
+
+
+@contextmanager
+def crowd_on_bridge(folder: Path, n: int) -> Iterator[Crowd]:
+    """The same in network namespaces, where the kernel drops the packets. Raises NoNamespaces."""
+    site, names = founded(folder, n)
+    with ExitStack() as stack:
+        hub = stack.enter_context(bridge(names))
+        for name in names:
+            config = site.config(name)
+            config.write_text(config.read_text().replace("/ip4/127.0.0.1/", "/ip4/0.0.0.0/", 1))
+            tell_peers(site, name, {one: (hub.addresses[one], site.ports[one]) for one in names if one != name})
+        stack.callback(site.close)
+        for name in names:
+            site.up_as(name, partial(enter, hub.path(name)))
+        yield meshed(stack, site, names, Packets(hub))
+
+
+def founded(folder: Path, n: int) -> tuple[ForkedSite, tuple[str, ...]]:
+    site, names = ForkedSite(folder), names_of(n)
+    # a service, not a chain: each member is its own witness, so that a person's word has a source
+    site.found(names, *(word for name in names for word in ("--source", f"{name}-desk={name}=desk")))
+    return site, names
+
+
+def tell_peers(site: ForkedSite, name: str, where: dict[str, tuple[str, int]]) -> None:
+    with site.config(name).open("a") as file:
+        for other, (host, port) in where.items():
+            file.write(f'\n[[peer]]\nmember = "{other}"\naddrs = ["/ip4/{host}/tcp/{port}"]\n')
+
+
+def meshed(stack: ExitStack, site: ForkedSite, names: tuple[str, ...], wires: Wires) -> Crowd:
+    for name in names:
+        wait_for(f"{name} answers", lambda name=name: site.status(name))
+    sockets = {name: site.folder / name / "data" / "control.sock" for name in names}
+    controls = {name: stack.enter_context(Control(path, timeout_s=30)) for name, path in sockets.items()}
+    one = Crowd(site, wires, controls, stack.enter_context(ThreadPoolExecutor(len(names))))
+    wait_for("all hear all and may sign", lambda: ready(one), 60)
+    return one
 
 
 def ready(one: Crowd) -> bool:

@@ -88,7 +88,7 @@ def play(one: Crowd, cut: Cut, tally: Tally, rng: random.Random, subjects: int, 
     if cut.flaps:
         _flap(one, cut, words)
     else:
-        (one.board.refuse if cut.refuse else one.board.cut)(*cut.ways)
+        (one.wires.refuse if cut.refuse else one.wires.cut)(*cut.ways)
         time.sleep(cut.hold_s)
         one.say(words)
         time.sleep(WORDS_S)
@@ -96,7 +96,7 @@ def play(one: Crowd, cut: Cut, tally: Tally, rng: random.Random, subjects: int, 
         for side in cut.small:
             _nothing_formed(one, side, split, cut.kind, tally)
     tops = one.tops()
-    one.board.heal()
+    one.wires.heal()
     took_ms = until("everything everywhere", lambda: missing(one, split, tops), within_s)
     tally.heal_ms.setdefault(cut.kind, []).append(took_ms)
     time.sleep(0.3)
@@ -110,11 +110,11 @@ def _flap(one: Crowd, cut: Cut, words: dict[str, list[tuple[str, str]]]) -> None
     """Words are said while it flaps, some in each cut."""
     parts = FLAPS
     for part in range(parts):
-        one.board.cut(*cut.ways)
+        one.wires.cut(*cut.ways)
         began = time.monotonic()
         one.say({member: some[part::parts] for member, some in words.items()})
         time.sleep(max(0.0, FLAP_S - (time.monotonic() - began)))
-        one.board.heal()
+        one.wires.heal()
         time.sleep(FLAP_S)
 
 
