@@ -7,12 +7,14 @@ import { read } from './lib/dialect.mjs'
 import { Refusal } from './lib/refusal.mjs'
 import { checkSeal, openEntry, openKeySet } from './lib/seals.mjs'
 import { checkSubject } from './lib/subjects.mjs'
-import { Certificate, fromMap, readFrame } from './lib/tables.mjs'
+import { Certificate, FRAME_BYTES_MAX, fromMap, readFrame } from './lib/tables.mjs'
 import { epochOf, inputsOf, readings } from './shown.mjs'
 
 const groupsOf = (epoch, opinions) => [...new Set(opinions.map(one => epoch.byName.get(one.author).group))].sort()
 
 const DOORS = {
+  codec: one => read(unhex(one.raw), FRAME_BYTES_MAX),
+  'entry, its seal unseen': one => openEntry(unhex(one.raw), unhex(one.network)),
   entry: one => checkSeal(openEntry(unhex(one.raw), unhex(one.network)), unhex(one.key)),
   KeySet: one => openKeySet(unhex(one.raw), unhex(one.network), name => (name === one.member ? unhex(one.key) : null)),
   certificate: one => fromMap(Certificate, read(unhex(one.raw), CERTIFICATE_BYTES_MAX)),

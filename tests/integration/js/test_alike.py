@@ -7,12 +7,22 @@ import json
 import random
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from protocol.codec import decode
+from protocol.envelope import parse_entry
 from protocol.evidence import TYPE_OF
+from protocol.frames import parse_frame
+from protocol.ids import NetworkId
+from protocol.limits import FRAME_BYTES_MAX
 from protocol.messages import Level
+from protocol.quorum import parse_certificate
+from protocol.subjects import parse_subject
+from tests.fuzz import judge
+from tests.fuzz.targets import TARGETS
 from tests.integration.js.node import needs_node, script
 from tests.tidy.make_vectors import NETWORK, NOW, TOPIC, plain
 from tests.vectors import mangle, test_mangled, test_two_counters, test_two_judges
@@ -22,7 +32,7 @@ from tests.vectors.test_mangled import DOORS, GOVERNANCE, ISSUER, code_of
 from tests.vectors.verdicts import BRIDGE, ORACLE, judged, written
 
 pytestmark = pytest.mark.interop
-WORLDS, READINGS = 300, 600
+WORLDS, READINGS, CHANGES = 300, 600, 3
 
 
 def asked(cases: list[dict[str, Any]]) -> list[Any]:
@@ -129,3 +139,36 @@ def test_both_rule_alike(make: Any) -> None:
         cases.append(case | {"inputs": written(plain(inputs)), "read": written(plain(read))})
     assert len(Counter(json.dumps(one) for one in ours)) >= 3
     assert differ(cases, ours) == []
+
+
+READERS: dict[str, Callable[[bytes], Any]] = {
+    "codec": lambda raw: decode(raw, bytes_max=FRAME_BYTES_MAX),
+    "frame": parse_frame,
+    "entry, its seal unseen": lambda raw: parse_entry(raw, NetworkId(NETWORK)),
+    "subject": parse_subject,
+    "certificate": parse_certificate,
+}
+
+
+def found_by_fuzzing() -> list[bytes]:
+    """What fuzzing kept of every reader of bytes, and each of them with some bytes changed, left out or doubled."""
+    binary = [name for name in sorted(TARGETS) if not TARGETS[name].text]
+    kept = [path.read_bytes() for name in binary for path in sorted((judge.CORPUS / name).iterdir())]
+    rng, changed = random.Random(7), []
+    for raw in kept * CHANGES:
+        other = bytearray(raw)
+        for _ in range(rng.randint(1, 3)):
+            at = rng.randrange(len(other) + 1)
+            other[at : at + rng.randint(0, 2)] = rng.choice((b"", rng.randbytes(1), other[at : at + 4]))
+        changed.append(bytes(other))
+    return kept + changed
+
+
+@pytest.mark.parametrize("door", READERS)
+def test_both_read_alike_what_fuzzing_found(door: str) -> None:
+    raws = found_by_fuzzing()
+    assert len(raws) > 2000
+    ours = [code_of(READERS[door], raw) for raw in raws]
+    cases = [{"ask": "door", "door": door, "network": NETWORK.hex(), "raw": raw.hex()} for raw in raws]
+    assert differ(cases, ours) == []
+    assert len(set(ours)) > 1
