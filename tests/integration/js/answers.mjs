@@ -1,6 +1,7 @@
 // What this implementation says of bytes and of small networks: one case a line in, one answer a line out.
 import { createInterface } from 'node:readline'
 import { hex, unhex } from './lib/bytes.mjs'
+import { readCharter } from './lib/charter.mjs'
 import { JUDGES, openBlob } from './lib/claims.mjs'
 import { alarm, CERTIFICATE_BYTES_MAX, openCertificate } from './lib/counting.mjs'
 import { read } from './lib/dialect.mjs'
@@ -37,6 +38,10 @@ const QUESTIONS = {
       id: hex(opened.id), digest: hex(opened.digest), groups: opened.groups, ends_ms: Number(opened.ends_ms),
       newest_issued_ms: Number(opened.newest_issued_ms), tlp: opened.tlp
     }
+  },
+  charter: one => {
+    const { network, epoch } = readCharter(one.text)
+    return { network: hex(network), epoch: hex(epoch.hash), needed: [2, 3, 4].map(level => epoch.needed[level]) }
   },
   ruling: one => {
     const row = one.registered ? { asset: unhex(one.subject), subject: unhex(one.subject) } : null

@@ -8,10 +8,12 @@ import random
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from governance.charter import Charter, signed, write
 from protocol.codec import decode
 from protocol.envelope import parse_entry
 from protocol.evidence import TYPE_OF
@@ -24,10 +26,11 @@ from protocol.subjects import parse_subject
 from tests.fuzz import judge
 from tests.fuzz.targets import TARGETS
 from tests.integration.js.node import needs_node, script
-from tests.tidy.make_vectors import NETWORK, NOW, TOPIC, plain
+from tests.tidy.make_vectors import NETWORK, NOW, TOPIC, cold, keyset, plain
 from tests.vectors import mangle, test_mangled, test_two_counters, test_two_judges
 from tests.vectors.alarms import level_of
 from tests.vectors.counted import HOUR, certificate, shown_epoch
+from tests.vectors.golden import founded
 from tests.vectors.test_mangled import DOORS, GOVERNANCE, ISSUER, code_of
 from tests.vectors.verdicts import BRIDGE, ORACLE, judged, written
 
@@ -139,6 +142,40 @@ def test_both_rule_alike(make: Any) -> None:
         cases.append(case | {"inputs": written(plain(inputs)), "read": written(plain(read))})
     assert len(Counter(json.dumps(one) for one in ours)) >= 3
     assert differ(cases, ours) == []
+
+
+def charters() -> list[Charter]:
+    """The golden one, and others of other names, times, formulas, leases, with fewer members and without contracts."""
+    base = founded()
+    inside = base.parameters
+    others = [
+        replace(inside, name="Netz für Ämter 🜂", created_ms=1),
+        replace(inside, bridges=(), oracles=()),
+        replace(inside, sources=tuple(sorted(inside.sources, key=lambda one: one.id, reverse=True))),
+        replace(inside, formulas={**inside.formulas, Level.GUARD: " min( n ,f+2)", Level.HALT: "n"}),
+        replace(inside, lease_ms={**inside.lease_ms, Level.HALT: 61_001}, silence_ms=90_061_001),
+    ]
+    made = [base]
+    for parameters in others:
+        again = Charter(parameters=parameters, members=base.members)
+        for member in base.members:
+            again = signed(again, member.name, cold(member.name), keyset(member.name))
+        made.append(again)
+    return made
+
+
+def test_both_read_the_same_network_out_of_a_charters_file() -> None:
+    made = charters()
+    ours = [
+        {
+            "network": one.network.hex(),
+            "epoch": one.epoch0().hash.hex(),
+            "needed": [one.epoch0().thresholds[level] for level in (Level.GUARD, Level.ISOLATE, Level.HALT)],
+        }
+        for one in made
+    ]
+    assert len({one["network"] for one in ours}) == len(made) - 1  # rows in another order are the same network
+    assert differ([{"ask": "charter", "text": write(one)} for one in made], ours) == []
 
 
 READERS: dict[str, Callable[[bytes], Any]] = {

@@ -7,8 +7,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.integration.js.node import needs_node, script
 
 VECTORS = Path(__file__).parents[3] / "protocol" / "vectors"
@@ -27,21 +25,21 @@ def test_it_agrees_with_every_golden_file() -> None:
     assert told["faults"] == 0 and told["checks"] > 900
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("certificate-isolate.json", '"ends_ms": 1780021600000', '"ends_ms": 1780021600001'),
-        ("refused-entries.json", '"code": "bad-signature"', '"code": "bad-key"'),
-        ("thresholds.json", '"guard": 3', '"guard": 2'),
-    ],
-)
-def test_it_sees_what_another_implementation_would_say(tmp_path: Path, name: str, old: str, new: str) -> None:
+CHANGED = {
+    "certificate-isolate.json": ('"ends_ms": 1780021600000', '"ends_ms": 1780021600001'),
+    "refused-entries.json": ('"code": "bad-signature"', '"code": "bad-key"'),
+    "thresholds.json": ('"guard": 3', '"guard": 2'),
+}
+
+
+def test_it_sees_what_another_implementation_would_say(tmp_path: Path) -> None:
     needs_node()
     shutil.copytree(VECTORS, tmp_path / "vectors")
-    path = tmp_path / "vectors" / name
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), "utf-8")
+    for name, (old, new) in CHANGED.items():
+        path = tmp_path / "vectors" / name
+        text = path.read_text("utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new, 1), "utf-8")
     ran = checked(tmp_path / "vectors")
     assert ran.returncode == 1
-    assert ran.stderr.startswith(name.removesuffix(".json"))
+    assert [line.partition(":")[0] + ".json" for line in ran.stderr.splitlines()] == list(CHANGED)
