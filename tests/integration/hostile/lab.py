@@ -30,8 +30,9 @@ from tests.integration.hostile import claims
 from tests.integration.network.forked import Child, fork
 from tests.integration.network.site import free_ports, wait_for
 
-LEASE_S = 4.0
-"""Alarms end soon, so that hundreds of them fit one run; longer than any certificate takes to form."""
+LEASE_S = 15.0
+"""Alarms end soon, so that hundreds of them fit one run, no more than 64 of one author at a time; on a machine that is
+busy otherwise a certificate takes seconds to form."""
 DAY_MS = 86_400_000
 LEAD_S = 0.4
 
@@ -200,6 +201,11 @@ class Lab:
 
     # --- asking
 
+    @property
+    def allowed(self) -> set[str]:
+        """Peer ids that honest nodes let in."""
+        return {peer_id_of(identity) for seat in self.seats.values() for identity in seat.identities}
+
     def status(self, name: str, timeout_s: float = 10.0) -> dict[str, Any]:
         """{} while nobody answers."""
         try:
@@ -241,6 +247,20 @@ class Lab:
                     held.setdefault(one["subject"], []).append(one["at_ms"])
             wanted = [one for one in wanted if any(at >= one.at_ms - 100 for at in held.get(one.subject, ()))]
         return wanted
+
+    def said(self, name: str, alarm: Alarm) -> bool:
+        """Whether a member has said its own word on it."""
+        self.catch_up()
+        return any(one["own"] for one in self._about(name, "attestation", alarm))
+
+    def held(self, name: str, alarm: Alarm) -> bool:
+        """Whether a member has an ISOLATE certificate of it."""
+        self.catch_up()
+        return any(one["level"] == "ISOLATE" for one in self._about(name, "certificate", alarm))
+
+    def _about(self, name: str, kind: str, alarm: Alarm) -> list[dict[str, Any]]:
+        told = self.happenings(name, kind)
+        return [one for one in told if one["subject"] == alarm.subject and one["at_ms"] >= alarm.at_ms - 100]
 
     def until_certified(self, alarms: Sequence[Alarm], within_s: float) -> None:
         def all_held() -> bool:
