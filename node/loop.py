@@ -48,11 +48,12 @@ OWN_AT_ONCE = 128
 """Own entries of one commit; a decision adds at most 64 more, and the mark holds 256."""
 
 
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 def now() -> Clock:
     """CLOCK_BOOTTIME where there is one: a lease runs on while the machine sleeps."""
-    boottime = getattr(time, "CLOCK_BOOTTIME", None)
-    mono_ns = time.clock_gettime_ns(boottime) if boottime is not None else time.monotonic_ns()
-    return Clock(time.time_ns() // 1_000_000, mono_ns // 1_000_000)
+    return Clock(time.time_ns() // 1_000_000, time.clock_gettime_ns(_BOOTTIME) // 1_000_000)
 
 
 @dataclass
