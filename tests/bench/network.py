@@ -117,12 +117,17 @@ def measure(
     say(f"{said}: js-libp2p")
     js = _job("js_mesh", mode="answer", count=min(rounds, JS_ROUNDS), **here)
     result = _alarm_figures(members, road, verify_ms, ran, floor, js) | {"load_before": load_before}
+    parts: list[tuple[str, Callable[[], dict[str, Any]]]] = []
     if storm:
-        say(f"storm of {STORM_MEMBERS}")
-        result |= _storm(road)
+        parts.append((f"storm of {STORM_MEMBERS}", lambda: _storm(road)))
     if not quick:
-        say(f"{members} members: one is idle, away and back")
-        result |= _catch_up(members)
+        parts.append((f"{members} members: one is idle, away and back", lambda: _catch_up(members)))
+    for name, part in parts:
+        say(name)
+        try:
+            result |= part()
+        except RuntimeError as error:  # what the others found is still true
+            result["failed"][name] = str(error)
     return result | {"others_cpu_percent": _others_percent(before), "missed": missed(result)}
 
 
@@ -175,6 +180,7 @@ def _alarm_figures(
         "idle_cpu_percent": None,
         "idle_pss_mb": None,
         "storm_ms": None,
+        "failed": {},
     }
 
 

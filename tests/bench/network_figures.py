@@ -111,9 +111,11 @@ def goals_of(result: Mapping[str, Any]) -> list[tuple[str, float, float | None, 
 
 
 def missed(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """[{figure, goal, got, by}…]; `by`: how many times the goal, or what part of it where more is better."""
-    found = []
+    """[{figure, goal, got, by}…]; `by`: how many times the goal, or what part of it where more is better.
+    A part that failed is missed altogether, and says why."""
+    found: list[dict[str, Any]] = []
     for name, goal, got, more in goals_of(result):
         if got is None or (got < goal if more else got > goal):
             found.append({"figure": name, "goal": goal, "got": got, "by": ratio(got, goal)})
-    return found
+    failed = result.get("failed", {})
+    return found + [{"figure": part, "goal": None, "got": None, "by": None, "why": failed[part]} for part in failed]

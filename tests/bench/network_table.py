@@ -43,6 +43,7 @@ def _block(one: Mapping[str, Any]) -> list[str]:
             lines.append(f"{name:<{WIDTH}}{'':>12}{one[name]:>12,}")
     if "catch_up" in one and one["catch_up"]["held"] < one["catch_up"]["formed"]:
         lines.append(f"after its return it held {one['catch_up']['held']} of {one['catch_up']['formed']} certificates")
+    lines += [f"{part}: FAILED: {why}" for part, why in one.get("failed", {}).items()]
     return lines
 
 

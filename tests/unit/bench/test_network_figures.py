@@ -127,6 +127,12 @@ def test_what_was_not_measured_is_not_missed() -> None:
     assert missed(result(idle_cpu_percent=None, catch_up_certificates_per_s=None)) == []
 
 
+def test_a_part_that_failed_is_missed_and_says_why() -> None:
+    broken = result(failed={"storm of 16": "no mesh"})
+    assert [(one["figure"], one["why"]) for one in missed(broken)] == [("storm of 16", "no mesh")]
+    assert "storm of 16: FAILED: no mesh" in table([broken])
+
+
 def test_the_table_says_by_how_much_a_goal_is_missed_and_why_a_peer_is_absent() -> None:
     shown = table([result(cpu_ms_per_entry=0.7)])
     assert "MISSED by 0.35: 2.00 of it" in shown
