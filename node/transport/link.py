@@ -298,7 +298,7 @@ class Link:
             attempt += 1
             why = await self._dial(net, attempt)
             self._doing = f"dialled {attempt} times, last: {why}"
-            await trio.sleep(pause_s * (0.5 + self.rng.random()))
+            await trio.sleep(pause_s * (0.5 + 0.5 * self.rng.random()))
             pause_s = min(1.5 * pause_s, timing.dial_max_s)
 
     async def _dial(self, net: Net, attempt: int) -> str:

@@ -31,7 +31,7 @@ from protocol.messages import Level, threat_from_word
 from protocol.quorum import certificate_id, check_certificate, parse_certificate
 from protocol.subjects import from_text
 from tests.integration.network.forked import ForkedSite
-from tests.integration.network.site import wait_for
+from tests.integration.network.site import free_ports, wait_for
 from tests.integration.staying.crowd import THREAT, names_of, subject
 from tests.integration.transport.support import Peer, peer, seed, story
 
@@ -41,12 +41,19 @@ ALL = names_of(4)
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedSite]:
-    """Four members up and meshed; m0 lists two observers."""
+    """Four members up and meshed; m0 lists two observers, m3 listens nowhere though the charter gives an address of it,
+    and m1 knows m0 by a name among addresses that lead nowhere."""
     one = ForkedSite(tmp_path_factory.mktemp("watched"))
     one.found(ALL, *(word for name in ALL for word in ("--source", f"{name}-desk={name}=desk")))
     with one.config("m0").open("a") as file:
         for name, ceiling in (("eye", "GREEN"), ("narrow", "CLEAR")):
             file.write(f'\n[[observer]]\nname = "{name}"\npeer_id = "{peer_id_of(seed(name))}"\ntlp = "{ceiling}"\n')
+    config = one.config("m3")
+    config.write_text(config.read_text().replace(f'"/ip4/127.0.0.1/tcp/{one.ports["m3"]}"', '"none"', 1))
+    with one.config("m1").open("a") as file:
+        dead, alive = free_ports(1)[0], one.ports["m0"]
+        addrs = f'["/ip4/127.0.0.1/tcp/{dead}", "/dns4/localhost/tcp/{alive}", "/dns4/no.invalid/tcp/{alive}"]'
+        file.write(f'\n[[peer]]\nmember = "m0"\naddrs = {addrs}\n')
     one.up(*ALL)
     try:
         for name in ALL:
@@ -158,6 +165,12 @@ def test_who_is_on_nobodys_list_is_not_let_in(site: ForkedSite) -> None:
             assert (eye.is_up(at.peer_id), eye.seen) == (False, [])
 
     story(body)
+
+
+def test_a_member_that_listens_nowhere_and_one_behind_a_name_are_members_like_the_others(site: ForkedSite) -> None:
+    statuses = {name: site.status(name) or {} for name in ALL}
+    assert statuses["m3"]["listening"] == []
+    assert {name: status["quorum"]["hears"] for name, status in statuses.items()} == dict.fromkeys(ALL, 4)
 
 
 def test_peers_clocks_and_words_stand_in_the_status(site: ForkedSite) -> None:
