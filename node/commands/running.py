@@ -87,7 +87,10 @@ def status(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
     peers = [_peer(peer) for peer in facts.get("peers") or ()]
     if peers:
         say_table(("peer", "state", "since", "round trip", "last word", "clock", "queued", "not queued"), peers)
-    refused = [_refusal(row) for row in facts.get("refusals") or ()]
+    names = {
+        one.get("peer_id"): f"{one['observer']} (observer)" for one in facts.get("peers") or () if one.get("observer")
+    }
+    refused = [_refusal(row, names) for row in facts.get("refusals") or ()]
     if refused:
         say_table(("refused", "why", "times", "last"), refused)
     chains = [(one.get("id"), one.get("chain"), _well(one), one.get("says") or "") for one in facts.get("chains") or ()]
@@ -144,9 +147,10 @@ def _ago(at_ms: float) -> str:
     return f"{span(time.time() - at_ms / 1000)} ago"
 
 
-def _refusal(row: dict[str, Any]) -> tuple[object, ...]:
-    last_ms = row.get("last_ms")
-    return row.get("member") or row.get("peer"), row.get("code"), row.get("count"), _ago(last_ms) if last_ms else "-"
+def _refusal(row: dict[str, Any], observers: dict[object, str]) -> tuple[object, ...]:
+    last_ms, peer = row.get("last_ms"), row.get("peer")
+    who = row.get("member") or observers.get(peer) or peer
+    return who, row.get("code"), row.get("count"), _ago(last_ms) if last_ms else "-"
 
 
 @dataclass(frozen=True)
