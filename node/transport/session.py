@@ -104,7 +104,12 @@ class Session:
         outbound: dict[Channel, Any] = {}
 
         async def open_one(channel: Channel, protocol: str) -> None:
-            outbound[channel] = await open_stream(self._host, self.conn, protocol)
+            # Caught here: beside the cancellation that a closed connection brings, an error would leave as a group of
+            # both, which no `except` of ours takes, and end the host.
+            try:
+                outbound[channel] = await open_stream(self._host, self.conn, protocol)
+            except Exception as error:
+                self.end(f"the member streams could not be opened: {type(error).__name__}")
 
         with trio.fail_after(self._link.timing.open_timeout_s):
             async with trio.open_nursery() as nursery:
