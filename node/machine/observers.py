@@ -57,7 +57,11 @@ def asked(step: Step, observer: Observer, event: FrameArrived) -> None:
     desk = _desk(step, event.peer_id)
     if not desk.asking.take(1 + len(event.raw) // FRAME_UNIT_BYTES, step.at.mono_ms):
         raise ProtocolError(Code.OVER_BUDGET, "an observer asks for more than its share")
-    frame = parse_frame(event.raw)
+    try:
+        frame = parse_frame(event.raw)
+    except ProtocolError as error:
+        step.refuse(event.peer_id, error.code, spoilt=True)
+        return
     if isinstance(frame, Hello):
         if frame.network != step.state.epoch.network:
             raise ProtocolError(Code.FOREIGN_NETWORK, "the observer speaks for another network")

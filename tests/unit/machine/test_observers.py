@@ -142,6 +142,7 @@ def test_bytes_that_are_no_frame_and_other_networks_are_refused_by_name() -> Non
     says(node, b"\xff")
     says(node, Hello(NetworkId(bytes(32)), 1, ()))
     assert refused(node) == {"not-canonical": 1, "foreign-network": 1}
+    assert node.state.offences == {EYE: 1}
     assert says(node, Hello(NETWORK, 1, (keyset("m1", 1),))).records == ()
 
 
