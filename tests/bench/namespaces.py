@@ -11,6 +11,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -161,6 +162,8 @@ def run_tool(command: list[str], text: str = "") -> None:
 
 def refusal() -> str:
     """ "" where namespaces, the packet filter and the shaper work here; else why not, in one line."""
+    if sys.platform != "linux":
+        return f"network namespaces are Linux's, this is {sys.platform}"
     missing = [f"{tool} (Debian package {package})" for tool, package in TOOLS.items() if shutil.which(tool) is None]
     if missing:
         return f"network namespaces need {', '.join(missing)}"
