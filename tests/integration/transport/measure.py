@@ -173,7 +173,7 @@ def measured(peers: int, seconds: float, idle_s: float) -> dict[str, Any]:
             else:
                 line["either_us"] = round((told["cpu_all"] - rest * peers) / (2 * told["got"]) * 1e6)
             if told["got"] != told["sent"] * others:
-                line["lost"] = told["sent"] * others - told["got"]
+                line["refused_or_late"] = told["sent"] * others - told["got"]
             result[name] = line
         del quiet
         return result
