@@ -157,11 +157,11 @@ class Live:
                     told = subprocess.run(["ss", "-tinpHO"], capture_output=True, text=True, check=True).stdout
             except (OSError, subprocess.CalledProcessError):
                 return None
-            total += sum(sent for pid, sent in _sockets(told) if pid in pids)
+            total += sum(sent for pid, sent in sockets(told) if pid in pids)
         return total
 
 
-def _sockets(told: str) -> Iterable[tuple[int, int]]:
+def sockets(told: str) -> Iterable[tuple[int, int]]:
     """(pid, bytes sent) of each line of `ss -tinpHO`."""
     for line in told.splitlines():
         _, found, rest = line.partition("pid=")
