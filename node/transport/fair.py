@@ -6,7 +6,6 @@ queue, its reader stops, its windows fill, and the others' next frame is never m
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict, deque
 
 import trio
@@ -63,7 +62,10 @@ class FairEvents(trio.abc.ReceiveChannel[TransportEvent]):
             if self._closed and not self._waiting:
                 raise trio.EndOfChannel
             self._arrived = trio.Event()
-            with trio.move_on_at(min(self._held_until_s.values(), default=math.inf)):
+            if not self._held_until_s:  # a deadline that nobody needs is a fifth of what a frame costs
+                await self._arrived.wait()
+                continue
+            with trio.move_on_at(min(self._held_until_s.values())):
                 await self._arrived.wait()
         queue = self._waiting.pop(key)
         event = queue.popleft()
