@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import trio
 
+from node.config import ConfigFaults, NodeConfig, load
 from node.config_model import ObserverConfig, split_multiaddr
-from node.machine.state import State
+from node.machine.state import Observer, State
 from node.parts import Parts
 from node.transport.api import PeerAddress
 from protocol.ids import MemberName
@@ -18,6 +20,25 @@ from protocol.messages import KeySet
 FOLLOW_S = 0.5
 
 log = logging.getLogger("tocsin.node")
+
+
+def observers_of(config: NodeConfig) -> dict[str, Observer]:
+    """By peer id, as the machine takes them."""
+    return {one.peer_id: Observer(one.name, one.ceiling) for one in config.observers}
+
+
+def list_observers_anew(parts: Parts, state: State) -> None:
+    """Only the observers: everything else of node.toml is read at the start alone. A file with a fault changes
+    nothing."""
+    try:
+        parts.config = replace(parts.config, observers=load(parts.config.path).observers)
+    except ConfigFaults as error:
+        for fault in error.faults:
+            log.warning("%s: %s; the observers of before stay", error.path, fault)
+        return
+    state.setup = replace(state.setup, observers=observers_of(parts.config))
+    names = ", ".join(f"{one.name} up to {one.tlp}" for one in parts.config.observers)
+    log.info("observers from now on: %s", names or "nobody")
 
 
 def allowed_now(parts: Parts, state: State) -> dict[str, PeerAddress]:

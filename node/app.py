@@ -23,7 +23,7 @@ from adapters.api import ExposureReading, Instances, Observation
 from adapters.catalog import CatalogFaults, build
 from node import backup as backups
 from node import keys, owner
-from node.allowed import allowed_now, follow_members
+from node.allowed import allowed_now, follow_members, list_observers_anew, observers_of
 from node.api import Surface, make_app
 from node.config import NodeConfig
 from node.discipline import LOOK_S, Discipline
@@ -39,7 +39,7 @@ from node.events import (
 from node.hearing import Crier, members_heard
 from node.loop import Durable, Loop, batch_of, now
 from node.machine import Machine, Setup
-from node.machine.state import ON_TARGET, Observer
+from node.machine.state import ON_TARGET
 from node.mark import MarkError
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
@@ -139,7 +139,7 @@ class Node:
             fresh=parts.fresh,
             stopped_why=parts.stopped_why,
             skew_max_ms=parts.config.clock.skew_max_ms,
-            observers={one.peer_id: Observer(one.name, one.ceiling) for one in parts.config.observers},
+            observers=observers_of(parts.config),
         )
 
     def _own_sources(self) -> tuple[SourceId, ...]:
@@ -239,9 +239,12 @@ class Node:
         self.parts.store.close()
 
     async def _signals(self) -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as arriving:
-            async for _ in arriving:
-                self.stopping.set()
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as arriving:
+            async for number in arriving:
+                if number == signal.SIGHUP:
+                    list_observers_anew(self.parts, self.machine.state)
+                else:
+                    self.stopping.set()
 
     async def _stop_when_asked(self) -> None:
         """A moment later, so that whoever asked gets the answer first."""

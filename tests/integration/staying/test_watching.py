@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -165,6 +167,31 @@ def test_who_is_on_nobodys_list_is_not_let_in(site: ForkedSite) -> None:
             assert (eye.is_up(at.peer_id), eye.seen) == (False, [])
 
     story(body)
+
+
+def test_the_list_is_read_anew_on_a_signal_and_holds_for_live_connections(site: ForkedSite) -> None:
+    """Listed: let in. Struck off: cut. A file with a fault changes nothing."""
+    config, node = site.config("m1"), site.children["m1"]
+    before = config.read_text()
+    listed = before + f'\n[[observer]]\nname = "late"\npeer_id = "{peer_id_of(seed("late"))}"\n'
+
+    def says(text: str) -> None:
+        config.write_text(text)
+        os.kill(node.pid, signal.SIGHUP)
+
+    async def body() -> None:
+        at = address_of(site, "m1")
+        async with peer("late", None, allowed=(at,)) as late:
+            says(listed)
+            await late.until(lambda: late.is_up(at.peer_id))
+            says(listed.replace("GREEN", "RED") + "[nonsense]\n")
+            await trio.sleep(1)
+            assert (late.is_up(at.peer_id), late.downs(at.peer_id)) == (True, 0)
+            says(before)
+            await late.until(lambda: late.downs(at.peer_id) == 1)
+
+    story(body)
+    assert "the observers of before stay" in (site.folder / "m1" / "node.log").read_text()
 
 
 def test_a_member_that_listens_nowhere_and_one_behind_a_name_are_members_like_the_others(site: ForkedSite) -> None:

@@ -182,3 +182,17 @@ def test_backup_and_restore_go_round_without_a_node(tmp_path: Path, capsys: Caps
     assert refused.code == 1
     assert "--move-aside" in refused.err
     assert run(capsys, "restore", tmp_path / "b.sqlite", "--move-aside", *config).code == 0
+
+
+def test_a_member_that_nobody_can_dial_has_no_address_and_a_charter_that_says_so(
+    tmp_path: Path, capsys: Capsys
+) -> None:
+    init(capsys, tmp_path, *NAMES[1:])
+    assert run(capsys, "init", NAMES[0], "--dir", tmp_path / NAMES[0], "--addr", "none").code == 0
+    assert load(tmp_path / NAMES[0] / "node.toml", {}).listen is None
+    assert create(capsys, tmp_path, "--source", "a-home=lender-a=eip155:1").code == 0
+    for name in NAMES:
+        assert run(capsys, "charter", "sign", tmp_path / "charter.toml", "--dir", tmp_path / name).code == 0
+    checked = run(capsys, "charter", "check", tmp_path / "charter.toml", "-o", "json")
+    assert checked.json["ok"]
+    assert any("no address of issuer: they must be the ones that dial" in note for note in checked.json["notes"])

@@ -148,3 +148,19 @@ def test_a_peer_that_stops_and_starts_goes_down_and_up() -> None:
             assert drained(a) == [PeerUp("d"), PeerDown("d", "unreachable")]
 
     virtually(body)
+
+
+def test_an_observer_is_sent_what_is_meant_for_it_and_nothing_that_is_broadcast_or_gossiped() -> None:
+    async def body() -> None:
+        network = MemoryNetwork()
+        async with three(network) as (a, _b, c):
+            a.allow({"b": ABC["b"], "c": PeerAddress("c", (), observer=True)})
+            drained(c)
+            assert a.broadcast(b"to members") == 1
+            a.gossip(b"to the mesh")
+            assert a.send("c", Channel.SYNC, b"to you")
+            await trio.sleep(1)
+            assert [one.frame for one in drained(c) if isinstance(one, ReceivedFrame)] == [b"to you"]
+            assert [one.observer for one in a.status()] == [False, True]
+
+    virtually(body)
