@@ -27,7 +27,8 @@ from tests.bench.members import Seat, compose
 
 MESH_S = 60.0
 LOOK_S = 0.25
-CERTIFICATE = re.compile(rb'^{"level":"ISOLATE".*"kind":"certificate"', re.MULTILINE)
+CERTIFICATE = re.compile(rb'^{"level":"ISOLATE".*"kind":"certificate","subject":"([^"]*)"', re.MULTILINE)
+"""Its subject: one may be made anew, on more words."""
 ENTRY = b'"kind":"attestation"'
 
 
@@ -127,10 +128,10 @@ class Live:
         return {name: _size(seat) for name, seat in self.seats.items()}
 
     def counts(self, since: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-        """(ISOLATE certificates, attestations) that each has committed since; without parsing the lines: that costs CPU
-        which the members would lack."""
+        """(subjects with an ISOLATE certificate, attestations) that each has committed since; the lines are not parsed:
+        that would cost CPU which the members lack."""
         read = {name: _read(self.seats[name], mark) for name, mark in since.items()}
-        return {name: (len(CERTIFICATE.findall(lines)), lines.count(ENTRY)) for name, lines in read.items()}
+        return {name: (len(set(CERTIFICATE.findall(lines))), lines.count(ENTRY)) for name, lines in read.items()}
 
     async def hold(self, since: Mapping[str, int], certificates: int, entries: int, within_s: float) -> bool:
         """All of these hold so many more."""

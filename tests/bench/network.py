@@ -180,7 +180,7 @@ def _alarm_figures(
         "idle_cpu_percent": None,
         "idle_pss_mb": None,
         "storm_ms": None,
-        "failed": {},
+        "failed": ran.get("failed", {}),
     }
 
 

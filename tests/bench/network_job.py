@@ -29,7 +29,8 @@ from tests.bench.network_figures import acceptances, kept_up, lags, spans
 
 LEAD_MS = 700
 """From a plan's file to its first time: a sensor looks ten times a second."""
-SHORT_LEASE_MS = 4_000
+SHORT_LEASE_MS = 8_000
+"""A machine that is busy with something else must still count a word before it expires."""
 LONG_LEASE_MS = 3_600_000
 ALARM_MS = 350
 ALARM_LOSSY_MS = 600
@@ -40,6 +41,8 @@ SETTLE_S = 1.0
 BURST = 40
 STEP_S = 2.5
 STEP_PAUSE_S = 1.5
+REST_S = 3.0
+"""After the burst: an author's budget fills again."""
 RATES = (4, 8, 16, 32, 64, 128)
 """Subjects a second on which all members speak. Two minutes of rest would be needed to go on: an author may say 256
 things at once and 20 a second (`node.ingress`)."""
@@ -111,10 +114,12 @@ class Bench:
         await self._one_by_one()
         if self.job.quick or self.job.road.get("loss_percent"):
             return
-        await trio.sleep(SETTLE_S)
-        await self._burst()
-        await trio.sleep(SHORT_LEASE_MS / 1000)
-        await self._ramp()
+        for name, part in (("burst", self._burst), ("ramp", self._ramp)):
+            await trio.sleep(REST_S)
+            try:
+                await part()
+            except RuntimeError as error:  # what was found before is still true
+                self.result.setdefault("failed", {})[name] = str(error)
 
     async def _one_by_one(self) -> None:
         """Alarms go round the members: no place in the mesh is favoured."""
