@@ -359,4 +359,5 @@ def forget_expired(step: Step) -> None:
     for id_, held in list(state.certificates.items()):
         if held.ends_ms + ENDED_KEPT_MS < step.now_ms:
             del state.certificates[id_], state.accepted_ms[id_], state.held_since_ms[id_]
+            state.said_heads = None
     claims.forget_unused(step)

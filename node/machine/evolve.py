@@ -62,6 +62,7 @@ def evolve(state: State, record: Record, known: Any = None) -> None:
 
 def _keyset(state: State, record: KeySetLearned, known: Any) -> None:
     state.words += 1
+    state.said_heads = None
     owner = state.epoch.by_name[keyset_owner(record.raw)]
     sealed = known or open_keyset(record.raw, state.epoch.network, owner.governance_key)
     version = sealed.keyset.version
@@ -98,6 +99,7 @@ def drop_opinion(state: State, topic: Topic, author: MemberName) -> None:
 
 
 def _entry(state: State, record: EntryAccepted, known: Any) -> None:
+    state.said_heads = None
     verified: Verified[Any] = known or verified_entry(state, record.raw)
     entry = verified.entry
     key = (entry.author, entry.key_version)
@@ -209,6 +211,7 @@ def _certificate(state: State, record: CertificateAccepted, known: Any) -> None:
     checked: CheckedCertificate = known or check_certificate(
         parse_certificate(record.raw), record.raw, state.epoch, state.keyset
     )
+    state.said_heads = None
     certificate = checked.certificate
     id_ = certificate_id(certificate.epoch, certificate.topic, certificate.level)
     before = state.certificates.get(id_)

@@ -65,6 +65,8 @@ def frame_arrived(step: Step, event: FrameArrived) -> None:
     if not step.state.budgets.connection_may(event.peer_id, step.at.mono_ms, cost):
         step.refuse(event.peer_id, Code.OVER_BUDGET)
         return
+    if link.member is not None and heads.same_heads(step, link, event.raw):
+        return
     try:
         frame = parse_frame(event.raw)
     except ProtocolError as error:

@@ -19,6 +19,7 @@ from protocol.crypto import Signer
 from protocol.envelope import SealedKeySet
 from protocol.evidence import Judgement
 from protocol.feed import Feed
+from protocol.frames import Heads
 from protocol.ids import ZERO_HASH, ActionKey, Digest, EntryHash, GroupName, MemberName, SourceId
 from protocol.membership import Epoch
 from protocol.messages import Claim, Level, Tlp
@@ -161,6 +162,7 @@ class Wanted:
     at_ms: int
     from_seq: int
     to_seq: int
+    tries: int = 1
 
 
 @dataclass
@@ -279,6 +281,8 @@ class State:
     """Certificate digest → (`verdicts` then, what it rests on)."""
     supported: tuple[int, Mapping[Topic, Sequence[Ruled]]] = (-1, MappingProxyType({}))
     """(`verdicts` then, what our own checks support by topic)."""
+    said_heads: tuple[bytes, Heads] | None = None
+    """The last Heads that we sent, while nothing changed since and no feed has a gap."""
     forget_at_ms: int = 0
     observing_said: bool = False
     push_at_ms: dict[Digest, int] = field(default_factory=dict)

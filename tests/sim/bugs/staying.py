@@ -65,8 +65,8 @@ BUGS = (
             heads,
             "_want",
             (
-                "if last is None or not same or step.at.mono_ms - last.at_ms >= ASK_AGAIN_MS:",
-                "if last is None or not same:",
+                "if last is None or not tries or step.at.mono_ms - last.at_ms >= wait_ms:",
+                "if last is None or not tries:",
             ),
         ),
         needs=("loss",),

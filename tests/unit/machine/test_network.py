@@ -9,8 +9,8 @@ from node.ingress import CONNECTION_FRAMES
 from node.machine import Phase
 from node.records import EquivocationProven, SigningStopped
 from protocol.feed import Feed
-from protocol.frames import Entries, Head, Heads, Hello, Shown, pack_frame
-from protocol.ids import ZERO_HASH, Digest, NetworkId
+from protocol.frames import Entries, Head, Heads, Hello, Shown, WantEntries, pack_frame, parse_frame
+from protocol.ids import ZERO_HASH, Digest, EntryHash, NetworkId
 from protocol.limits import SKEW_AHEAD_MS_MAX
 from protocol.messages import Heartbeat, Level, Notice, Tlp
 from tests.unit.machine.world import (
@@ -81,6 +81,21 @@ def test_an_old_certificate_waits_for_what_its_signers_said_since() -> None:
     assert world[6].certificate() and not world[6].state.actions
     world.run(5_000)
     assert world[6].state.actions
+
+
+def test_a_gap_that_nobody_can_fill_is_asked_for_ever_more_rarely() -> None:
+    """The author withholds the word before: everybody lacks it for good."""
+    world = World(4, liars=1)
+    liar = world.liars["m3"]
+
+    def asked() -> int:
+        return sum(isinstance(parse_frame(raw), WantEntries) for _, _, raw in world.wiretap)
+
+    liar.send(Entries((liar.seal(Notice("later", Tlp.GREEN), seq=1, prev=EntryHash(bytes(32))).raw,)))
+    world.run(10_000)
+    early = asked()
+    world.run(50_000)
+    assert 0 < early <= 6 * 8 and asked() - early <= 6 * 16
 
 
 def test_loss_costs_retries_and_nothing_else() -> None:
