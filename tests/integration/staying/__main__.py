@@ -11,6 +11,7 @@ import os
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ def facts(tally: Tally, members: int, took_s: float, within_s: float) -> dict[st
         "certificates_looked_at": tally.certificates,
         "heal_ms": {"p50": quantile(heals, 0.5), "p95": quantile(heals, 0.95), "p99": quantile(heals, 0.99),
                     "max": quantile(heals, 1.0)},
+        "links_ms": {"p50": quantile(sorted(tally.links_ms), 0.5), "max": quantile(sorted(tally.links_ms), 1.0)},
         "heal_ms_by_kind": {kind: [round(one, 1) for one in some] for kind, some in sorted(tally.heal_ms.items())},
         "slower_than_goal": sum(one > within_s * 1000 for one in heals),
         "took_s": round(took_s, 1),
@@ -47,6 +49,7 @@ def main() -> int:
     parser.add_argument("--subjects", type=int, default=24, help="of a round; at most 24, an author's words are capped")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--within", type=float, default=5.0, help="seconds that a heal may take")
+    parser.add_argument("--keep", type=Path, help="an empty or new directory for what the nodes write")
     parser.add_argument("-o", choices=("human", "json"), default="human", dest="output")
     parser.add_argument("--namespaces", action="store_true", help="packets dropped by the kernel, not a proxy's bytes")
     words = parser.parse_args()
@@ -57,13 +60,17 @@ def main() -> int:
     began = time.monotonic()
 
     def told(cut: Cut, tally: Tally) -> None:
-        took_ms = tally.heal_ms[cut.kind][-1]
+        took_ms, links_ms = tally.heal_ms[cut.kind][-1], tally.links_ms[-1]
         sys.stderr.write(
             f"{time.monotonic() - began:6.1f} s  {cut.kind}{' (reset)' if cut.refuse else ''}, words after "
-            f"{cut.hold_s:g} s: {tally.tries} tries, {len(tally.violations)} violations, healed in {took_ms:.0f} ms\n"
+            f"{cut.hold_s:g} s: {tally.tries} tries, {len(tally.violations)} violations, healed in {took_ms:.0f} ms, "
+            f"links in {links_ms:.0f}\n"
         )
 
-    with tempfile.TemporaryDirectory(prefix="staying-") as folder, begin(Path(folder), words.members) as one:
+    with ExitStack() as stack:
+        folder = words.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="staying-")))
+        folder.mkdir(parents=True, exist_ok=True)
+        one = stack.enter_context(begin(folder, words.members))
         tally = campaign(one, words.tries, words.seed, min(words.subjects, 24), 60.0, told)
     found = facts(tally, words.members, time.monotonic() - began, words.within)
     sys.stdout.write(json.dumps(found, indent=2) + "\n" if words.output == "json" else human(found, words.within))

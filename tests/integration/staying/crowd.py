@@ -60,9 +60,9 @@ class Packets:
 class Crowd:
     """`all`, `q`: who there is, how many groups a certificate above GUARD needs."""
 
-    def __init__(self, site: ForkedSite, wires: Wires, controls: dict[str, Control], pool: ThreadPoolExecutor):
-        self.site, self.wires, self.controls, self._pool = site, wires, controls, pool
-        self.all = tuple(sorted(controls))
+    def __init__(self, site: ForkedSite, wires: Wires, names: tuple[str, ...], pool: ThreadPoolExecutor):
+        self.site, self.wires, self._pool = site, wires, pool
+        self.all = tuple(sorted(names))
         self.q = len(self.all) - (len(self.all) - 1) // 3
         self._next = dict.fromkeys(self.all, 0)
         self.certified: dict[str, dict[tuple[str, str], list[str]]] = {name: {} for name in self.all}
@@ -71,7 +71,13 @@ class Crowd:
     def each(self, deed: Callable[[str, Control], T], names: Iterable[str] = ()) -> dict[str, T]:
         """At all of them side by side."""
         wanted = tuple(names) or self.all
-        return dict(zip(wanted, self._pool.map(lambda name: deed(name, self.controls[name]), wanted), strict=True))
+
+        def one(name: str) -> T:
+            # a connection of its own: one that idled may be closed just as it is used again
+            with Control(self.site.folder / name / "data" / "control.sock", timeout_s=30) as control:
+                return deed(name, control)
+
+        return dict(zip(wanted, self._pool.map(one, wanted), strict=True))
 
     def say(self, words: dict[str, list[tuple[str, str]]], lease_s: int = 30) -> None:
         """member → (subject, level) that its operator raises, in order. The lease is short, since an author's words are
@@ -170,9 +176,7 @@ def tell_peers(site: ForkedSite, name: str, where: dict[str, tuple[str, int]]) -
 def meshed(stack: ExitStack, site: ForkedSite, names: tuple[str, ...], wires: Wires) -> Crowd:
     for name in names:
         wait_for(f"{name} answers", lambda name=name: site.status(name))
-    sockets = {name: site.folder / name / "data" / "control.sock" for name in names}
-    controls = {name: stack.enter_context(Control(path, timeout_s=30)) for name, path in sockets.items()}
-    one = Crowd(site, wires, controls, stack.enter_context(ThreadPoolExecutor(len(names))))
+    one = Crowd(site, wires, names, stack.enter_context(ThreadPoolExecutor(len(names))))
     wait_for("all hear all and may sign", lambda: ready(one), 60)
     return one
 

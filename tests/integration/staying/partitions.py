@@ -46,6 +46,8 @@ class Tally:
     rounds: int = 0
     violations: list[str] = field(default_factory=list)
     heal_ms: dict[str, list[float]] = field(default_factory=dict)
+    links_ms: list[float] = field(default_factory=list)
+    """Until all heard all again: the part of `heal_ms` that is the transport's."""
     certificates: int = 0
 
     def all_heals(self) -> list[float]:
@@ -97,7 +99,9 @@ def play(one: Crowd, cut: Cut, tally: Tally, rng: random.Random, subjects: int, 
             _nothing_formed(one, side, split, cut.kind, tally)
     tops = one.tops()
     one.wires.heal()
-    took_ms = until("everything everywhere", lambda: missing(one, split, tops), within_s)
+    links_ms = until("all hear all", lambda: apart(one), within_s)
+    tally.links_ms.append(links_ms)
+    took_ms = links_ms + until("everything everywhere", lambda: missing(one, split, tops), within_s)
     tally.heal_ms.setdefault(cut.kind, []).append(took_ms)
     time.sleep(0.3)
     one.listen()
@@ -126,6 +130,11 @@ def _nothing_formed(one: Crowd, side: tuple[str, ...], split: dict[str, str], ki
                 tally.violations.append(f"{kind}: {member}, among {len(side)}, accepted {level} on {name} by {signers}")
 
 
+def apart(one: Crowd) -> str:
+    hears = one.hears()
+    return "" if set(hears.values()) == {len(one.all)} else f"heard: {hears}"
+
+
 def missing(one: Crowd, split: dict[str, str], tops: dict[str, int]) -> str:
     """What is not everywhere yet, in words; "" where everything is."""
     one.listen()
@@ -133,10 +142,7 @@ def missing(one: Crowd, split: dict[str, str], tops: dict[str, int]) -> str:
     if any(short.values()):
         return f"certificates missing: {short}; heard: {one.hears()}; entries missing: {one.lacking(tops)}"
     lacking = one.lacking(tops)
-    if lacking:
-        return f"entries missing: {lacking}; heard: {one.hears()}"
-    hears = one.hears()
-    return "" if set(hears.values()) == {len(one.all)} else f"heard: {hears}"
+    return f"entries missing: {lacking}; heard: {one.hears()}" if lacking else ""
 
 
 def _only_with_a_quorum(one: Crowd, words: dict[str, list[tuple[str, str]]], kind: str, tally: Tally) -> None:
