@@ -35,9 +35,13 @@ _CODES = (
     ("pushed more bytes", "window"),
     ("ignored the receive window", "window"),
     ("no answer to", "no-pong"),
+    ("spoke of a gossip topic", "unknown-topic"),
     ("goes on sending what is spoilt", "cut-off"),
 )
 """How the transport's words begin → the code they are counted under; the rest is `wire`."""
+
+_WIRE_OFFENCES = frozenset({"stream-flood", "stream-twice", "bad-gossip", "gossip-budget", "unknown-topic", "window"})
+"""What the transport refuses and bears; the rest ends the connection by itself."""
 
 
 def code_of(why: str) -> str:
@@ -56,13 +60,17 @@ class Discipline:
 
     cut_off: Callable[[str, str], None]
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
+    _on_wire: dict[str, int] = field(default_factory=dict)
     _offences: dict[str, tuple[int, Bucket]] = field(default_factory=dict)
 
     def misbehaved(self, event: Misbehaved, now_ms: int) -> None:
         """What the wire layer refused."""
         code = code_of(event.why)
-        row = self._row(STRANGERS if code == "stranger" else event.peer_id, code)
+        peer = STRANGERS if code == "stranger" else event.peer_id
+        row = self._row(peer, code)
         row.count, row.last_ms = row.count + 1, now_ms
+        if code in _WIRE_OFFENCES and (peer in self._on_wire or len(self._on_wire) < ROWS_MAX):
+            self._on_wire[peer] = self._on_wire.get(peer, 0) + 1
 
     def strangers(self, totals: Mapping[str, int], now_ms: int) -> None:
         """The transport's own running totals."""
@@ -75,11 +83,12 @@ class Discipline:
         for peer, codes in state.refusals_by_peer.items():
             for code, count in codes.items():
                 self._stands_at(peer, code, count, now_ms)
-        for peer, count in state.offences.items():
+        for peer in state.offences.keys() | self._on_wire.keys():
+            count = state.offences.get(peer, 0) + self._on_wire.get(peer, 0)
             before, bucket = self._offences.get(peer, (0, Bucket(*OFFENCES)))
             affordable = all(bucket.take(1, mono_ms) for _ in range(min(count - before, int(OFFENCES[0]) + 1)))
             self._offences[peer] = (count, bucket)
-            if not affordable and peer in state.links:
+            if not affordable:
                 self.cut_off(peer, "goes on sending what is spoilt")
 
     def _stands_at(self, peer: str, code: str, count: int, now_ms: int) -> None:

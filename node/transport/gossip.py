@@ -52,6 +52,7 @@ class GuardedGossip(GossipSub):  # type: ignore[misc]
     """A router that knows one topic and dials nobody."""
 
     topic = ""
+    gate: Gate
 
     async def handle_prune(self, prune_msg: Any, sender_peer_id: Any) -> None:
         """Invented topics would be remembered for ever; peer exchange would have us dial strangers."""
@@ -66,6 +67,8 @@ class GuardedGossip(GossipSub):  # type: ignore[misc]
         """See `handle_prune`."""
         if graft_msg.topicID == self.topic:
             await super().handle_graft(graft_msg, sender_peer_id)
+        else:
+            self.gate.misbehaved(str(sender_peer_id), "spoke of a gossip topic that nobody has")
 
     async def _do_px(self, px_peers: Any) -> None:
         """Nobody tells us whom to dial."""
@@ -86,7 +89,7 @@ class SafePubsub(Pubsub):  # type: ignore[misc]
 
     def prepare(self, gate: Gate, deliver: Deliver, cut_off: Callable[[str, str], None]) -> None:
         """Say where frames and refusals go; call before running."""
-        self.gate = gate
+        self.gate = self.router.gate = gate
         self.deliver = deliver
         self.cut_off = cut_off
         self._via: OrderedDict[bytes, str] = OrderedDict()

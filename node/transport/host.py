@@ -351,6 +351,11 @@ class Libp2pTransport:
         link = self._links.get(peer_id)
         if link is not None:
             link.drop(why, penalty=True)
+        if self._generation is not None:
+            # also those on which it never opened the member streams
+            for conn in self._generation.swarm.get_connections():
+                if str(conn.muxed_conn.peer_id) == peer_id:
+                    self._generation.nursery.start_soon(cut, conn)
 
     async def _serve_gossip(self, generation: _Generation) -> None:
         async with trio.open_nursery() as nursery:

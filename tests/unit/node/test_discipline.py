@@ -77,3 +77,14 @@ def test_a_connection_is_held_only_while_its_budget_is_spent() -> None:
     assert budgets.connection_may("p", 0, CONNECTION_FRAMES[0])
     assert budgets.held_ms("p", 0) > 0
     assert budgets.held_ms("p", budgets.held_ms("p", 0)) == 0
+
+
+def test_who_goes_on_breaking_the_wire_is_cut_off_too_and_who_is_merely_unknown_is_not() -> None:
+    cut = Cut()
+    one = Discipline(cut)
+    for _ in range(int(OFFENCES[0]) + 1):
+        one.misbehaved(Misbehaved("p1", "opened too many streams"), 0)
+        one.misbehaved(Misbehaved("p2", "is not on the allow-list"), 0)
+        one.misbehaved(Misbehaved("p3", "no answer to 3 pings"), 0)
+    one.look(state({}), 0, 0)
+    assert cut == ["p1"]
