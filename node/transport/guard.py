@@ -139,7 +139,7 @@ class GatedNoise(Noise):  # type: ignore[misc]
         peer_id = str(secured.get_remote_peer())
         why = self._gate.refusal(peer_id)
         if why is None:
-            return RecordSession(secured)
+            return RecordSession(secured, lambda fault: self._gate.misbehaved(peer_id, fault))
         await secured.close()
         raise HandshakeFailure(f"{peer_id} is refused: {why}")
 

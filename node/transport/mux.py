@@ -41,6 +41,10 @@ def _nothing() -> None:
     """Nobody waits for a window."""
 
 
+class WindowIgnoredError(Exception):
+    """The peer pushed more into a stream than any window of ours allows; the connection's end."""
+
+
 class QuietStream(YamuxStream):  # type: ignore[misc]
     """Keeps yamux's own window, and gives credit when half of it has been read."""
 
@@ -76,7 +80,9 @@ class QuietYamux(Yamux):  # type: ignore[misc]
         plain, at, given, rare = self.session.plain, 0, False, False
         while len(plain) - at >= HEADER_SIZE:
             _, kind, flags, stream_id, size = _HEADER.unpack_from(plain, at)
-            rare = flags != 0 or kind > TYPE_WINDOW_UPDATE or (kind == TYPE_DATA and size > RECEIVE_WINDOW)
+            if kind == TYPE_DATA:
+                self._check_window(stream_id, size)
+            rare = flags != 0 or kind > TYPE_WINDOW_UPDATE
             if rare:
                 break
             stream = self.streams.get(stream_id)
@@ -96,6 +102,12 @@ class QuietYamux(Yamux):  # type: ignore[misc]
         if given:
             self.window_opened()
         return rare
+
+    def _check_window(self, stream_id: int, size: int) -> None:
+        """The library only logs: a second at line rate into a stream that nobody reads would be hundreds of MiB."""
+        if size > RECEIVE_WINDOW or len(self.stream_buffers.get(stream_id, b"")) > RECEIVE_WINDOW:
+            self.session.accuse("pushed more bytes than its windows allow")
+            raise WindowIgnoredError(f"stream {stream_id}")
 
     def _data(self, stream: Any, data: bytes) -> None:
         stream_id = stream.stream_id

@@ -8,6 +8,7 @@ of nonces is the order of bytes without any lock, and whoever is cancelled while
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import trio
@@ -19,10 +20,15 @@ from node.transport.limits import READ_BYTES, RECORD_MAX, RECORDS_AT_ONCE
 _LENGTH = 2
 
 
-class RecordSession(SecureSession):  # type: ignore[misc]
-    """Takes over the connection of a finished handshake. `plain` holds what has been opened and not been read."""
+def _nobody(why: str) -> None:
+    """Nobody is told."""
 
-    def __init__(self, secured: Any) -> None:
+
+class RecordSession(SecureSession):  # type: ignore[misc]
+    """Takes over the connection of a finished handshake. `plain` holds what has been opened and not been read;
+    `accuse` is told what the peer did that ends the connection."""
+
+    def __init__(self, secured: Any, accuse: Callable[[str], None] = _nobody) -> None:
         super().__init__(
             local_peer=secured.local_peer,
             local_private_key=secured.local_private_key,
@@ -40,6 +46,7 @@ class RecordSession(SecureSession):  # type: ignore[misc]
         self._unsent = bytearray()
         self._sending = trio.Lock()
         self.plain = bytearray()
+        self.accuse = accuse
 
     # ---- reading: one task
 

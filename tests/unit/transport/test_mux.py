@@ -7,11 +7,12 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import trio
 from libp2p.stream_muxer.yamux.yamux import YamuxStream
 
 from node.transport.limits import RECEIVE_WINDOW
-from node.transport.mux import QuietStream, QuietYamux, credit_frame, data_header
+from node.transport.mux import QuietStream, QuietYamux, WindowIgnoredError, credit_frame, data_header
 
 
 class Session:
@@ -22,6 +23,8 @@ class Session:
     def __init__(self) -> None:
         self.plain = bytearray()
         self.written: list[bytes] = []
+        self.accused: list[str] = []
+        self.accuse = self.accused.append
 
     async def read(self, n: int) -> bytes:
         data = bytes(self.plain[:n])
@@ -123,10 +126,27 @@ def test_the_library_sees_rare_frames_only_with_their_bodies() -> None:
     with_stream(body)
 
 
-def test_a_frame_that_announces_more_than_a_window_is_the_librarys_to_refuse() -> None:
+def test_a_frame_that_announces_more_than_a_window_ends_the_connection() -> None:
     def body(mux: QuietYamux, session: Session, heard: list[bytes]) -> None:
         session.plain += data_header(2, RECEIVE_WINDOW + 1)
-        assert mux.took_daily()
+        with pytest.raises(WindowIgnoredError):
+            mux.took_daily()
+        assert session.accused == ["pushed more bytes than its windows allow"]
+
+    with_stream(body)
+
+
+@pytest.mark.parametrize("flags", [0, 2])
+def test_what_nobody_reads_is_not_kept_beyond_its_window(flags: int) -> None:
+    async def body(mux: QuietYamux, session: Session, heard: list[bytes]) -> None:
+        with pytest.raises(WindowIgnoredError):
+            for _ in range(10):
+                session.plain += frame(0, flags, 4, 60_000, bytes(60_000))
+                if mux.took_daily():
+                    await mux.secured_conn.read(12)
+                    mux.stream_buffers[4] += await mux.secured_conn.read(60_000)
+        assert len(mux.stream_buffers[4]) <= RECEIVE_WINDOW + 60_000
+        assert len(session.accused) == 1
 
     with_stream(body)
 
