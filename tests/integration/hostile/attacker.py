@@ -47,7 +47,7 @@ def begin(
     """`number`: which of the hostile identities it has; each seat has several. `only`: names of honest members."""
     attack = ATTACKS[name]
     seat = lab.hostile[number % len(lab.hostile)]
-    identity = bytes([255 - number]) * 32 if attack.who == STRANGER else seat.identities[number // len(lab.hostile)]
+    identity = bytes([255 - number]) * 32 if attack.who == STRANGER else seat.identities[number // len(lab.hostile) % len(seat.identities)]
     stage = stage_for(lab, seat, identity, number, only)
     notes = lab.folder / f"attacker-{name}-{number}.json"
     notes.unlink(missing_ok=True)
