@@ -15,9 +15,13 @@ import trio
 from libp2p.io.exceptions import ConnectionClosedError
 from libp2p.security.secure_session import SecureSession
 
+from node.transport.dialling import ask_again_soon
 from node.transport.limits import READ_BYTES, RECORD_MAX, RECORDS_AT_ONCE
 
 _LENGTH = 2
+_GONE = (OSError, ValueError, trio.ClosedResourceError)
+"""Of a socket that was closed: ClosedResourceError for who waits for it, ValueError (a descriptor of -1) for who comes
+later."""
 
 
 def _nobody(why: str) -> None:
@@ -42,6 +46,7 @@ class RecordSession(SecureSession):  # type: ignore[misc]
         self._seal, self._seal_nonce = sealing.cipher.cipher.encrypt, sealing.n
         self._open, self._open_nonce = opening.cipher.cipher.decrypt, opening.n
         self._socket = secured.conn.read_writer.read_write_closer.stream.stream.socket
+        ask_again_soon(self._socket)
         self._closed_records = b""
         self._unsent = bytearray()
         self._sending = trio.Lock()
@@ -76,7 +81,7 @@ class RecordSession(SecureSession):  # type: ignore[misc]
                 data = os.read(self._socket.fileno(), READ_BYTES)
             except BlockingIOError:
                 continue
-            except (OSError, trio.ClosedResourceError) as error:
+            except _GONE as error:
                 raise ConnectionClosedError(f"the connection broke: {error}", transport="tcp") from error
             if not data:
                 raise ConnectionClosedError("the peer closed the connection", transport="tcp")
@@ -129,7 +134,7 @@ class RecordSession(SecureSession):  # type: ignore[misc]
                 if self._unsent:
                     try:
                         await trio.lowlevel.wait_writable(self._socket)
-                    except trio.ClosedResourceError as error:
+                    except _GONE as error:
                         raise ConnectionClosedError("the connection was closed", transport="tcp") from error
                     del self._unsent[: self._send(self._unsent)]
 

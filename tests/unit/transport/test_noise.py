@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from libp2p.io.exceptions import ConnectionClosedError
@@ -144,7 +145,7 @@ def test_the_end_of_the_connection_is_said_so_on_both_halves() -> None:
     trio.run(body)
 
 
-def test_closing_wakes_a_writer_whom_the_peer_does_not_read() -> None:
+def test_closing_wakes_everybody_who_waits_for_a_peer_that_does_not_read() -> None:
     async def body() -> None:
         async with pair() as (one, _, socket), trio.open_nursery() as nursery:
 
@@ -152,8 +153,27 @@ def test_closing_wakes_a_writer_whom_the_peer_does_not_read() -> None:
                 with pytest.raises(ConnectionClosedError):
                     await one.write(bytes(40 * RECORD_MAX))
 
-            nursery.start_soon(write)
-            await trio.sleep(0.05)
+            async def read() -> None:
+                with pytest.raises(ConnectionClosedError):
+                    await one.read(1)
+
+            for work in (write, write, write, read):
+                nursery.start_soon(work)
+            await trio.testing.wait_all_tasks_blocked(0.01)
             socket.close()
+
+    trio.run(body)
+
+
+def test_a_socket_that_was_closed_before_is_said_so_too() -> None:
+    async def body() -> None:
+        async with pair() as (one, _, socket):
+            with trio.move_on_after(0.01):
+                await one.write(bytes(40 * RECORD_MAX))
+            assert one.blocked
+            socket.close()
+            for work in (one.flushed, one.more):
+                with pytest.raises(ConnectionClosedError):
+                    await work()
 
     trio.run(body)
