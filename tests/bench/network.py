@@ -115,7 +115,7 @@ def measure(
     ran = _job("network_job", kind="alarms", count=alarms, quick=quick, profile=profile, **here)
     floor += _job("mesh_floor", mode="answer", count=rounds, **here)["span_ms"]
     say(f"{said}: js-libp2p")
-    js = _job("js_mesh", mode="answer", count=min(rounds, JS_ROUNDS), **here)
+    js = _gossipsub("answer", min(rounds, JS_ROUNDS), here)
     result = _alarm_figures(members, road, verify_ms, ran, floor, js) | {"load_before": load_before}
     parts: list[tuple[str, Callable[[], dict[str, Any]]]] = []
     if storm:
@@ -152,7 +152,8 @@ def _alarm_figures(
     quorum = members - (members - 1) // 3
     got = percentiles(ran["alarm_ms"])
     bound_ms = round(2 * road.delay_ms + quorum * verify_ms, 2)
-    floor_ms, js_ms = percentiles(floor)["p50"], percentiles(js.get("quorum", ())).get("p50")
+    lowest, js_ms = percentiles(floor), percentiles(js.get("quorum", ())).get("p50")
+    floor_ms = lowest["p50"]
     burst_ms = ran.get("burst_cpu_ms_per_entry")
     sent = ran.get("bytes_per_entry")
     return {
@@ -165,6 +166,7 @@ def _alarm_figures(
         "bound_ms": bound_ms,
         "ratio_to_bound": ratio(got["p50"], bound_ms),
         "floor_ms": floor_ms,
+        "floor_p99_ms": lowest["p99"],
         "ratio_to_floor": ratio(got["p50"], floor_ms),
         "js_ms": js_ms,
         "js_reason": js.get("reason", ""),
@@ -188,7 +190,7 @@ def _storm(road: Road) -> dict[str, Any]:
     here = {"members": STORM_MEMBERS, "road": asdict(road)}
     floor_ms = percentiles(_job("mesh_floor", mode="storm", count=FLOOR_STORMS, **here)["span_ms"])["p50"]
     ran = _job("network_job", kind="storm", count=STORMS, **here)
-    js = _job("js_mesh", mode="storm", count=JS_STORMS, **here)
+    js = _gossipsub("storm", JS_STORMS, here)
     storm_ms, js_ms = percentiles(ran["storm_ms"])["p50"], percentiles(js.get("quorum", ())).get("p50")
     return {
         "storm_members": STORM_MEMBERS,
@@ -201,6 +203,14 @@ def _storm(road: Road) -> dict[str, Any]:
         "storm_js_reason": js.get("reason", ""),
         "storm_cpu_ms_per_entry": round(ran["storm_cpu_ms_per_entry"], 3),
     }
+
+
+def _gossipsub(mode: str, count: int, here: dict[str, Any]) -> dict[str, Any]:
+    """Its times, or {"reason": why there are none}: what is ours is worth showing without it."""
+    try:
+        return _job("js_mesh", mode=mode, count=count, **here)
+    except RuntimeError as error:
+        return {"reason": str(error)}
 
 
 def _catch_up(members: int) -> dict[str, Any]:

@@ -24,17 +24,14 @@ def _block(one: Mapping[str, Any]) -> list[str]:
     got = one["certificate_on_all_ms"]
     lines.append(f"{'':<{WIDTH}}{'p50':>9}{'p95':>9}{'p99':>9}   times it (p50)")
     lines.append(f"{'certificate on all, ms':<{WIDTH}}{got['p50']:>9.1f}{got['p95']:>9.1f}{got['p99']:>9.1f}")
-    for name, key, times in (
-        ("two delays and Q verifications", "bound_ms", "ratio_to_bound"),
-        ("floor: plain TCP", "floor_ms", "ratio_to_floor"),
-        ("js-libp2p gossipsub", "js_ms", "ratio_to_js"),
-    ):
-        lines.append(_beside(name, one[key], one[times], one.get("js_reason", "") if key == "js_ms" else ""))
+    lines.append(_beside("two delays and Q verifications", one["bound_ms"], one["ratio_to_bound"]))
+    lines.append(_beside("floor: plain TCP", one["floor_ms"], one["ratio_to_floor"], p99=one["floor_p99_ms"]))
+    lines.append(_beside("js-libp2p gossipsub", one["js_ms"], one["ratio_to_js"], one["js_reason"]))
     if one.get("storm_ms") is not None:
         lines += ["", f"{'storm of ' + str(one['storm_members']) + ', ms':<{WIDTH}}{one['storm_ms']:>9.1f}"]
-        lines.append(_beside("floor: plain TCP", one["storm_floor_ms"], one["storm_ratio_to_floor"], ""))
-        reason = one["storm_js_reason"]
-        lines.append(_beside("js-libp2p gossipsub", one["storm_js_ms"], one["storm_ratio_to_js"], reason))
+        lines.append(_beside("floor: plain TCP", one["storm_floor_ms"], one["storm_ratio_to_floor"]))
+        beside = (one["storm_js_ms"], one["storm_ratio_to_js"], one["storm_js_reason"])
+        lines.append(_beside("js-libp2p gossipsub", *beside))
     lines += ["", f"{'figure':<{WIDTH}}{'goal':>12}{'got':>12}"]
     for name, goal, value, more in goals_of(one):
         lines.append(_goal(name, goal, value, more))
@@ -47,10 +44,11 @@ def _block(one: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _beside(name: str, value: float | None, times: float | None, reason: str) -> str:
+def _beside(name: str, value: float | None, times: float | None, reason: str = "", p99: float | None = None) -> str:
     if value is None:
         return f"{name:<{WIDTH}}{'not run':>9}   {reason}".rstrip()
-    return f"{name:<{WIDTH}}{value:>9.1f}{'':>18}   {times:g}"
+    last = f"{p99:>18.1f}" if p99 is not None else f"{'':>18}"
+    return f"{name:<{WIDTH}}{value:>9.1f}{last}   {times:g}"
 
 
 def _goal(name: str, goal: float, value: float | None, more: bool) -> str:

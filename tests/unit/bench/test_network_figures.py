@@ -31,6 +31,7 @@ def result(**changes: Any) -> dict[str, Any]:
         "bound_ms": 0.4,
         "ratio_to_bound": 37.5,
         "floor_ms": 6.0,
+        "floor_p99_ms": 9.0,
         "ratio_to_floor": 2.5,
         "js_ms": None,
         "js_reason": "node is not installed",
