@@ -41,9 +41,10 @@ AUTHOR_ENTRIES = (256.0, 20.0)
 """Burst and steady rate of verified entries of one author: a storm of 64 opinions twice over, then 20 a second."""
 
 
-AUTHOR_SYNCED = (10_000.0, 5.0)
+AUTHOR_SYNCED = (10_000.0, 25.0)
 """Entries of one author that we asked for, since peers say that they are there: a week of Heartbeats at once, and then
-less than it may say itself. Asking must not be a way around the budget of who makes them up: each is kept in memory."""
+just more than it may say itself, else who was away would never catch up with who goes on saying all it may. Asking must
+not be a way around the budget of who makes them up: each is kept in memory."""
 SERVED = (256.0, 50.0)
 """Answers from the store (ranges, blobs, certificates) that one connection may ask for: each may cost 192 KiB."""
 
