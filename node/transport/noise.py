@@ -19,9 +19,6 @@ from node.transport.dialling import ask_again_soon
 from node.transport.limits import READ_BYTES, RECORD_MAX, RECORDS_AT_ONCE
 
 _LENGTH = 2
-_GONE = (OSError, ValueError, trio.ClosedResourceError)
-"""Of a socket that was closed: ClosedResourceError for who waits for it, ValueError (a descriptor of -1) for who comes
-later."""
 
 
 def _nobody(why: str) -> None:
@@ -77,11 +74,11 @@ class RecordSession(SecureSession):  # type: ignore[misc]
     async def _receive(self) -> bytes:
         while True:
             try:
-                await trio.lowlevel.wait_readable(self._socket)
-                data = os.read(self._socket.fileno(), READ_BYTES)
+                await trio.lowlevel.wait_readable(self._descriptor())
+                data = os.read(self._descriptor(), READ_BYTES)
             except BlockingIOError:
                 continue
-            except _GONE as error:
+            except (OSError, trio.ClosedResourceError) as error:
                 raise ConnectionClosedError(f"the connection broke: {error}", transport="tcp") from error
             if not data:
                 raise ConnectionClosedError("the peer closed the connection", transport="tcp")
@@ -133,15 +130,22 @@ class RecordSession(SecureSession):  # type: ignore[misc]
             async with self._sending:
                 if self._unsent:
                     try:
-                        await trio.lowlevel.wait_writable(self._socket)
-                    except _GONE as error:
+                        await trio.lowlevel.wait_writable(self._descriptor())
+                    except trio.ClosedResourceError as error:
                         raise ConnectionClosedError("the connection was closed", transport="tcp") from error
                     del self._unsent[: self._send(self._unsent)]
 
     def _send(self, data: bytes | bytearray) -> int:
         try:
-            return os.write(self._socket.fileno(), data)
+            return os.write(self._descriptor(), data)
         except BlockingIOError:
             return 0
         except OSError as error:
             raise ConnectionClosedError(f"the connection broke: {error}", transport="tcp") from error
+
+    def _descriptor(self) -> int:
+        """Looked up each time: the number of a closed socket may be another's by now, and trio takes -1 for one."""
+        number = int(self._socket.fileno())
+        if number < 0:
+            raise ConnectionClosedError("the connection was closed", transport="tcp")
+        return number
