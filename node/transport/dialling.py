@@ -7,8 +7,6 @@ partition, the system asks again after 1, 3, 7 seconds, and whoever waits for th
 from __future__ import annotations
 
 import socket
-import sys
-from contextlib import suppress
 from typing import Any
 
 import trio
@@ -22,10 +20,6 @@ _LOOK_UP_S = 3.0
 _STAGGER_S = 0.1
 """Between two addresses of one peer: the second is not dialled where the first is that quick."""
 _TARGETS_MAX = 16
-_TCP_RTO_MAX_MS = 44
-"""Linux's number; Python has no name for it yet."""
-_RETRANSMIT_MS_MAX = 1_000
-"""The least that it takes."""
 _PENDING_MAX = 2
 """Of one target: rounds overlap where nothing answers. Not more: at a heal all of them are handshakes at once."""
 
@@ -113,14 +107,6 @@ async def look_up(address: Multiaddr) -> list[Multiaddr]:
             for family, _, _, _, where in found
         ]
     raise OSError(f"no answer within {_LOOK_UP_S:g} s")
-
-
-def ask_again_soon(sock: Any) -> None:
-    """What got lost is sent again within a second. By default the pauses double, so that after a partition of six
-    seconds a connection that survived stays silent for six more. Linux from 6.15; elsewhere nothing changes."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, _RETRANSMIT_MS_MAX)
 
 
 def reason(error: BaseException) -> str:

@@ -42,6 +42,7 @@ from node.transport.door import Door, GuardedListener
 from node.transport.limits import CONNECTIONS_MAX, INBOUND_STREAMS_PER_CONNECTION, PENDING_HANDSHAKES
 from node.transport.mux import QuietStream, QuietYamux
 from node.transport.noise import RecordSession
+from node.transport.tcp import EagerTCP
 
 PINNED_VERSION = "0.8.1"
 
@@ -113,6 +114,7 @@ def check_pinned_library(extra: tuple[tuple[Any, tuple[str, ...]], ...] = ()) ->
         (Yamux, ("handle_incoming", "_write_frame", "_read_data_body")),
         (muxer_module, ("Yamux",)),
         (tcp_module, ("_set_reuse_flags", "_open_reuseport_listeners")),
+        (TCP, ("_dial_resolved",)),
         *extra,
     )
     missing = [f"{owner!r}.{name}" for owner, names in wanted for name in names if not hasattr(owner, name)]
@@ -177,7 +179,7 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]
             own_id,
             peerstore,
             upgrader,
-            [TCP()],
+            [EagerTCP()],
             retry_config=RetryConfig(max_retries=0),
             connection_config=config,
         )

@@ -15,8 +15,8 @@ import trio
 from libp2p.io.exceptions import ConnectionClosedError
 from libp2p.security.secure_session import SecureSession
 
-from node.transport.dialling import ask_again_soon
 from node.transport.limits import READ_BYTES, RECORD_MAX, RECORDS_AT_ONCE
+from node.transport.tcp import ask_again_soon
 
 _LENGTH = 2
 

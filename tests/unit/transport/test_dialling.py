@@ -8,7 +8,8 @@ import pytest
 import trio
 from multiaddr import Multiaddr
 
-from node.transport.dialling import ask_again_soon, look_up
+from node.transport.dialling import look_up
+from node.transport.tcp import ask_again_soon
 
 TCP_RTO_MAX_MS = 44
 
