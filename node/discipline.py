@@ -40,8 +40,9 @@ _CODES = (
 )
 """How the transport's words begin → the code they are counted under; the rest is `wire`."""
 
-_WIRE_OFFENCES = frozenset({"stream-flood", "stream-twice", "bad-gossip", "gossip-budget", "unknown-topic", "window"})
-"""What the transport refuses and bears; the rest ends the connection by itself."""
+_WIRE_OFFENCES = frozenset({"stream-flood", "stream-twice", "bad-gossip", "unknown-topic", "window"})
+"""What the transport refuses and bears, and no honest peer does: a flood that it was made to pass on is none. What is
+left ends the connection by itself."""
 
 
 def code_of(why: str) -> str:

@@ -70,7 +70,8 @@ def frame_arrived(step: Step, event: FrameArrived) -> None:
     try:
         frame = parse_frame(event.raw)
     except ProtocolError as error:
-        step.refuse(event.peer_id, error.code, spoilt=True)
+        # gossip is passed on unread by honest peers too
+        step.refuse(event.peer_id, error.code, spoilt=event.direct or event.asked)
         return
     try:
         if link.member is None and not isinstance(frame, Hello | KeySets):

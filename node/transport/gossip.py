@@ -22,7 +22,6 @@ from node.transport.limits import (
     FRAME_MAX,
     GOSSIP_BURST,
     GOSSIP_RATE_PER_S,
-    GOSSIP_REFUSALS_MAX,
     GOSSIP_RPC_MAX,
     GOSSIP_RPC_QUEUE,
     Timing,
@@ -93,8 +92,10 @@ class SafePubsub(Pubsub):  # type: ignore[misc]
         self.deliver = deliver
         self.cut_off = cut_off
         self._via: OrderedDict[bytes, str] = OrderedDict()
-        self._buckets: dict[str, TokenBucket] = {}
+        self._buckets: dict[str, tuple[TokenBucket, TokenBucket]] = {}
         self._refused: dict[str, int] = {}
+        # The library makes a task of each message: a full burst would run in one turn of the scheduler, for seconds.
+        self._turn = trio.Lock()
         # The default starts at the second of the clock: a node restarted after a busy time repeats itself.
         self.counter = time.time_ns()
 
@@ -131,8 +132,13 @@ class SafePubsub(Pubsub):  # type: ignore[misc]
             self.gate.misbehaved(peer_id, why)
             return
         try:
-            self._remember(content_id(msg), peer_id)
-            await super().push_msg(msg_forwarder, msg)
+            async with self._turn:
+                if self._is_msg_seen(msg):
+                    return
+                self._remember(content_id(msg), peer_id)
+                await super().push_msg(msg_forwarder, msg)
+                if not self._is_msg_seen(msg):
+                    self.gate.misbehaved(peer_id, "forwarded a message whose signature does not hold")
         except Exception as error:
             self.gate.misbehaved(peer_id, f"forwarded a message that cannot be checked: {type(error).__name__}")
 
@@ -148,8 +154,6 @@ class SafePubsub(Pubsub):  # type: ignore[misc]
         stream = self.peers.get(peer)
         if stream is not None and stream.muxed_conn is conn.muxed_conn:
             self._handle_dead_peer(peer)
-        self._buckets.pop(str(peer), None)
-        self._refused.pop(str(peer), None)
 
     def _remember(self, message_id: bytes, peer_id: str) -> None:
         self._via[message_id] = peer_id
@@ -158,17 +162,25 @@ class SafePubsub(Pubsub):  # type: ignore[misc]
 
     def _affordable(self, peer_id: str) -> bool:
         now = trio.current_time()
-        bucket = self._buckets.get(peer_id)
-        if bucket is None:
-            bucket = self._buckets[peer_id] = TokenBucket(GOSSIP_RATE_PER_S, GOSSIP_BURST, GOSSIP_BURST, now)
-        if bucket.take(now):
+        if peer_id not in self._buckets:
+            while len(self._buckets) >= _FORWARDERS_REMEMBERED:
+                self._buckets.pop(next(iter(self._buckets)))
+            self._buckets[peer_id] = _bucket(1, now), _bucket(len(self.peers) + 1, now)
+        own, all_peers = self._buckets[peer_id]
+        if not all_peers.take(now):
+            self.cut_off(peer_id, "flooded gossip")
+            return False
+        if own.take(now):
             return True
         refused = self._refused[peer_id] = self._refused.get(peer_id, 0) + 1
         if refused % 100 == 1:
             self.gate.misbehaved(peer_id, "exceeded its gossip budget")
-        if refused == GOSSIP_REFUSALS_MAX:
-            self.cut_off(peer_id, "flooded gossip")
         return False
+
+
+def _bucket(peers: int, now_s: float) -> TokenBucket:
+    """What one peer may say, or pass on of so many: an honest one cannot be made to look like a flooder."""
+    return TokenBucket(peers * GOSSIP_RATE_PER_S, peers * GOSSIP_BURST, peers * GOSSIP_BURST, now_s)
 
 
 def content_id(msg: Any) -> bytes:
