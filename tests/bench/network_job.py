@@ -65,7 +65,7 @@ class Job:
     members: int
     count: int
     quick: bool = False
-    """One by one, and no more."""
+    """One by one, and no more; with a profile also one burst."""
     road: dict[str, Any] = field(default_factory=dict)
     profile: str = ""
 
@@ -109,12 +109,16 @@ class Bench:
         await self.live.start(*self.names)
         await self.live.mesh()
         await trio.sleep(SETTLE_S)
+        if self.job.profile:
+            for name in self.names[:PROFILED]:
+                self.live.processes.signal(name, signal.SIGUSR1)
         pids = [self.live.processes.pids[name] for name in self.names]
         self.result["pss_mb_per_node"] = round(pss_mb(pids) / len(pids), 1)
         await self._one_by_one()
+        parts = [("burst", self._burst), ("ramp", self._ramp)]
         if self.job.quick or self.job.road.get("loss_percent"):
-            return
-        for name, part in (("burst", self._burst), ("ramp", self._ramp)):
+            parts = parts[:1] if self.job.profile else []
+        for name, part in parts:
             await trio.sleep(REST_S)
             try:
                 await part()
@@ -255,7 +259,7 @@ class Bench:
 
 def run(job: Job) -> dict[str, Any]:
     if job.profile:
-        profile.plug_in(job.profile, names_of(job.members)[:PROFILED])
+        profile.plug_in(job.profile, names_of(job.members)[:PROFILED], from_start=False)
     zygote, asks, answers = fork_zygote()
     run_dir = make_run_dir(None)
     processes = Processes(zygote, asks, answers, run_dir)

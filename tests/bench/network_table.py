@@ -41,7 +41,7 @@ def _block(one: Mapping[str, Any]) -> list[str]:
     if "catch_up" in one and one["catch_up"]["held"] < one["catch_up"]["formed"]:
         lines.append(f"after its return it held {one['catch_up']['held']} of {one['catch_up']['formed']} certificates")
     lines += [f"{part}: FAILED: {why}" for part, why in one.get("failed", {}).items()]
-    return lines
+    return lines + (["", "CPU of two members while this went on:", *one["profile"]] if one.get("profile") else [])
 
 
 def _beside(name: str, value: float | None, times: float | None, reason: str = "", p99: float | None = None) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import cProfile
 import os
 import pstats
+import signal
 import sys
 import time
 from collections import Counter
@@ -20,8 +21,9 @@ PROFILED = ("issuer", "exchange")
 """One that watches and one that only answers: profiling all seven would change what is measured."""
 
 
-def plug_in(folder: str, members: Sequence[str] = PROFILED) -> None:
-    """Before the zygote forks. Read with `python -m pstats FOLDER/MEMBER.prof`."""
+def plug_in(folder: str, members: Sequence[str] = PROFILED, from_start: bool = True) -> None:
+    """Before the zygote forks. Read with `python -m pstats FOLDER/MEMBER.prof`. Not from the start: from SIGUSR1 on,
+    so that starting does not drown what is looked for."""
     plain = app.run
 
     def run(config: NodeConfig, ready: Callable[[], None] = lambda: None) -> int:
@@ -29,9 +31,14 @@ def plug_in(folder: str, members: Sequence[str] = PROFILED) -> None:
             return plain(config, ready)
         profiler = cProfile.Profile(time.thread_time)
         shared = set(sys.modules)
+        if from_start:
+            profiler.enable()
+        else:
+            signal.signal(signal.SIGUSR1, lambda *_: profiler.enable())
         try:
-            return profiler.runcall(plain, config, ready)
+            return plain(config, ready)
         finally:
+            profiler.disable()
             Path(folder).mkdir(parents=True, exist_ok=True)
             late = sorted(set(sys.modules) - shared)
             (Path(folder) / f"{config.member}.imports").write_text("\n".join(late), "utf-8")
