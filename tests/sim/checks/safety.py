@@ -131,7 +131,8 @@ def s5_nothing_outlives_its_reasons(seen: Seen, world: World, process: Process, 
         return f"a lever restricts {order.subject} for which nothing was ever true and nobody spoke"
     lease_ms = process.setup.policy.levers[order.lever].max_ms
     bound_ms = 2 * world.epoch.lease_ms[Level.GUARD] + lease_ms
-    names = process.state.actions[order.action_key].claims
+    action = process.state.actions.get(order.action_key)  # gone where the node died and lost it while its lever ran
+    names = action.claims if action is not None else ()
     found = [seen.first_found_ms.get((process.name, *name), 0) for name in names]
     latest_ms = max(max(causes) + bound_ms, max(found, default=0) + lease_ms) + SLACK_MS
     if order.until_ms > latest_ms:
