@@ -1,7 +1,7 @@
 """One round of dialling a peer: all its addresses side by side, none special, names looked up anew each time.
 
-What does not answer is left to end by itself and the next round begins beside it: where packets vanish, as in a
-partition, the system asks again after 1, 3, 7 seconds, and whoever waits for that comes back late.
+What does not answer is left to end by itself: where packets vanish, as in a partition, the system asks again each
+second (`tcp`), or after 1, 3 and 7, and then the next round begins beside it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
 from node.transport.limits import Timing
+from node.transport.tcp import asks_again_soon
 
 _FAMILIES = {"dns": socket.AF_UNSPEC, "dns4": socket.AF_INET, "dns6": socket.AF_INET6}
 _LOOK_UP_S = 3.0
 _STAGGER_S = 0.1
 """Between two addresses of one peer: the second is not dialled where the first is that quick."""
 _TARGETS_MAX = 16
-_PENDING_MAX = 2
-"""Of one target: rounds overlap where nothing answers. Not more: at a heal all of them are handshakes at once."""
+_PENDING_MAX = 1 if asks_again_soon() else 2
+"""Of one target. Rounds overlap where nothing answers and the system asks ever more seldom; each is a handshake at the
+heal, all at once."""
 
 
 class Dialler:

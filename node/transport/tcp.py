@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import socket
 import sys
-from contextlib import suppress
 from typing import Any
 
 import trio
@@ -21,11 +20,21 @@ _RETRANSMIT_MS_MAX = 1_000
 """The least that it takes."""
 
 
-def ask_again_soon(sock: Any) -> None:
-    """Bounds the pause between two tries; where the system cannot, nothing changes."""
-    if sys.platform == "linux":
-        with suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, _RETRANSMIT_MS_MAX)
+def ask_again_soon(sock: Any) -> bool:
+    """Bounds the pause between two tries; False where the system cannot, and nothing changes."""
+    if sys.platform != "linux":
+        return False
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, _TCP_RTO_MAX_MS, _RETRANSMIT_MS_MAX)
+    except OSError:
+        return False
+    return True
+
+
+def asks_again_soon() -> bool:
+    """Whether this system can."""
+    with socket.socket() as one:
+        return ask_again_soon(one)
 
 
 class EagerTCP(TCP):  # type: ignore[misc]
