@@ -79,7 +79,10 @@ def our_heads(state: State, now_ms: int) -> Heads:
         if feed.top >= 0
     ]
     running = [id_ for id_, held in sorted(state.certificates.items()) if held.ends_ms > now_ms]
-    return Heads(tuple(heads[:HEADS_MAX]), tuple(running[:CERTIFICATES_SHOWN_MAX]))
+    # by the clock: more than a frame holds is shown in turn, or who was away would never hear of the rest
+    turns = max(1, -(-len(running) // CERTIFICATES_SHOWN_MAX))
+    first = now_ms // HEADS_LIVE_MS % turns * CERTIFICATES_SHOWN_MAX
+    return Heads(tuple(heads[:HEADS_MAX]), tuple(running[first : first + CERTIFICATES_SHOWN_MAX]))
 
 
 def heads_arrived(step: Step, link: Link, frame: Heads) -> None:
