@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from node import watch
+from node.machine import evolve
 from node.testnet.zygote import import_everything
+from protocol import feed
 from tests.bench.hostile_figures import certificates, first_entries, missed, slope_mb_per_h, summary, table
 from tests.integration.hostile.attacker import Attacker, begin
 from tests.integration.hostile.lab import Alarm, Lab
@@ -52,6 +55,7 @@ def run(asked: argparse.Namespace) -> int:
         return 2
     # before the forks: none of the children imports anything
     import_everything()
+    small_tables()
     folder = Path(tempfile.mkdtemp(prefix="tocsin-hostile-"))
     bench = Bench(folder, asked.members, asked.alarms)
     try:
@@ -62,6 +66,11 @@ def run(asked: argparse.Namespace) -> int:
             shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(result) if asked.output == "json" else table(result))
     return 1 if result["missed"] else 0
+
+
+def small_tables() -> None:
+    """What is remembered of the past fills in seconds instead of an hour: what grows then is not bounded."""
+    watch.RING, feed.WINDOW, evolve.SEEN_MAX = 256, 128, 1_024
 
 
 @dataclass
