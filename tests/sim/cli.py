@@ -15,9 +15,11 @@ from tests.sim.memo import shared_parsing
 from tests.sim.run import Case, Result, options_of, play
 from tests.sim.shrink import shrink
 
-MIXED = ((4, 300), (7, 380), (13, 399), (31, 400))
-MIXED_OF = 400
-"""n → where its part of four hundred seeds ends: most are small, for a large one costs a hundred small ones."""
+MIXED = ((4, 1560), (7, 1960), (13, 1998), (31, 2000))
+MIXED_OF = 2000
+MIXED_STEP = 1237
+"""n → where its part of two thousand seeds ends: most are small, for a large one costs a hundred small ones. They come
+in steps that share no divisor with it, so that a bounded time meets all sizes."""
 SHRUNK_MAX = 3
 SHOWN_MAX = 20
 
@@ -69,7 +71,7 @@ def _case(told: argparse.Namespace, seed: int, n: int) -> Case:
 def _cases(told: argparse.Namespace) -> Iterator[Case]:
     counts: Counter[int] = Counter()
     for at in range(told.seeds):
-        n = int(told.members) if told.members != "mix" else next(n for n, end in MIXED if at % MIXED_OF < end)
+        n = int(told.members) if told.members != "mix" else next(n for n, end in MIXED if at * MIXED_STEP % MIXED_OF < end)
         yield _case(told, told.first + counts[n], n)
         counts[n] += 1
 
