@@ -71,7 +71,8 @@ def _case(told: argparse.Namespace, seed: int, n: int) -> Case:
 def _cases(told: argparse.Namespace) -> Iterator[Case]:
     counts: Counter[int] = Counter()
     for at in range(told.seeds):
-        n = int(told.members) if told.members != "mix" else next(n for n, end in MIXED if at * MIXED_STEP % MIXED_OF < end)
+        place = at * MIXED_STEP % MIXED_OF
+        n = int(told.members) if told.members != "mix" else next(n for n, end in MIXED if place < end)
         yield _case(told, told.first + counts[n], n)
         counts[n] += 1
 
