@@ -186,8 +186,8 @@ def ready(one: Crowd) -> bool:
     return all(status["quorum"]["hears"] == len(one.all) and status["signing"]["may"] for status in told)
 
 
-def until(what: str, missing: Callable[[], str], within_s: float, every_s: float = 0.05) -> float:
-    """Milliseconds until nothing was missing."""
+def until(what: str, missing: Callable[[], str], within_s: float, every_s: float = 0.2) -> float:
+    """Milliseconds until nothing was missing. Asking costs the nodes what they need for their work: seldom."""
     began = time.monotonic()
     while lacks := missing():
         if time.monotonic() - began > within_s:

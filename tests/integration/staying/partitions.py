@@ -140,9 +140,9 @@ def missing(one: Crowd, split: dict[str, str], tops: dict[str, int]) -> str:
     one.listen()
     short = {member: sum(what not in held for what in split.items()) for member, held in one.certified.items()}
     if any(short.values()):
-        return f"certificates missing: {short}; heard: {one.hears()}; entries missing: {one.lacking(tops)}"
+        return f"certificates missing: {short}"
     lacking = one.lacking(tops)
-    return f"entries missing: {lacking}; heard: {one.hears()}" if lacking else ""
+    return f"entries missing: {lacking}" if lacking else ""
 
 
 def _only_with_a_quorum(one: Crowd, words: dict[str, list[tuple[str, str]]], kind: str, tally: Tally) -> None:
