@@ -7,7 +7,7 @@ is bounded here: so many a second are looked at, fewer are let in, and those fro
 from __future__ import annotations
 
 import ipaddress
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -20,6 +20,7 @@ from node.transport.limits import (
     DOOR_LOOKS_BURST,
     DOOR_LOOKS_PER_S,
     DOOR_PLACES_MAX,
+    DOOR_PLACES_PER_PEER,
     DOOR_STRANGE_BURST,
     DOOR_STRANGE_PER_S,
     DOOR_STRANGERS_BURST,
@@ -32,26 +33,34 @@ class Door:
 
     def __init__(self) -> None:
         now_s = 0.0
-        self._known: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._listed: frozenset[str] = frozenset()
+        self._came: OrderedDict[str, deque[str]] = OrderedDict()
+        self._known: dict[str, TokenBucket] = {}
         self._strange: OrderedDict[str, TokenBucket] = OrderedDict()
         self._strangers = _bucket(DOOR_STRANGERS_PER_S, DOOR_STRANGERS_BURST, now_s)
         self._looks = _bucket(DOOR_LOOKS_PER_S, DOOR_LOOKS_BURST, now_s)
         self.turned_away = 0
 
     def know(self, addrs: Iterable[str]) -> None:
-        """Multiaddr texts of where allowed peers listen: their places are nobody's but theirs."""
-        for text in addrs:
-            parts = text.split("/")
-            if len(parts) > 2 and parts[1] in ("ip4", "ip6"):
-                self._learn(parts[2])
+        """Multiaddr texts of where all allowed peers listen: their places are nobody's but theirs."""
+        parts = [text.split("/") for text in addrs]
+        self._listed = frozenset(_plain(one[2]) for one in parts if len(one) > 2 and one[1] in ("ip4", "ip6"))
+        self._sort()
 
-    def welcome(self, ip: str) -> None:
+    def welcome(self, peer_id: str, ip: str) -> None:
         """An allowed peer has proven itself from there: it comes back by a door of its own, and pays for no handshake
-        of strangers."""
-        self._learn(ip)
+        of strangers. Only its last few places: a liar could have many."""
+        came = self._came.setdefault(peer_id, deque(maxlen=DOOR_PLACES_PER_PEER))
+        if _plain(ip) not in came:
+            came.append(_plain(ip))
+        self._came.move_to_end(peer_id)
+        while len(self._came) > DOOR_PLACES_MAX:
+            self._came.popitem(last=False)
+        self._sort()
 
     def admits(self, ip: str, now_s: float) -> bool:
         """Whether this socket may begin a handshake."""
+        ip = _plain(ip)
         known = self._known.get(ip)
         if known is not None:
             admitted = known.take(now_s)
@@ -64,12 +73,12 @@ class Door:
         """How long to wait before the next socket is looked at: what waits, waits in the kernel's queue."""
         return 0.0 if self._looks.take(now_s) else 1.0 / DOOR_LOOKS_PER_S
 
-    def _learn(self, ip: str) -> None:
-        if ip not in self._known:
-            self._known[ip] = _bucket(DOOR_KNOWN_PER_S, DOOR_KNOWN_BURST, 0.0)
-        self._known.move_to_end(ip)
-        while len(self._known) > DOOR_PLACES_MAX:
-            self._known.popitem(last=False)
+    def _sort(self) -> None:
+        """Buckets of the places that are known now; those that were known keep theirs."""
+        known = self._listed.union(*self._came.values())
+        if known != self._known.keys():
+            fresh = {ip: _bucket(DOOR_KNOWN_PER_S, DOOR_KNOWN_BURST, 0.0) for ip in known - self._known.keys()}
+            self._known = {ip: bucket for ip, bucket in self._known.items() if ip in known} | fresh
 
     def _place(self, ip: str, now_s: float) -> TokenBucket:
         name = _place_of(ip)
@@ -82,6 +91,14 @@ class Door:
 
 def _bucket(per_s: float, burst: float, now_s: float) -> TokenBucket:
     return TokenBucket(per_s, burst, burst, now_s)
+
+
+def _plain(ip: str) -> str:
+    """One text for one address: a socket for both families names IPv4 in its own way."""
+    with suppress(ValueError):
+        address = ipaddress.ip_address(ip)
+        return str(getattr(address, "ipv4_mapped", None) or address)
+    return ip
 
 
 def _place_of(ip: str) -> str:

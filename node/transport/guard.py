@@ -48,7 +48,7 @@ PINNED_VERSION = "0.8.1"
 
 _SWARM_NAMES = (
     "dial_peer", "dial_addr", "listen", "_handle_inbound_connection", "upgrade_inbound_raw_conn",
-    "register_notifee", "auto_connector",
+    "register_notifee", "auto_connector", "add_conn",
 )  # fmt: skip
 
 
@@ -213,7 +213,6 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]
             return
         finally:
             self._pending.pop(id(read_write_closer), None)
-        self._welcome(read_write_closer)
         self.inbound_live += 1
         try:
             await muxed.event_closed.wait()
@@ -229,10 +228,12 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]
                     one.door = self._door
         return listening
 
-    def _welcome(self, read_write_closer: Any) -> None:
-        where = read_write_closer.get_remote_address()
+    async def add_conn(self, muxed_conn: Any, direction: str = "unknown") -> Any:
+        """As the library. Who is added has proven an identity that is allowed, whoever dialled."""
+        where = muxed_conn.get_remote_address()
         if self._door is not None and where is not None:
-            self._door.welcome(str(where[0]))
+            self._door.welcome(str(muxed_conn.peer_id), str(where[0]))
+        return await super().add_conn(muxed_conn, direction)
 
 
 class GuardedHost(BasicHost):  # type: ignore[misc]

@@ -54,6 +54,7 @@ DOOR_STRANGE_BURST = 8.0
 DOOR_STRANGERS_PER_S = 8.0
 DOOR_STRANGERS_BURST = 16.0
 DOOR_PLACES_MAX = 1024
+DOOR_PLACES_PER_PEER = 3
 
 # Control frames carry a kind and a nonce, nothing more.
 CONTROL_MAX = 16

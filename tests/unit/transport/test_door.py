@@ -8,6 +8,7 @@ from node.transport.limits import (
     DOOR_LOOKS_BURST,
     DOOR_LOOKS_PER_S,
     DOOR_PLACES_MAX,
+    DOOR_PLACES_PER_PEER,
     DOOR_STRANGE_BURST,
     DOOR_STRANGERS_BURST,
     DOOR_STRANGERS_PER_S,
@@ -33,7 +34,10 @@ def test_many_places_share_what_strangers_get() -> None:
 
 
 def test_a_member_comes_in_amid_a_flood_by_where_it_listens_or_came_from() -> None:
-    for learn in (lambda d: d.know([f"/ip4/{MEMBER}/tcp/4001", "/dns4/a.example/tcp/1"]), lambda d: d.welcome(MEMBER)):
+    for learn in (
+        lambda d: d.know([f"/ip4/{MEMBER}/tcp/4001", "/dns4/a.example/tcp/1"]),
+        lambda d: d.welcome("p", MEMBER),
+    ):
         door = Door()
         learn(door)
         admitted(door, [f"10.0.{n}.9" for n in range(250)])
@@ -42,7 +46,7 @@ def test_a_member_comes_in_amid_a_flood_by_where_it_listens_or_came_from() -> No
 
 def test_a_member_place_full_of_noise_costs_strangers_nothing() -> None:
     door = Door()
-    door.welcome(MEMBER)
+    door.welcome("p", MEMBER)
     admitted(door, [MEMBER] * 500)
     assert door.admits("203.0.113.1", 100.0)
 
@@ -58,8 +62,27 @@ def test_the_tables_are_bounded() -> None:
     for number in range(3 * DOOR_PLACES_MAX):
         ip = f"{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}.1"
         door.admits(ip, 100.0)
-        door.welcome(ip)
-    assert len(door._known) == len(door._strange) == DOOR_PLACES_MAX
+        if number % 100 == 0:
+            door.welcome(f"peer-{number}", ip)
+            door.welcome("liar", ip)
+    assert len(door._strange) == DOOR_PLACES_MAX
+    assert len(door._known) <= DOOR_PLACES_MAX + DOOR_PLACES_PER_PEER
+
+
+def test_a_member_of_many_addresses_has_a_few_places() -> None:
+    door = Door()
+    for number in range(200):
+        door.welcome("liar", f"10.0.{number}.9")
+    assert list(door._known) == [f"10.0.{number}.9" for number in range(200 - DOOR_PLACES_PER_PEER, 200)]
+
+
+def test_an_address_is_known_however_a_socket_writes_it_and_unknown_once_nobody_has_it() -> None:
+    door = Door()
+    door.know([f"/ip4/{MEMBER}/tcp/1", "/ip6/2001:db8:0:0::7/tcp/1"])
+    assert admitted(door, [f"::ffff:{MEMBER}"] * 100) == DOOR_KNOWN_BURST
+    assert admitted(door, ["2001:db8::7"] * 100) == DOOR_KNOWN_BURST
+    door.know([])
+    assert admitted(door, [MEMBER] * 100, 200.0) == DOOR_STRANGE_BURST
 
 
 def test_what_is_no_address_is_a_place_like_any_other() -> None:
