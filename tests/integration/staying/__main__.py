@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -35,6 +36,7 @@ def facts(tally: Tally, members: int, took_s: float, within_s: float) -> dict[st
         "heal_ms": {"p50": quantile(heals, 0.5), "p95": quantile(heals, 0.95), "p99": quantile(heals, 0.99),
                     "max": quantile(heals, 1.0)},
         "links_ms": {"p50": quantile(sorted(tally.links_ms), 0.5), "max": quantile(sorted(tally.links_ms), 1.0)},
+        "heal_cpu_s": {"p50": quantile(sorted(tally.cpu_s), 0.5), "max": quantile(sorted(tally.cpu_s), 1.0)},
         "heal_ms_by_kind": {kind: [round(one, 1) for one in some] for kind, some in sorted(tally.heal_ms.items())},
         "slower_than_goal": sum(one > within_s * 1000 for one in heals),
         "took_s": round(took_s, 1),
@@ -57,6 +59,8 @@ def main() -> int:
         sys.stderr.write(why + "\n")
         return 1
     begin = crowd_on_bridge if words.namespaces else crowd
+    # whoever ends this ends what it started
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     began = time.monotonic()
 
     def told(cut: Cut, tally: Tally) -> None:
@@ -64,7 +68,7 @@ def main() -> int:
         sys.stderr.write(
             f"{time.monotonic() - began:6.1f} s  {cut.kind}{' (reset)' if cut.refuse else ''}, words after "
             f"{cut.hold_s:g} s: {tally.tries} tries, {len(tally.violations)} violations, healed in {took_ms:.0f} ms, "
-            f"links in {links_ms:.0f}\n"
+            f"links in {links_ms:.0f}, {tally.cpu_s[-1]:.1f} CPU s\n"
         )
 
     with ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -120,6 +121,13 @@ class Crowd:
             return any(whole.get(author, -1) < top for author, top in tops.items())
 
         return [name for name, lacks in self.each(one).items() if lacks]
+
+    def cpu_s(self) -> float:
+        """What all members' processes have used."""
+        fields = [
+            Path(f"/proc/{one.pid}/stat").read_text().rpartition(")")[2].split() for one in self.site.children.values()
+        ]
+        return sum(int(one[11]) + int(one[12]) for one in fields) / os.sysconf("SC_CLK_TCK")
 
     def hears(self) -> dict[str, int]:
         return {name: told["quorum"]["hears"] for name, told in self.statuses().items()}

@@ -48,6 +48,8 @@ class Tally:
     heal_ms: dict[str, list[float]] = field(default_factory=dict)
     links_ms: list[float] = field(default_factory=list)
     """Until all heard all again: the part of `heal_ms` that is the transport's."""
+    cpu_s: list[float] = field(default_factory=list)
+    """Of all members together over each heal: on a busy machine the wall clock measures the others."""
     certificates: int = 0
 
     def all_heals(self) -> list[float]:
@@ -98,10 +100,12 @@ def play(one: Crowd, cut: Cut, tally: Tally, rng: random.Random, subjects: int, 
         for side in cut.small:
             _nothing_formed(one, side, split, cut.kind, tally)
     tops = one.tops()
+    used_s = one.cpu_s()
     one.wires.heal()
     links_ms = until("all hear all", lambda: apart(one), within_s)
     tally.links_ms.append(links_ms)
     took_ms = links_ms + until("everything everywhere", lambda: missing(one, split, tops), within_s)
+    tally.cpu_s.append(one.cpu_s() - used_s)
     tally.heal_ms.setdefault(cut.kind, []).append(took_ms)
     time.sleep(0.3)
     one.listen()
