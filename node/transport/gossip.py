@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+import libp2p.pubsub.gossipsub as gossipsub_module
 import libp2p.pubsub.pubsub as pubsub_module
 import trio
 from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11, PROTOCOL_ID_V12, GossipSub
@@ -33,8 +34,10 @@ _FORWARDERS_REMEMBERED = 1024
 
 OVERRIDDEN = (
     (Pubsub, ("stream_handler", "push_msg", "_handle_new_peer", "notify_subscriptions", "_handle_dead_peer")),
+    (Pubsub, ("_replay_recent_messages",)),
     (GossipSub, ("handle_prune", "handle_graft", "_do_px", "_check_equivocation")),
-    (pubsub_module, ("RpcQueue",)),
+    (pubsub_module, ("RpcQueue", "maybe_consume_signed_record")),
+    (gossipsub_module, ("maybe_consume_signed_record",)),
 )
 
 Deliver = Callable[[str, bytes], None]
@@ -119,6 +122,9 @@ class SafePubsub(Pubsub):  # type: ignore[misc]
         if not self.shuns(str(peer_id)):
             await super()._handle_new_peer(peer_id)
 
+    async def _replay_recent_messages(self, peer_id: Any, topic: str) -> None:
+        """Nothing: whoever comes up asks for what it lacks. Everything again to everybody was half of a heal's cost."""
+
     async def push_msg(self, msg_forwarder: Any, msg: Any) -> None:
         """Take one message, from ourselves or from a peer within its budget."""
         if msg_forwarder == self.my_id:
@@ -192,6 +198,9 @@ def content_id(msg: Any) -> bytes:
 def build_pubsub(host: Any, topic: str, timing: Timing) -> tuple[SafePubsub, GuardedGossip]:
     """A pubsub and its router, not running yet. 1.1 first: 1.2 costs twice the CPU for frames of our size."""
     pubsub_module.RpcQueue = DeepRpcQueue
+    # Each RPC carries its sender's addresses, signed; nobody here dials them, and looking cost a tenth of all.
+    pubsub_module.maybe_consume_signed_record = _leave_record
+    gossipsub_module.maybe_consume_signed_record = _leave_record
     router = GuardedGossip(
         [PROTOCOL_ID_V11, PROTOCOL_ID_V12],
         degree=_DEGREE,
@@ -216,6 +225,10 @@ def build_pubsub(host: Any, topic: str, timing: Timing) -> tuple[SafePubsub, Gua
         allowed_topics={topic},
     )
     return pubsub, router
+
+
+def _leave_record(rpc: Any, host: Any, peer_id: Any) -> bool:
+    return True
 
 
 def _malformed(msg: Any) -> str | None:
