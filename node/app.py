@@ -60,6 +60,9 @@ from protocol.subjects import Subject
 log = logging.getLogger("tocsin.node")
 RECURSION_LIMIT = 1_000
 """A dependency raises it to 100 000 at import; nested input from outside would then overflow the C stack."""
+SWITCH_S = 0.000_5
+"""A commit is a thread's, and each step of it asks the loop's thread for the interpreter: busy under a flood, that one
+would give way only after 5 ms, a dozen times a commit."""
 READ_EXPOSURES_S = 1.0
 PROBE_CHAINS_S = 5.0
 CLOSE_S_MAX = 2.0
@@ -362,6 +365,7 @@ class Node:
 def run(config: NodeConfig, ready: Callable[[], None] = lambda: None) -> int:
     """`tocsin up`: 0 when stopped, 1 when it could not start."""
     sys.setrecursionlimit(RECURSION_LIMIT)
+    sys.setswitchinterval(SWITCH_S)
     try:
         node = Node(load_parts(config))
 
