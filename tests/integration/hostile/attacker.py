@@ -12,7 +12,7 @@ from typing import Any
 
 import trio
 
-from tests.integration.hostile.lab import Lab, Seat
+from tests.integration.hostile.lab import Lab, Seat, end_with_parent
 from tests.integration.hostile.table import ATTACKS, STRANGER, Attack
 from tests.integration.hostile.wire import Stage, Target
 from tests.integration.network.forked import Child, fork
@@ -47,7 +47,11 @@ def begin(
     """`number`: which of the hostile identities it has; each seat has several. `only`: names of honest members."""
     attack = ATTACKS[name]
     seat = lab.hostile[number % len(lab.hostile)]
-    identity = bytes([255 - number]) * 32 if attack.who == STRANGER else seat.identities[number // len(lab.hostile) % len(seat.identities)]
+    identity = (
+        bytes([255 - number]) * 32
+        if attack.who == STRANGER
+        else seat.identities[number // len(lab.hostile) % len(seat.identities)]
+    )
     stage = stage_for(lab, seat, identity, number, only)
     notes = lab.folder / f"attacker-{name}-{number}.json"
     notes.unlink(missing_ok=True)
@@ -71,6 +75,7 @@ def stage_for(lab: Lab, seat: Seat, identity: bytes, number: int, only: Sequence
 
 def _life(attack: Attack, stage: Stage, notes: Path, cores: Sequence[int] | None) -> Callable[[], int]:
     def life() -> int:
+        end_with_parent()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if cores is not None:
             os.sched_setaffinity(0, cores)
