@@ -91,7 +91,8 @@ def junk_does_not_shadow_the_real_entry(s: Scene) -> None:
 
 @script(20, "§6: nothing unverified is charged to an author", "L6, B1", n=4, liars=1)
 def a_flooding_author_delays_nobody(s: Scene) -> None:
-    """A thousand valid words of the liar's: cut by its own connection's budget and its author's; the alarm beside them takes two delays."""
+    """A thousand valid words of the liar's: cut by its connection's and its author's budget;
+    the alarm beside them takes two delays."""
     liar = s.liar()
     for number in range(1_000):
         liar.send(Entries((liar.seal(Notice(f"noise {number}", Tlp.GREEN)).raw,)))
