@@ -111,7 +111,7 @@ class Killable(app.Node):
             self.instances, levers=levers, sensors=sensors, verifiers=(AllTrue(self.killer),), readers={}
         )
         self.net = MemoryNetwork(delay_s=0.002)
-        peers = {peer: PeerAddress(peer, ()) for peer in self._addresses()}
+        peers = {peer: PeerAddress(peer, ()) for peer in self._allowed()}
         me = next(sealed.keyset for sealed in parts.charter.keysets if sealed.keyset.member == parts.config.member)
         self.me = me.transport[0]
         tapped = TappedTransport(self.net, self.me, peers)
@@ -121,7 +121,7 @@ class Killable(app.Node):
 
     async def extra(self) -> None:
         async with trio.open_nursery() as nursery:
-            for peer in sorted(self._addresses()):
+            for peer in sorted(self._allowed()):
                 nursery.start_soon(self._peer, peer)
             nursery.start_soon(self._prompt)
 
