@@ -65,7 +65,7 @@ def test_four_interpreters_become_one_network(four: Readme) -> None:
     four.up(*NAMES)
     four.meshed(*NAMES, hears=4)
     ran = four.shell(four.lines(STATUS))
-    assert "hears 4 of 4 groups, 3 needed, margin 1" in ran.out
+    assert "hears 4 of 4, needs 3; margin 1" in ran.out
     assert re.search(r"^  signs$", ran.out, re.MULTILINE)
     assert len(re.findall(r" up  ", ran.out)) == 3, ran.out
 
