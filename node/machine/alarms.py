@@ -138,7 +138,8 @@ def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incide
     state = step.state
     held = state.opinions.get(topic, {}).get(state.me) or state.reissue.get(topic)
     live = held if held is not None and is_live(held, state.epoch, step.now_ms) else None
-    ours = live.body.claims if live is not None and not state.releases.covers(live.body, state.epoch) else ()
+    said = live.body if live is not None and not state.releases.covers(live.body, state.epoch) else None
+    ours = said.claims if said is not None else ()
     names = claim_names(ours)
     fresh = [ruled for ruled in rulings if (ruled.claim.type, ruled.claim.id) not in names]
     fresh = [ruled for ruled in fresh if not _spent(state, topic, ruled.claim)]
@@ -146,8 +147,9 @@ def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incide
         return
     named = _merge(fresh, ours)
     verdict = max(one.judgement.level for claim in named if (one := state.ruled.get(claim)) is not None)
-    by_person = live is not None and live.body.by_person and live.body.level > verdict
-    level = live.body.level if live is not None and by_person else verdict
+    # a crash may keep our word and lose the verdict that it rested on: only a withdrawal lowers
+    level = max(verdict, said.level) if said is not None else verdict
+    by_person = said is not None and said.by_person and level > verdict
     sources = _sources(state, named)
     if not sources:
         return

@@ -140,6 +140,8 @@ def _jump(world: World, deed: Deed, process: Any) -> None:
     by_ms = (-small_ms, small_ms, 7 * cast.HOUR_MS, -40_000)[deed.who % 4]
     if abs(by_ms) > SKEW_MS_MAX and not world.may_misset(process.name):
         by_ms = small_ms
+    if abs(process.wall.ahead_ms + by_ms) > SKEW_MS_MAX and not world.may_misset(process.name):
+        return  # two small jumps are one large one
     process.wall.ahead_ms += by_ms
     if abs(process.wall.ahead_ms) > SKEW_MS_MAX:
         world.misset.add(process.name)

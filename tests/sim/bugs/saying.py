@@ -131,7 +131,7 @@ BUGS = (
             alarms,
             "_opine",
             (
-                "level = live.body.level if live is not None and by_person else verdict",
+                "level = max(verdict, said.level) if said is not None else verdict",
                 "level = max([one.body.level for one in state.opinions.get(topic, {}).values()], default=verdict)",
             ),
         ),

@@ -239,3 +239,17 @@ def test_under_a_fresh_key_a_new_claim_is_said_beside_the_old_ones() -> None:
     node.sense(world.true(claim(2)))
     said = node.opinion("m0")
     assert said is not None and said.body.level is Level.HALT and len(said.body.claims) == 2
+
+
+def test_a_word_whose_verdict_a_crash_took_away_is_not_lowered_by_the_next_claim() -> None:
+    """The mark carries what was signed, not why: seeds 2737, 3538 and 7213, n = 4."""
+    world = World(4)
+    world.run(1_000)
+    node = world[0]
+    node.sense(world.true(claim(1), Level.HALT), level=Level.HALT)
+    node.state.ruled.clear()
+    node.state.verdicts += 1
+    world[1].sense(world.true(claim(2), Level.GUARD), level=Level.GUARD)
+    world.run(1_000)
+    said = node.opinion("m0")
+    assert said is not None and said.body.level is Level.HALT and len(said.body.claims) == 2
