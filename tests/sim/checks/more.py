@@ -111,7 +111,7 @@ def s5_words_on_a_claim_end(seen: Seen, world: World, process: Process, own: Seq
         if not isinstance(body, Attestation) or not body.claims or body.by_person or body.level is Level.NONE:
             continue
         firsts = [seen.margins.get(_first(process, _topic(one), claim.type, claim.id)) for claim in body.claims]
-        if any(first is None for first in firsts):
+        if any(first is None for first in firsts) or any(_lost(seen, process, one, claim) for claim in body.claims):
             continue
         latest_ms = max(first for first in firsts if first is not None) + world.epoch.lease_ms[body.level]
         if body.expires_ms > latest_ms + SLACK_MS:
@@ -124,6 +124,14 @@ def _first(process: Process, topic: Topic | None, kind: str, id_: bytes) -> str:
     return f"first/{process.name}/{subject}/{threat}/{kind}/{id_.hex()}"
 
 
+def _lost(seen: Seen, process: Process, one: Verified[Any], claim: Any) -> bool:
+    """It died before what it had accepted was on its disk: that it never accepted."""
+    topic = (one.body.subject, one.body.threat)
+    name = _first(process, _topic(one), claim.type, claim.id)
+    held_ms = process.state.first_newest_ms.get(topic, {}).get(_name(claim))
+    return seen.margins[f"life of {name}"] != process.life and held_ms != seen.margins[name]
+
+
 def note_first_certificates(seen: Seen, world: World, process: Process, held: CheckedCertificate) -> str:
     """Remembers when each claim that more groups name than may lie was first certified here."""
     groups: dict[tuple[str, bytes], set[str]] = {}
@@ -132,7 +140,9 @@ def note_first_certificates(seen: Seen, world: World, process: Process, held: Ch
             groups.setdefault((claim.type, claim.id), set()).add(world.epoch.group_of(one.entry.author))
     for (kind, id_), told in groups.items():
         if len(told) > world.epoch.f:
-            seen.margins.setdefault(_first(process, held.certificate.topic, kind, id_), held.newest_issued_ms)
+            name = _first(process, held.certificate.topic, kind, id_)
+            seen.margins.setdefault(name, held.newest_issued_ms)
+            seen.margins.setdefault(f"life of {name}", process.life)
     return ""
 
 
@@ -337,6 +347,8 @@ def _answered(process: Process, topic: Topic) -> set[tuple[str, bytes]]:
     now_ms, newest = process.clock().wall_ms, _newest_version(process, process.name)
     words = [word for word in _words(process, process.name) if _topic(word) == topic]
     said = [word for word in words if word.entry.key_version == newest or word.body.expires_ms <= now_ms]
+    if words and max(words, key=_order).body.level is Level.NONE:
+        said = words  # a person took it back; that the key was renewed since makes no new reason to say it
     return {_name(claim) for word in said for claim in word.body.claims}
 
 

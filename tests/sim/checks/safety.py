@@ -211,7 +211,11 @@ def s11_released_never_counts_again(seen: Seen, world: World, process: Process, 
     if not releases:
         return ""
     groups: dict[str, int] = {}
+    suspended = {member.name for member in world.epoch.members if member.suspended}
     for seat in world.seats:
+        if seat.name in suspended:  # a group's point is its unsuspended members'
+            groups.setdefault(seat.group, 0)
+            continue
         through = max((one.through_ms for one in releases.get(seat.name, ())), default=0)
         groups[seat.group] = min(through, groups.get(seat.group, through))
     f = (world.options.n - 1) // 3
