@@ -183,10 +183,10 @@ def test_a_copy_that_failed_is_never_called_a_copy(tmp_path: Path) -> None:
             for path, code in ((str(tmp_path / "no" / "x"), 409), ("x.sqlite", 422), ("/tmp/\0x", 422)):
                 said = await node.ask("POST", "/backup", json={"path": path})
                 assert said.status_code == code and said.json()["error"]["what"]
-            taken = tmp_path / "data" / "mark.cbor"
-            before = taken.read_bytes()
+            taken = tmp_path / "data" / "mine"
+            taken.write_bytes(b"somebody's")
             assert (await node.ask("POST", "/backup", json={"path": str(taken)})).status_code == 409
-            assert taken.read_bytes() == before
+            assert taken.read_bytes() == b"somebody's"
             assert (await node.ask("POST", "/backup", json={"path": str(tmp_path / "copy")})).json()["ok"]
 
     story(told)
