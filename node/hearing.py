@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from node.machine.state import State
+from node.machine.views import margin_word
 from node.transport.api import PeerStatus
 from protocol.ids import MemberName
 
@@ -75,9 +76,8 @@ def clock(at_ms: int) -> str:
 
 def sentence(state: State, heard: Iterable[Heard]) -> str:
     """`blind: hears 3 of 5, needs 4; lender-b, oracle silent since 12:04:11; dialling: lender-b (…), oracle (…)`."""
-    margin = state.margin()
-    word = "blind: " if margin < 0 else "thin: " if margin <= min(1, state.epoch.f - 1) else ""
-    parts = [f"{word}hears {state.heard_groups()} of {state.epoch.n}, needs {state.epoch.q}"]
+    word = margin_word(state)
+    parts = [f"{word + ': ' if word else ''}hears {state.heard_groups()} of {state.epoch.n}, needs {state.epoch.q}"]
     silent = [one for one in heard if not one.up]
     since: dict[str, list[str]] = {}
     for one in sorted(silent, key=lambda one: one.since_ms):

@@ -155,8 +155,7 @@ def _say_margin(step: Step) -> None:
     state = step.state
     if step.at.mono_ms - state.started_mono_ms < SETTLING_MS:
         return
-    margin = state.margin()
-    word = "blind" if margin < 0 else "thin" if margin <= min(1, state.epoch.f - 1) else ""
+    word = views.margin_word(state)
     if word == state.margin_said:
         return
     state.margin_said = word

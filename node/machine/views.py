@@ -133,6 +133,12 @@ def reasons(state: State, topic: Topic, level: Level, opinions: Sequence[Opinion
     return frozenset(sorted(backed)[:REASONS_MAX])
 
 
+def margin_word(state: State) -> str:
+    """ "blind", "thin" where few more silences would make it so, else ""."""
+    margin = state.margin()
+    return "blind" if margin < 0 else "thin" if margin <= min(1, state.epoch.f - 1) else ""
+
+
 def any_running(state: State, now_ms: int) -> bool:
     return any(held.ends_ms > now_ms for held in state.certificates.values())
 
