@@ -24,7 +24,7 @@ from node.records import BlobKept, CertificateAccepted, EntryAccepted, Record, p
 from node.store import Batch, BlobRow, CertificateRow, EntryRow, RecordRow, Store
 from node.watch import Watch, happening_of
 from protocol.crypto import sha256
-from protocol.envelope import Verified, parse_entry
+from protocol.envelope import Verified, parse_carried
 from protocol.errors import ProtocolError
 from protocol.quorum import certificate_id, check_certificate, parse_certificate
 
@@ -94,7 +94,7 @@ def batch_of(records: Sequence[Record], state: State, now_ms: int, known: Known 
 
 
 def _entry_row(record: EntryAccepted, state: State, known: Known) -> EntryRow:
-    parsed = known.get(record.raw) or parse_entry(record.raw, state.epoch.network)
+    parsed = known.get(record.raw) or parse_carried(record.raw, state.epoch.network)
     entry = parsed.entry
     return EntryRow(entry.author, entry.key_version, entry.seq, parsed.hash, record.raw, record.own, record.at_ms)
 

@@ -15,7 +15,7 @@ import trio
 
 from node import records as rec
 from node.machine.state import State
-from protocol.envelope import Verified, parse_entry
+from protocol.envelope import Verified, parse_carried
 from protocol.errors import ProtocolError
 from protocol.ids import ActionKey
 from protocol.messages import Attestation, Level, Release, Threat
@@ -77,7 +77,7 @@ def happening_of(
 def _entry(record: rec.EntryAccepted, state: State, known: Mapping[bytes, Verified[Any]]) -> Happening | None:
     verified = known.get(record.raw)
     try:
-        entry = verified.entry if verified is not None else parse_entry(record.raw, state.epoch.network).entry
+        entry = verified.entry if verified is not None else parse_carried(record.raw, state.epoch.network).entry
     except ProtocolError:
         return None
     body = entry.body
@@ -105,7 +105,7 @@ def _certificate(record: rec.CertificateAccepted, state: State) -> Happening:
     if held is not None and held.raw == record.raw:
         authors = [one.entry.author for one in held.opinions]
     else:
-        authors = [parse_entry(raw, state.epoch.network).entry.author for raw in certificate.entries]
+        authors = [parse_carried(raw, state.epoch.network).entry.author for raw in certificate.entries]
     return {
         "kind": "certificate",
         "subject": str(certificate.subject),
@@ -132,7 +132,7 @@ def _false(record: rec.FalseStatement, state: State) -> Happening:
 
 
 def _equivocation(record: rec.EquivocationProven, state: State) -> Happening:
-    author = parse_entry(record.one, state.epoch.network).entry.author
+    author = parse_carried(record.one, state.epoch.network).entry.author
     return {"kind": "equivocation", "author": author}
 
 

@@ -156,12 +156,27 @@ def parse_entry(raw: bytes, network: NetworkId) -> Parsed:
     """Size, canonical bytes and shape; ProtocolError names what is wrong.
 
     The last few are remembered: an entry is looked at on arrival, when stored, when told and in certificates."""
+    return _parsed(raw, network, carried=False)
+
+
+def parse_carried(raw: bytes, network: NetworkId) -> Parsed:
+    """What a node keeps and passes on: like `parse_entry`, but a body in which a number of a later version stands is
+    Unknown, as a kind of a later version is. So its author's feed has no hole that everybody asks for, for ever."""
+    try:
+        return parse_entry(raw, network)
+    except ProtocolError as error:
+        if not error.later:
+            raise
+    return _parsed(raw, network, carried=True)
+
+
+def _parsed(raw: bytes, network: NetworkId, *, carried: bool) -> Parsed:
     payload, signature = _unseal(raw)
     fields = decode(payload, bytes_max=ENTRY_BYTES_MAX)
     entry = _ENTRY.unpack(fields, "entry")
     if type(entry.body) is not dict:
         raise ProtocolError(Code.BAD_SHAPE, "entry.body: a map")
-    schema = BODIES.get(entry.kind)
+    schema = None if carried else BODIES.get(entry.kind)
     body = schema.unpack(entry.body) if schema else Unknown(entry.kind, entry.body)
     typed = Entry(entry.author, entry.key_version, entry.seq, entry.prev, entry.issued_ms, entry.kind, body)
     _check_times(typed)

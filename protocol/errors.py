@@ -53,12 +53,14 @@ class Code(enum.Enum):
 
 
 class ProtocolError(Exception):
-    """The only exception that input can raise out of `protocol`."""
+    """The only exception that input can raise out of `protocol`. `later`: all that is wrong is a number without a
+    meaning here as yet."""
 
-    def __init__(self, code: Code, detail: str) -> None:
+    def __init__(self, code: Code, detail: str, *, later: bool = False) -> None:
         super().__init__(f"{code.word}: {detail}")
         self.code = code
         self.detail = detail
+        self.later = later
 
 
 class ImpossibleError(Exception):

@@ -172,7 +172,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A kind of a later version: stored, chained and relayed, never counted."""
+    """A kind of a later version, or a body with a number of one: stored, chained and relayed, never counted."""
 
     kind: int
     fields: Mapping[int, Any]

@@ -16,6 +16,8 @@ from protocol.limits import U63_MAX
 
 T = TypeVar("T")
 OPTIONAL_FROM = 64
+NUMBER_MAX = 255
+"""Of an enumeration, in whatever version."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,14 @@ def _bad(where: str, wanted: str) -> ProtocolError:
 
 def _inside(where: str, error: ProtocolError) -> ProtocolError:
     apart = "" if error.detail[:1] in (".", "[", ":", " ") else ": "
-    return ProtocolError(error.code, f"{where}{apart}{error.detail}")
+    return ProtocolError(error.code, f"{where}{apart}{error.detail}", later=error.later)
+
+
+def unknown_number(where: str, kind: type[enum.IntEnum], raw: int) -> ProtocolError:
+    """Above all that are known, it may have a meaning in a later version."""
+    later = max(kind) < raw <= NUMBER_MAX
+    whose = ", a later version may know it" if later else ""
+    return ProtocolError(Code.BAD_SHAPE, f"{where}: unknown {kind.__name__} {raw}{whose}", later=later)
 
 
 def unsigned(most: int = U63_MAX) -> Codec[int]:
@@ -85,7 +94,8 @@ def enumerated(kind: type[E]) -> Codec[E]:
         try:
             return kind(raw)
         except ValueError:
-            raise _bad(where, f"no {kind.__name__} has number {raw}") from None
+            pass
+        raise unknown_number(where, kind, raw)
 
     return Codec(int, unpack)
 

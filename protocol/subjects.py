@@ -15,7 +15,7 @@ from typing import Any
 from protocol.codec import decode, encode
 from protocol.errors import Code, ProtocolError
 from protocol.limits import SUBJECT_BYTES_MAX
-from protocol.schema import Codec
+from protocol.schema import Codec, unknown_number
 
 
 class Kind(enum.IntEnum):
@@ -153,7 +153,7 @@ def parse_subject(raw: Any, where: str = "subject") -> Subject:
     try:
         kind = Kind(parts[0])
     except ValueError:
-        raise ProtocolError(Code.BAD_SHAPE, f"{where}: no subject kind {parts[0]}") from None
+        raise unknown_number(f"{where}: kind", Kind, parts[0]) from None
     return subject_of(kind, *parts[1:])
 
 

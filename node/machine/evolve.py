@@ -24,7 +24,7 @@ from node.records import (
     SigningStopped,
 )
 from protocol.crypto import sha256
-from protocol.envelope import Parsed, Verified, keyset_owner, open_keyset, parse_entry, verify_entry
+from protocol.envelope import Parsed, Verified, keyset_owner, open_keyset, parse_carried, verify_entry
 from protocol.errors import ImpossibleError
 from protocol.evidence import Judgement, Ruling
 from protocol.feed import Feed
@@ -45,7 +45,7 @@ K = TypeVar("K")
 
 def verified_entry(state: State, raw: bytes) -> Verified[Any]:
     """Opens an entry whose author and key are known; ProtocolError otherwise."""
-    return verify_parsed(state, parse_entry(raw, state.epoch.network))
+    return verify_parsed(state, parse_carried(raw, state.epoch.network))
 
 
 def verify_parsed(state: State, parsed: Parsed) -> Verified[Any]:

@@ -21,7 +21,7 @@ from node.records import (
 )
 from protocol.alarm import Opinion
 from protocol.crypto import sha256
-from protocol.envelope import Verified, keyset_owner, open_keyset, parse_entry
+from protocol.envelope import Verified, keyset_owner, open_keyset, parse_carried
 from protocol.errors import Code, ProtocolError
 from protocol.feed import Link as FeedLink
 from protocol.frames import (
@@ -167,7 +167,7 @@ def entry_arrived(step: Step, link: Link, raw: bytes, *, direct: bool) -> None:
     state = step.state
     if sha256(raw) in state.seen:
         return
-    parsed = parse_entry(raw, state.epoch.network)
+    parsed = parse_carried(raw, state.epoch.network)
     author, version, seq = parsed.entry.author, parsed.entry.key_version, parsed.entry.seq
     feed = state.feeds.get((author, version))
     if feed is not None and feed.judge(parsed)[0] is FeedLink.KNOWN:

@@ -16,13 +16,23 @@ from protocol.frames import Blobs, CertificateFrame, Entries, KeySets, pack_fram
 from protocol.ids import MemberName
 from protocol.messages import BODIES, KeySet, Level
 from protocol.quorum import check_certificate, parse_certificate
-from tests.unit.machine.world import NETWORK, World, claim, governance, hot, opinion, peer_of
+from tests.unit.machine.world import COIN, NETWORK, World, claim, governance, hot, opinion, peer_of
 from tests.vectors.sealing import cbor, sealed, to_be_signed
 
 LATER = {64: "a later version's", 70: [1, {2: b"\x00" * 3}], (1 << 32): None}
 """Fields from 64 on, of any shape."""
 LIAR = MemberName("m3")
 UNKNOWN_THREAT = 200
+SUBJECT_OF_LATER = cbor([11, "eip155", "1", b"\x01" * 20])
+NUMBERS: dict[str, dict[int, Any]] = {
+    "level": {4: 5},
+    "basis": {5: 4},
+    "tlp": {13: 5},
+    "subject": {2: SUBJECT_OF_LATER},
+    "tlp of a notice": {},
+    "subject of a manifest": {},
+}
+"""Numbers of a later version in fields that every version has."""
 
 
 class Later:
@@ -37,8 +47,7 @@ class Later:
         seq = self.speaker.seq + 1
         told: dict[Any, Any] = {1: LIAR, 2: 0, 3: seq, 4: self.speaker.prev, 5: self.world.now_ms, 6: kind, 7: body}
         told |= {int(key.removeprefix("k")): value for key, value in fields.items()}
-        tag = {1: "tocsin/1/attestation", 5: "tocsin/1/heartbeat"}.get(kind, f"tocsin/1/kind-{kind}")
-        raw = sealed(cbor(told), tag, hot(LIAR), network=NETWORK)
+        raw = sealed(cbor(told), domain_tag(kind), hot(LIAR), network=NETWORK)
         self.speaker.seq, self.speaker.prev = seq, hash_of(raw)
         return raw
 
@@ -186,12 +195,18 @@ def strange(later: Later, what: str) -> bytes:
         return later.seals(11, {1: later.world.epoch.hash})
     if what == "threat":
         return later.seals(1, later.opinion(threat=UNKNOWN_THREAT, level=Level.HALT))
+    if what == "tlp of a notice":
+        return later.seals(6, {1: "what a later version calls it", 2: 5})
+    if what == "subject of a manifest":
+        return later.seals(4, {1: [COIN.raw, SUBJECT_OF_LATER]})
+    if what in NUMBERS:
+        return later.seals(1, later.opinion() | NUMBERS[what])
     body = later.opinion(claims=())
     body[6] = [{1: "evm-of-a-later-version", 2: b"\x07" * 32, 3: b"\x08" * 32}]
     return later.seals(1, body)
 
 
-@pytest.mark.parametrize("what", ["kind", "vote", "threat", "claim type"])
+@pytest.mark.parametrize("what", ["kind", "vote", "threat", "claim type", *NUMBERS])
 def test_what_is_unknown_here_is_stored_chained_and_relayed(what: str) -> None:
     later = Later()
     raw = strange(later, what)
@@ -204,7 +219,7 @@ def test_what_is_unknown_here_is_stored_chained_and_relayed(what: str) -> None:
         assert not node.state.equivocations
 
 
-@pytest.mark.parametrize("what", ["kind", "threat"])
+@pytest.mark.parametrize("what", ["kind", "threat", *NUMBERS])
 def test_what_is_unknown_here_never_counts(what: str) -> None:
     later = Later()
     world = later.world
@@ -227,3 +242,34 @@ def test_a_claim_of_an_unknown_type_is_believed_by_nobody() -> None:
         assert node.opinion(LIAR) is not None
         assert not any(node.opinion(name) for name in ("m0", "m1", "m2"))
         assert not node.state.certificates
+
+
+@pytest.mark.parametrize("what", NUMBERS)
+def test_who_says_a_number_of_a_later_version_is_blamed_for_nothing(what: str) -> None:
+    later = Later()
+    for _ in range(40):
+        later.says(strange(later, what))
+    later.world.run(2_000)
+    for node in later.world:
+        assert not node.state.refusals and not node.state.offences
+
+
+@pytest.mark.parametrize("field", [{4: 300}, {5: 0}, {13: -1}, {2: cbor([0, "eip155", "1"])}])
+def test_a_number_that_no_version_will_know_is_an_offence(field: dict[int, Any]) -> None:
+    later = Later()
+    raw = later.seals(1, later.opinion() | field)
+    later.says(raw)
+    later.world.run(100)
+    for node in later.world:
+        assert node.state.refusals == {"bad-shape": 1} and node.state.offences == {peer_of(LIAR): 1}
+        assert not held(node, raw)
+
+
+def test_a_certificate_of_a_later_level_is_refused_and_its_bearer_blamed_for_nothing() -> None:
+    later = Later()
+    world = later.world
+    raw = cbor({1: world.epoch.hash, 2: COIN.raw, 3: 34, 4: 5, 5: [b"an entry"], 6: [b"a keyset"]})
+    later.speaker.send(CertificateFrame(raw))
+    world.run(100)
+    for node in world:
+        assert node.state.refusals == {"bad-shape": 1} and not node.state.offences

@@ -28,7 +28,7 @@ from node.events import (
 from node.machine import Action, Decision, Machine, Setup, State
 from node.records import BlobKept, EntryAccepted, Record, pack_record, unpack_record
 from protocol.crypto import sha256
-from protocol.envelope import Verified, parse_entry, seal_entry
+from protocol.envelope import Verified, parse_carried, seal_entry
 from protocol.errors import ProtocolError
 from protocol.evidence import ClaimBlob, Judgement, Ruling, open_claim, refuted
 from protocol.frames import Blobs, Entries, pack_frame
@@ -138,7 +138,7 @@ class Node:
         return sum(1 for one in self.records() if isinstance(one, kind))
 
     def own_seqs(self) -> list[int]:
-        return [parse_entry(one.raw, NETWORK).entry.seq for one in self.records()
+        return [parse_carried(one.raw, NETWORK).entry.seq for one in self.records()
                 if isinstance(one, EntryAccepted) and one.own]  # fmt: skip
 
     def start(self) -> None:
@@ -200,7 +200,7 @@ class Node:
         want, found = effect.want, {}
         for record in self.records():
             if isinstance(record, EntryAccepted):
-                entry = parse_entry(record.raw, NETWORK).entry
+                entry = parse_carried(record.raw, NETWORK).entry
                 if (entry.author, entry.key_version) == (want.author, want.key_version):
                     found[entry.seq] = record.raw
         raws = [found[seq] for seq in sorted(found) if want.from_seq <= seq <= want.to_seq]
