@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from protocol.envelope import Parsed, Verified
-from protocol.ids import ZERO_HASH, EntryHash, MemberName
+from protocol.ids import ZERO_HASH, EntryHash, EpochHash, MemberName
+from protocol.messages import VOTES, Propose
 
 WINDOW = 1024
 """Entries of a feed kept in memory to prove forks at once (about two megabytes); older ones lie in the store."""
@@ -22,6 +23,24 @@ class Link(enum.Enum):
     NEW = "new"
     KNOWN = "known"
     FORK = "fork"
+
+
+Ballot = tuple[EpochHash, int, int]
+"""(epoch, kind, round): a feed says one thing there."""
+_NONE: Ballot = (EpochHash(b""), -1, -1)
+
+
+def ballot_of(entry: Parsed | Verified[Any]) -> Ballot | None:
+    """Which place of which epoch's rounds an entry fills; None for what is no vote."""
+    body = entry.entry.body
+    return (body.epoch, entry.entry.kind, body.round) if isinstance(body, VOTES) else None
+
+
+def value_of(entry: Parsed | Verified[Any]) -> bytes:
+    """What a vote is for: the value that is proposed, the hash of the one voted for."""
+    body = entry.entry.body
+    value: bytes = body.value if isinstance(body, Propose) else body.value_hash
+    return value
 
 
 @dataclass
@@ -39,6 +58,8 @@ class Feed:
     """Links up to here left the window."""
     rivals: set[EntryHash] = field(default_factory=set)
     """Entries that lost their seq to another: seen, proven, not taken again."""
+    votes: dict[Ballot, int] = field(default_factory=dict, compare=False)
+    """What was said in an epoch's rounds → the lowest seq in the window at which it was."""
 
     def judge(self, entry: Parsed | Verified[Any]) -> tuple[Link, int | None]:
         """What this entry would be; for a FORK the seq of the entry it contradicts."""
@@ -55,6 +76,9 @@ class Feed:
         after = self.links.get(seq + 1)
         if after is not None and after.entry.prev != entry.hash:
             return Link.FORK, seq + 1
+        voted = self.votes.get(ballot_of(entry) or _NONE)
+        if voted is not None and value_of(self.links[voted]) != value_of(entry):
+            return Link.FORK, voted
         return Link.NEW, None
 
     def add(self, entry: Verified[Any]) -> None:
@@ -62,6 +86,7 @@ class Feed:
         here = self.links.get(seq)
         if here is not None and here.hash != entry.hash:
             entry = self._settle(here, entry)
+        self._note_vote(here, entry)
         self.links[seq] = entry
         if seq >= self.top:
             self.top, self.top_hash = seq, entry.hash
@@ -73,7 +98,19 @@ class Feed:
                 break  # what is missing below is still being asked for
             self.forgotten = max(self.forgotten, oldest)
             self.whole = max(self.whole, oldest)
-            del self.links[oldest]
+            self._forget_vote(self.links.pop(oldest))
+
+    def _note_vote(self, here: Verified[Any] | None, entry: Verified[Any]) -> None:
+        if here is not None and here.hash != entry.hash:
+            self._forget_vote(here)
+        ballot = ballot_of(entry)
+        if ballot is not None:
+            self.votes[ballot] = min(entry.entry.seq, self.votes.get(ballot, entry.entry.seq))
+
+    def _forget_vote(self, entry: Verified[Any]) -> None:
+        ballot = ballot_of(entry)
+        if ballot is not None and self.votes.get(ballot) == entry.entry.seq:
+            del self.votes[ballot]
 
     def _settle(self, here: Verified[Any], entry: Verified[Any]) -> Verified[Any]:
         """Of two entries of one seq the lower hash stands, so that all who know both have one head."""
@@ -84,11 +121,16 @@ class Feed:
 
 
 def is_equivocation(one: Verified[Any], other: Verified[Any]) -> bool:
-    """Do these two sealed entries prove that their author forked its feed? Signatures play no part in it."""
+    """Do these two sealed entries prove that their author forked its feed, or voted two ways? Signatures play no part.
+
+    A vote said twice for the same value, as after a restart, is none, whatever else differs."""
     a, b = one.entry, other.entry
     if (a.author, a.key_version) != (b.author, b.key_version):
         return False
     if a.seq == b.seq:
         return one.hash != other.hash
+    ballot = ballot_of(one)
+    if ballot is not None and ballot == ballot_of(other) and value_of(one) != value_of(other):
+        return True
     first, second = (one, other) if a.seq < b.seq else (other, one)
     return second.entry.seq == first.entry.seq + 1 and second.entry.prev != first.hash

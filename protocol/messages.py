@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from protocol.codec import encode
+from protocol.crypto import sha256
 from protocol.ids import Digest, EpochHash, MemberName, PublicKey, SourceId
 from protocol.limits import (
     CLAIMS_MAX,
@@ -19,10 +21,12 @@ from protocol.limits import (
     SOURCES_MAX,
     TEXT_CHARS_MAX,
     TRANSPORT_KEYS_MAX,
+    VALUE_BYTES_MAX,
 )
 from protocol.schema import Codec, Field, Schema, boolean, enumerated, many, raw_bytes, text, unsigned
 from protocol.subjects import SUBJECT, Subject
 
+VALUE_TAG = "tocsin/1/value"
 NAME_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789-"
 
 
@@ -170,9 +174,45 @@ class Statement:
     sealed: bytes
 
 
+NOTHING = Digest(bytes(32))
+"""What a vote names that is for no value."""
+
+
+@dataclass(frozen=True)
+class Propose:
+    """A round's proposer asks for this value. Of Tendermint's Algorithm 1, like the two votes below."""
+
+    epoch: EpochHash
+    """The one that the value would follow; its members order."""
+    round: int
+    value: bytes
+    """Canonical CBOR, opaque here."""
+    valid_round: int | None = None
+    """Where Q groups prepared this value, if they did."""
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """The first vote of a round: for the value of this hash, or for NOTHING."""
+
+    epoch: EpochHash
+    round: int
+    value_hash: Digest
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The second vote of a round; Q of them for one value decide it."""
+
+    epoch: EpochHash
+    round: int
+    value_hash: Digest
+
+
 @dataclass(frozen=True)
 class Unknown:
-    """A kind of a later version, or a body with a number of one: stored, chained and relayed, never counted."""
+    """A kind of a later version, a body with a number of one, a vote of another shape: stored, chained and relayed,
+    never counted."""
 
     kind: int
     fields: Mapping[int, Any]
@@ -191,7 +231,9 @@ class KeySet:
     expires_ms: int
 
 
-Body = Attestation | Release | ActionReport | Manifest | Heartbeat | Notice | Statement | Unknown
+Vote = Propose | Prepare | Commit
+VOTES = (Propose, Prepare, Commit)
+Body = Attestation | Release | ActionReport | Manifest | Heartbeat | Notice | Statement | Vote | Unknown
 
 HASH = raw_bytes(32, 32)
 NAME = text(NAME_CHARS_MAX, 1, NAME_ALPHABET)
@@ -214,6 +256,8 @@ KEYSET = Schema(
     Field(5, "transport", many(text(LABEL_CHARS_MAX, 8), TRANSPORT_KEYS_MAX)),
     Field(6, "expires_ms", unsigned()),
 )
+
+_VOTED = (Field(1, "epoch", HASH), Field(2, "round", unsigned()), Field(3, "value_hash", HASH))
 
 BODIES: dict[int, Schema[Any]] = {
     EntryKind.ATTESTATION: Schema(
@@ -251,5 +295,19 @@ BODIES: dict[int, Schema[Any]] = {
     EntryKind.HEARTBEAT: Schema(Heartbeat, Field(1, "epoch", HASH)),
     EntryKind.NOTICE: Schema(Notice, Field(1, "text", text(NOTICE_CHARS_MAX)), Field(2, "tlp", enumerated(Tlp))),
     EntryKind.STATEMENT: Schema(Statement, Field(1, "sealed", raw_bytes(1, ENTRY_BYTES_MAX))),
+    EntryKind.PROPOSE: Schema(
+        Propose,
+        Field(1, "epoch", HASH),
+        Field(2, "round", unsigned()),
+        Field(3, "value", raw_bytes(1, VALUE_BYTES_MAX)),
+        Field(4, "valid_round", unsigned(), optional=True),
+    ),
+    EntryKind.PREPARE: Schema(Prepare, *_VOTED),
+    EntryKind.COMMIT: Schema(Commit, *_VOTED),
 }
 KIND_OF: dict[type, EntryKind] = {schema.kind: EntryKind(kind) for kind, schema in BODIES.items()}
+
+
+def value_hash(value: bytes) -> Digest:
+    """What votes call a value by."""
+    return Digest(sha256(encode([VALUE_TAG, value])))

@@ -35,20 +35,25 @@ from protocol.frames import (
 from protocol.ids import ZERO_HASH, EntryHash, EpochHash, GroupName, MemberName, NetworkId, SourceId
 from protocol.membership import DEFAULT_FORMULAS, Epoch, Member, Source, evaluate
 from protocol.messages import (
+    NOTHING,
     ActionReport,
     Attestation,
     Basis,
+    Commit,
     EntryKind,
     Heartbeat,
     KeySet,
     Level,
     Manifest,
     Notice,
+    Prepare,
+    Propose,
     Release,
     Statement,
     Threat,
     Tlp,
     Unknown,
+    value_hash,
 )
 from protocol.quorum import assemble, certificate_id, check_certificate, pack_certificate
 from protocol.subjects import Kind, Subject, account, asset, market, oracle, subject_of
@@ -158,6 +163,12 @@ BODIES: dict[str, Any] = {
     "propose-not-spoken-yet": Unknown(EntryKind.PROPOSE, {1: EPOCH, 2: 0}),
     "prepare-not-spoken-yet": Unknown(EntryKind.PREPARE, {1: EPOCH, 2: 0}),
     "commit-not-spoken-yet": Unknown(EntryKind.COMMIT, {1: EPOCH, 2: 0}),
+    "propose": Propose(EPOCH, 0, b"\xa1\x01\x00"),
+    "propose-again": Propose(EPOCH, 3, b"\xa1\x01\x00", 1),
+    "prepare": Prepare(EPOCH, 3, value_hash(b"\xa1\x01\x00")),
+    "prepare-nothing": Prepare(EPOCH, 3, NOTHING),
+    "commit": Commit(EPOCH, 3, value_hash(b"\xa1\x01\x00")),
+    "commit-nothing": Commit(EPOCH, 3, NOTHING),
     "kind-of-a-later-version": Unknown(42, {1: [1, b"\x02", {3: "three"}], 64: None}),
 }
 
@@ -254,6 +265,53 @@ def equivocations() -> Vector:
     }
 
 
+def equivocations_of_votes() -> Vector:
+    """Entries that lie apart in their feed, so that nothing but the votes can contradict each other."""
+    first, second = b"\xa1\x01\x00", b"\xa1\x01\x01"
+    one, two = value_hash(first), value_hash(second)
+    other = EpochHash(sha256(b"another epoch"))
+    bodies: dict[str, Any] = {
+        "propose": Propose(EPOCH, 2, first),
+        "propose again, as valid": Propose(EPOCH, 2, first, 1),
+        "propose another": Propose(EPOCH, 2, second),
+        "prepare": Prepare(EPOCH, 2, one),
+        "prepare again": Prepare(EPOCH, 2, one),
+        "prepare another": Prepare(EPOCH, 2, two),
+        "prepare nothing": Prepare(EPOCH, 2, NOTHING),
+        "prepare in a later round": Prepare(EPOCH, 3, two),
+        "prepare in another epoch": Prepare(other, 2, two),
+        "commit": Commit(EPOCH, 2, one),
+        "commit another": Commit(EPOCH, 2, two),
+        "commit nothing": Commit(EPOCH, 2, NOTHING),
+    }
+    named = {name: word("issuer", body, seq=10 * at) for at, (name, body) in enumerate(bodies.items())}
+    proofs = [
+        ["propose", "propose another"],
+        ["propose again, as valid", "propose another"],
+        ["prepare", "prepare another"],
+        ["prepare nothing", "prepare again"],
+        ["commit", "commit another"],
+        ["commit nothing", "commit another"],
+    ]
+    no_proofs = [
+        ["propose", "propose again, as valid"],
+        ["prepare", "prepare again"],
+        ["prepare", "prepare in a later round"],
+        ["prepare", "prepare in another epoch"],
+        ["prepare", "commit another"],
+        ["prepare another", "commit"],
+        ["propose", "commit another"],
+    ]
+    return {
+        "key": hot("issuer").public.hex(),
+        "network": NETWORK.hex(),
+        "value_hashes": {first.hex(): one.hex(), second.hex(): two.hex()},
+        "entries": {name: {"sealed": one.raw.hex(), "hash": one.hash.hex()} for name, one in named.items()},
+        "proofs": proofs,
+        "no_proofs": no_proofs,
+    }
+
+
 D32 = sha256(b"a digest")
 FRAMES: dict[str, Frame] = {
     "hello": Hello(NETWORK, 1, (delegated("issuer").raw,)),
@@ -332,6 +390,7 @@ def vectors() -> dict[str, Vector]:
     made["certificate-halt"] = certificate_vector(Level.HALT, 4)
     made |= {f"claim-{name}": claim_vector(inputs) for name, inputs in CLAIMS.items()}
     made["equivocation"] = equivocations()
+    made["equivocation-of-votes"] = equivocations_of_votes()
     made |= {f"frame-{name}": {"frame": plain(frame), "raw": pack_frame(frame).hex()} for name, frame in FRAMES.items()}
     made["subjects"] = {"subjects": [{"text": str(one), "raw": one.raw.hex()} for one in SUBJECTS]}
     made["refused"] = {"cbor": [{"what": w, "raw": raw, "code": code} for w, (raw, code) in REFUSED.items()]}

@@ -24,7 +24,7 @@ from protocol.feed import Feed, is_equivocation
 from protocol.frames import pack_frame, parse_frame
 from protocol.ids import Digest, EpochHash, MemberName, NetworkId, PublicKey
 from protocol.membership import DEFAULT_FORMULAS, evaluate
-from protocol.messages import Claim, EntryKind, Level
+from protocol.messages import Claim, EntryKind, Level, value_hash
 from protocol.quorum import certificate_id, check_certificate, parse_certificate
 from protocol.subjects import from_text, parse_subject
 from tests.tidy import make_vectors
@@ -118,14 +118,18 @@ def test_a_claim_names_its_blob_and_its_inputs(path: Path) -> None:
     assert sha256(raw(vector["blob"])) == claim.digest
 
 
-def test_equivocations_are_proofs_and_others_are_none() -> None:
-    vector = read(make_vectors.VECTORS / "equivocation.json")
+@pytest.mark.parametrize("path", named("equivocation"), ids=lambda path: path.stem)
+def test_equivocations_are_proofs_and_others_are_none(path: Path) -> None:
+    vector = read(path)
     network, key = NetworkId(raw(vector["network"])), PublicKey(raw(vector["key"]))
     entries = {
         name: verify_entry(parse_entry(raw(one["sealed"]), network), key) for name, one in vector["entries"].items()
     }
     assert all(is_equivocation(entries[a], entries[b]) for a, b in vector["proofs"])
     assert not any(is_equivocation(entries[a], entries[b]) for a, b in vector["no_proofs"])
+    assert all(value_hash(raw(value)).hex() == said for value, said in vector.get("value_hashes", {}).items())
+    if "head_of_first_and_rival" not in vector:
+        return
     feed = Feed(MemberName("issuer"), 1)
     feed.add(entries["first"])
     feed.add(entries["rival"])

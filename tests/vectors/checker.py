@@ -12,7 +12,7 @@ from nacl import bindings
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from checker_counting import CERTIFICATE_BYTES, Epoch, alarm, arrival, certificate, code_of, formula, frame, un
 from checker_judges import verdict
-from checker_wire import Entry, KeySet, dumps, loads, opened, sha, subject, table, to_be_signed, verify
+from checker_wire import VOTES, Entry, KeySet, dumps, loads, opened, sha, subject, table, to_be_signed, verify
 
 
 def signed_by(seed, message):
@@ -138,12 +138,20 @@ def equivocation_file(v):
         first, later = sorted((of[a], of[b]), key=lambda one: one.seq)
         if first.seq == later.seq:
             return first.hash != later.hash
+        if first.kind == later.kind in VOTES and "epoch" in first.body and "epoch" in later.body:
+            here, there = ([one.body[key] for key in ("epoch", "round")] for one in (first, later))
+            value = "value" if first.kind == 8 else "value_hash"
+            if here == there and first.body[value] != later.body[value]:
+                return True
         return later.seq == first.seq + 1 and un(later.prev) != first.hash
 
     found = {f"hash of {name}": (one.hash.hex(), v["entries"][name]["hash"]) for name, one in of.items()}
     found |= {f"{a} and {b}": (forks(a, b), True) for a, b in v["proofs"]}
     found |= {f"{a} and {b}": (forks(a, b), False) for a, b in v["no_proofs"]}
-    found |= {"head": (min(of["first"].hash, of["rival"].hash).hex(), v["head_of_first_and_rival"])}
+    for value, said in v.get("value_hashes", {}).items():
+        found[value] = (sha(dumps(["tocsin/1/value", un(value)])).hex(), said)
+    if "head_of_first_and_rival" in v:
+        found["head"] = (min(of["first"].hash, of["rival"].hash).hex(), v["head_of_first_and_rival"])
     return rows(found)
 
 

@@ -20,6 +20,9 @@ Entry: author=name 1..32, key_version=uint 0..16000000, seq=uint, prev=hash, iss
 5: epoch=hash
 6: text=text 0..4096, tlp=Tlp
 7: sealed=bytes 1..16384
+8: epoch=hash, round=uint, value=bytes 1..15360, valid_round=uint?
+9: epoch=hash, round=uint, value_hash=hash
+10: epoch=hash, round=uint, value_hash=hash
 Claim: type=name 1..64, id=hash, digest=hash
 KeySet: member=name 1..32, version=uint 0..16000000, attestation=hash, evm=bytes 20?, transport=[text 8..64] 0..4,\
  expires_ms=uint
@@ -46,6 +49,7 @@ TABLES = {line.split(": ")[0]: [one.split("=") for one in line.split(": ")[1].sp
 SHORT = {"hash": "bytes 32", "byte": "uint 0..255", "word": "bytes 32"}
 TYPES = {"uint": int, "bool": bool, "map": dict, "bytes": bytes, "name": str, "text": str, "chain": str}
 ENUMS = {"Level": range(5), "Basis": range(1, 4), "Tlp": range(5)}
+VOTES = (8, 9, 10)
 THREATS = {1, 2, 3, 4, 5, *range(32, 43)}
 ID_PARTS = {"evm-release-without-burn": (1, 2, 7), "evm-supply-above-backing": (1, 2, 5), "evm-log": (1, 2, 3),
             "evm-oracle-deviation": (1, 2, 3)}
@@ -190,9 +194,7 @@ class Entry:
         self.payload, self.signature = unseal(raw)
         self.said = table("Entry", loads(self.payload, 16384))
         self.author, self.version, self.seq, self.prev, self.issued_ms, self.kind, body = self.said.values()
-        known = str(self.kind) in TABLES
-        self.said["body"] = table(str(self.kind), body) if known else {"kind": self.kind, "fields": shown(body)}
-        self.body = self.said["body"]
+        self.body = self.said["body"] = self.typed(body)
         need(self.kind != 2 or self.body["through_ms"] <= self.issued_ms)
         self.tag = "tocsin/1/" + TAGS.get(self.kind, f"kind-{self.kind}")
         self.signed = to_be_signed(self.tag, network, self.payload)
@@ -201,6 +203,15 @@ class Entry:
             self.topic = [self.body["epoch"], self.body["subject"]["raw"], self.body["threat"]]
             hearsay = min(1, self.body["level"]) if self.body["basis"] == 1 else self.body["level"]
             self.level = hearsay if self.body["threat"] in THREATS else 0
+
+    def typed(self, body):
+        try:
+            if str(self.kind) in TABLES:
+                return table(str(self.kind), body)
+        except Refused:
+            if self.kind not in VOTES:
+                raise
+        return {"kind": self.kind, "fields": shown(body)}
 
     def open(self, key):
         verify(key, self.signed, self.signature)

@@ -16,7 +16,7 @@ from protocol.errors import ProtocolError
 from protocol.evidence import open_claim
 from protocol.frames import parse_frame
 from protocol.ids import Digest, NetworkId
-from protocol.messages import BODIES, Claim
+from protocol.messages import BODIES, VOTES, Claim
 from protocol.quorum import parse_certificate
 from protocol.subjects import parse_subject
 from tests.tidy.make_vectors import NETWORK, VECTORS, cold, hot
@@ -162,8 +162,8 @@ NEGATIVE = {"bad-shape", "unknown-critical", "bad-envelope"}
 
 
 def carried(item: mangle.Item, kind: int) -> bool:
-    """Bodies of kinds without a table are carried as they are, whatever is in them."""
-    return kind not in BODIES and item.within[:1] == (7,) and len(item.within) > 1
+    """Bodies of kinds without a table, and votes, are carried as they are, whatever is in them."""
+    return (kind not in BODIES or BODIES[kind].kind in VOTES) and item.within[:1] == (7,) and len(item.within) > 1
 
 
 def negative_entries() -> Iterator[bytes]:

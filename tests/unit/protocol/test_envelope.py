@@ -30,8 +30,8 @@ from protocol.envelope import (
 )
 from protocol.errors import Code, ProtocolError
 from protocol.ids import ZERO_HASH, MemberName, NetworkId, PublicKey
-from protocol.limits import ENTRY_BYTES_MAX
-from protocol.messages import BODIES, EntryKind, Heartbeat, Notice, Tlp, Unknown
+from protocol.limits import ENTRY_BYTES_MAX, NAME_CHARS_MAX, VALUE_BYTES_MAX
+from protocol.messages import BODIES, Commit, EntryKind, Heartbeat, Notice, Prepare, Propose, Tlp, Unknown, value_hash
 from tests.unit.protocol.world import (
     EPOCH,
     NETWORK,
@@ -209,9 +209,22 @@ def test_an_unknown_kind_is_carried_whole() -> None:
     assert again.body == Unknown(42, {1: [1, b"x", {2: "y"}], 70: None})
 
 
+@pytest.mark.parametrize("body", [Propose, Prepare, Commit])
+def test_a_vote_comes_back_as_it_was_said(body: Any) -> None:
+    said = body(EPOCH, 3, b"\xa0" if body is Propose else value_hash(b"\xa0"))
+    assert reopened(sealed("m00", said).raw).body == said
+
+
 @pytest.mark.parametrize("kind", [EntryKind.PROPOSE, EntryKind.PREPARE, EntryKind.COMMIT])
-def test_votes_that_are_not_spoken_here_yet_are_carried_like_unknown_kinds(kind: EntryKind) -> None:
-    assert reopened(sealed("m00", Unknown(kind, {1: 0})).raw).body == Unknown(kind, {1: 0})
+def test_a_vote_of_another_shape_is_carried_like_an_unknown_kind(kind: EntryKind) -> None:
+    for fields in ({1: 0}, {}, {1: EPOCH, 2: 0, 3: b"", 4: 0, 5: 1}):
+        assert reopened(sealed("m00", Unknown(kind, fields)).raw).body == Unknown(kind, fields)
+
+
+def test_a_value_of_the_largest_size_fits_an_entry_under_the_longest_name() -> None:
+    body = Propose(EPOCH, (1 << 63) - 1, bytes(VALUE_BYTES_MAX), (1 << 63) - 2)
+    parsed = parse_entry(sealed("m" * NAME_CHARS_MAX, body, seq=(1 << 63) - 1).raw, NETWORK)
+    assert parsed.entry.body == body
 
 
 def test_an_optional_field_of_a_later_version_stays_in_the_signed_bytes() -> None:

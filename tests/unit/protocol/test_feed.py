@@ -10,9 +10,9 @@ import pytest
 from protocol.codec import decode, encode
 from protocol.envelope import PROTECTED, Verified, parse_entry, verify_entry
 from protocol.feed import RIVALS_MAX, WINDOW, Feed, Link, is_equivocation
-from protocol.ids import ZERO_HASH, EntryHash, MemberName
-from protocol.messages import Notice, Tlp
-from tests.unit.protocol.world import NETWORK, sealed, signer
+from protocol.ids import ZERO_HASH, EntryHash, EpochHash, MemberName
+from protocol.messages import NOTHING, Commit, Notice, Prepare, Propose, Tlp, value_hash
+from tests.unit.protocol.world import EPOCH, NETWORK, sealed, signer
 
 Word = Verified[Any]
 
@@ -145,3 +145,63 @@ def test_a_gap_is_still_open_after_a_window_of_newer_entries() -> None:
     words = chain(WINDOW + 10)
     feed = fed(words[0], *words[2:])
     assert (feed.whole, feed.top) == (0, WINDOW + 9)
+
+
+def vote(seq: int, body: Any, who: str = "m00", version: int = 1) -> Word:
+    return sealed(who, body, seq=seq, version=version)
+
+
+def chained(*bodies: Any) -> list[Word]:
+    made: list[Word] = []
+    for body in bodies:
+        prev = made[-1].hash if made else ZERO_HASH
+        made.append(sealed("m00", body, seq=len(made), prev=prev))
+    return made
+
+
+ONE, TWO = value_hash(b"\x01"), value_hash(b"\x02")
+
+
+@pytest.mark.parametrize(
+    ("said", "otherwise"),
+    [
+        (Propose(EPOCH, 4, b"\x01"), Propose(EPOCH, 4, b"\x02")),
+        (Prepare(EPOCH, 4, ONE), Prepare(EPOCH, 4, TWO)),
+        (Prepare(EPOCH, 4, ONE), Prepare(EPOCH, 4, NOTHING)),
+        (Commit(EPOCH, 4, ONE), Commit(EPOCH, 4, TWO)),
+        (Commit(EPOCH, 4, NOTHING), Commit(EPOCH, 4, TWO)),
+    ],
+)
+def test_two_votes_of_one_round_are_a_proof_wherever_they_stand_in_the_feed(said: Any, otherwise: Any) -> None:
+    words = chained(said, Notice("between", Tlp.GREEN), otherwise)
+    assert is_equivocation(words[0], words[2])
+    assert is_equivocation(words[2], words[0])
+    assert fed(*words[:2]).judge(words[2]) == (Link.FORK, 0)
+    assert fed(*words[1:]).judge(words[0]) == (Link.FORK, 2)
+
+
+def test_who_restarts_and_says_its_vote_again_is_not_proven() -> None:
+    """Its own lock tells it what it said; the entry is another, the value is the same."""
+    words = chained(
+        Propose(EPOCH, 4, b"\x01"), Prepare(EPOCH, 4, ONE), Propose(EPOCH, 4, b"\x01", 2), Prepare(EPOCH, 4, ONE)
+    )
+    assert not any(is_equivocation(one, other) for one, other in itertools.combinations(words, 2))
+    assert fed(*words[:3]).judge(words[3]) == (Link.NEW, None)
+
+
+def test_another_round_another_epoch_and_another_kind_of_vote_prove_nothing() -> None:
+    there = vote(0, Prepare(EPOCH, 4, ONE))
+    for seq, body in enumerate((Prepare(EPOCH, 5, TWO), Prepare(EpochHash(bytes(32)), 4, TWO), Commit(EPOCH, 4, TWO))):
+        assert not is_equivocation(there, vote(10 + 2 * seq, body))
+
+
+def test_a_vote_under_a_key_since_replaced_contradicts_none_under_the_new_one() -> None:
+    """A thief of the old key, or a member that lost its store with it: no proof against the owner of the new."""
+    assert not is_equivocation(vote(3, Prepare(EPOCH, 4, ONE)), vote(7, Prepare(EPOCH, 4, TWO), version=2))
+    assert not is_equivocation(vote(3, Prepare(EPOCH, 4, ONE)), vote(7, Prepare(EPOCH, 4, TWO), who="m01"))
+
+
+def test_votes_leave_memory_with_their_window() -> None:
+    feed = fed(*chained(*(Prepare(EPOCH, round_, ONE) for round_ in range(WINDOW + 10))))
+    assert len(feed.votes) == len(feed.links) == WINDOW
+    assert {feed.links[seq].body.round for seq in feed.votes.values()} == set(range(10, WINDOW + 10))
