@@ -19,12 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from node import present
 from node.effects import Reply
-from node.events import ActionCommand, Command, Event, OperatorAsked, Raise, ReleaseTopic, Withdraw
+from node.events import ActionCommand, Command, Event, OperatorAsked, Publish, Raise, ReleaseTopic, Withdraw
 from node.loop import now
 from node.machine.state import State
 from node.machine.step import Step
 from node.watch import Watch
 from protocol.errors import ProtocolError
+from protocol.limits import ENTRY_BYTES_MAX
 from protocol.messages import Level, threat_from_word
 from protocol.release import Topic
 from protocol.subjects import from_text
@@ -57,6 +58,11 @@ class RaiseBody(_Body):
 
 class ReleaseBody(_Body):
     through_ms: Annotated[int, Field(ge=0, le=1 << 53)] = 0
+
+
+class StatementBody(_Body):
+    sealed: Annotated[str, Field(min_length=2, max_length=2 * ENTRY_BYTES_MAX, pattern="^([0-9a-fA-F]{2})+$")]
+    """Hexadecimal."""
 
 
 class BackupBody(BaseModel):
@@ -229,6 +235,10 @@ def _house_routes(app: FastAPI, surface: Surface) -> None:
         if not done["ok"]:
             raise Refused(409, "refused", done["says"])
         return done
+
+    @app.post("/v1/statements")
+    async def publish(body: StatementBody) -> dict[str, Any]:
+        return await surface.command(body.person, Publish(bytes.fromhex(body.sealed)))
 
     @app.post("/v1/stop")
     async def stop() -> dict[str, Any]:

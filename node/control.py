@@ -151,5 +151,9 @@ class Control:
     def backup(self, path: Path) -> dict[str, Any]:
         return dict(self._post("/backup", {"path": str(path)}, timeout_s=300.0) or {})
 
+    def publish(self, sealed: bytes, person: str = "operator") -> dict[str, Any]:
+        """Has the node say what a governance key sealed, in its own feed."""
+        return dict(self._post("/statements", {"sealed": sealed.hex(), "person": person}) or {})
+
     def stop(self) -> dict[str, Any]:
         return dict(self._post("/stop", {}) or {})

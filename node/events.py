@@ -98,7 +98,14 @@ class ActionCommand:
     """approve, refuse or lift."""
 
 
-Command = Raise | Withdraw | ReleaseTopic | ActionCommand
+@dataclass(frozen=True)
+class Publish:
+    """What a governance key sealed, of any member, to be said in this node's own feed."""
+
+    sealed: bytes
+
+
+Command = Raise | Withdraw | ReleaseTopic | ActionCommand | Publish
 
 
 @dataclass(frozen=True)

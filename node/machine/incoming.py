@@ -11,17 +11,17 @@ from node.ingress import FRAME_UNIT_BYTES
 from node.machine import alarms, claims, heads, observers, views
 from node.machine.evolve import is_later, verify_parsed
 from node.machine.state import Link
+from node.machine.statements import keyset_arrived
 from node.machine.step import Step, bundled
 from node.records import (
     CertificateAccepted,
     EntryAccepted,
     EquivocationProven,
-    KeySetLearned,
     SigningStopped,
 )
 from protocol.alarm import Opinion
 from protocol.crypto import sha256
-from protocol.envelope import Verified, keyset_owner, open_keyset, parse_carried
+from protocol.envelope import Verified, parse_carried
 from protocol.errors import Code, ProtocolError
 from protocol.feed import Link as FeedLink
 from protocol.frames import (
@@ -40,12 +40,9 @@ from protocol.frames import (
     parse_frame,
 )
 from protocol.ids import Digest
-from protocol.limits import KEYSETS_PER_MEMBER_MAX
 from protocol.messages import Attestation, Heartbeat, Release, Statement
 from protocol.quorum import certificate_id, check_certificate, parse_certificate
 
-KEYSETS_REPLACED_MAX = 8
-"""Two KeySets of one version are an equivocation; a chain of ever lower hashes is a way to fill our disk."""
 PUSHED_PER_PEER_MAX = 64
 """Blobs that came ahead of the entries naming them; 32 KiB each at most, the peer's own oldest goes first."""
 
@@ -133,32 +130,6 @@ def _hello(step: Step, link: Link, frame: Hello) -> None:
     for raw in frame.keysets:
         keyset_arrived(step, link.peer_id, raw)
     heads.answer_hello(step, link, frame)
-
-
-def keyset_arrived(step: Step, peer_id: str, raw: bytes) -> None:
-    """A delegation proves itself; a newer version silences what was sealed under the older one, at once."""
-    state = step.state
-    owner = state.epoch.by_name.get(keyset_owner(raw))
-    if owner is None:
-        step.refuse(peer_id, Code.UNKNOWN_AUTHOR)
-        return
-    held = state.keysets.get(owner.name, {})
-    if any(sealed.raw == raw for sealed in held.values()):
-        return
-    sealed = open_keyset(raw, state.epoch.network, owner.governance_key)
-    there = held.get(sealed.keyset.version)
-    if there is not None and there.hash <= sealed.hash:
-        return
-    if there is None and len(held) >= KEYSETS_PER_MEMBER_MAX:
-        step.refuse(peer_id, Code.AUTHOR_OVER_BUDGET)
-        return
-    if there is not None:
-        named = (owner.name, sealed.keyset.version)
-        state.keysets_replaced[named] = state.keysets_replaced.get(named, 0) + 1
-        if state.keysets_replaced[named] > KEYSETS_REPLACED_MAX:
-            step.refuse(peer_id, Code.AUTHOR_OVER_BUDGET)
-            return
-    step.record(KeySetLearned(raw), sealed)
 
 
 def entry_arrived(step: Step, link: Link, raw: bytes, *, direct: bool) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from node.effects import Reply
-from node.events import ActionCommand, OperatorAsked, Raise, ReleaseTopic, Withdraw
+from node.events import ActionCommand, OperatorAsked, Publish, Raise, ReleaseTopic, Withdraw
 from node.machine import actions, alarms
 from node.machine.state import ENDED, State
+from node.machine.statements import publish
 from node.machine.step import Step
 from node.records import OperatorDid
 from protocol.alarm import is_live
@@ -22,6 +23,8 @@ def operator_asked(step: Step, event: OperatorAsked) -> None:
         fault = _withdraw(step, command)
     elif isinstance(command, ReleaseTopic):
         fault = _release(step, command)
+    elif isinstance(command, Publish):
+        fault = publish(step, command.sealed)
     else:
         fault = _action(step, command, event.person)
     if fault:

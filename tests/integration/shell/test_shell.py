@@ -17,6 +17,7 @@ from node.parts import StartFault
 from protocol.errors import ImpossibleError
 from protocol.evidence import ClaimBlob
 from protocol.ids import Digest
+from protocol.limits import ENTRY_BYTES_MAX
 from protocol.messages import Basis, Claim, Level, Threat
 from tests.integration.kill9.child import SOURCE, claim, subject
 from tests.integration.shell.stage import SECRET, Node, Script, comes, running, story, written
@@ -188,6 +189,16 @@ def test_a_copy_that_failed_is_never_called_a_copy(tmp_path: Path) -> None:
             assert (await node.ask("POST", "/backup", json={"path": str(taken)})).status_code == 409
             assert taken.read_bytes() == b"somebody's"
             assert (await node.ask("POST", "/backup", json={"path": str(tmp_path / "copy")})).json()["ok"]
+
+    story(told)
+
+
+def test_a_statement_that_is_none_is_refused_in_words_and_one_too_long_is_not_read(tmp_path: Path) -> None:
+    async def told() -> None:
+        async with running(Node(written(tmp_path))) as node:
+            for sealed, code in (("00", 409), ("xyz", 422), ("0", 422), ("00" * (ENTRY_BYTES_MAX + 1), 422)):
+                said = await node.ask("POST", "/statements", json={"sealed": sealed})
+                assert said.status_code == code and said.json()["error"]["what"]
 
     story(told)
 

@@ -1,0 +1,104 @@
+"""What a governance key sealed: a KeySet from anywhere, and what a person has this node say for its owner.
+
+A statement is proven by its own seal, not by who carries it: a member whose node is down or stolen is spoken for by
+any other member's node.
+"""
+
+from __future__ import annotations
+
+import enum
+
+from node.machine.state import State
+from node.machine.step import Step
+from node.records import KeySetLearned
+from protocol.envelope import SealedKeySet, keyset_owner, open_keyset
+from protocol.errors import Code, ProtocolError
+from protocol.limits import KEYSETS_PER_MEMBER_MAX
+from protocol.messages import Statement
+
+KEYSETS_REPLACED_MAX = 8
+"""Two KeySets of one version are an equivocation; a chain of ever lower hashes is a way to fill our disk."""
+
+
+class Standing(enum.Enum):
+    """What a sound KeySet is beside those held."""
+
+    NEW = "new"
+    KNOWN = "known"
+    LOSES = "loses"
+    """Another of its version has the lower hash."""
+
+
+def weigh_keyset(state: State, raw: bytes) -> tuple[SealedKeySet, Standing]:
+    """Its seal and its place among the member's others. ProtocolError: whose fault it is that it is not taken."""
+    owner = state.epoch.by_name.get(keyset_owner(raw))
+    if owner is None:
+        raise ProtocolError(Code.UNKNOWN_AUTHOR, f"{keyset_owner(raw)} is no member of this epoch")
+    sealed = open_keyset(raw, state.epoch.network, owner.governance_key)
+    version, held = sealed.keyset.version, state.keysets.get(owner.name, {})
+    there = held.get(version)
+    if there is None:
+        if len(held) >= KEYSETS_PER_MEMBER_MAX:
+            detail = f"{owner.name} has delegated {len(held)} versions in this epoch, and no more are taken"
+            raise ProtocolError(Code.AUTHOR_OVER_BUDGET, detail)
+        return sealed, Standing.NEW
+    if there.raw == raw or there.hash == sealed.hash:
+        return sealed, Standing.KNOWN
+    if there.hash < sealed.hash:
+        return sealed, Standing.LOSES
+    if state.keysets_replaced.get((owner.name, version), 0) >= KEYSETS_REPLACED_MAX:
+        detail = f"version {version} of {owner.name} was replaced {KEYSETS_REPLACED_MAX} times: too often"
+        raise ProtocolError(Code.AUTHOR_OVER_BUDGET, detail)
+    return sealed, Standing.NEW
+
+
+def keyset_arrived(step: Step, peer_id: str, raw: bytes) -> None:
+    """A delegation proves itself; a newer version silences what was sealed under the older one, at once."""
+    state = step.state
+    try:
+        sealed, standing = weigh_keyset(state, raw)
+    except ProtocolError as error:
+        if error.code not in (Code.UNKNOWN_AUTHOR, Code.AUTHOR_OVER_BUDGET):
+            raise
+        # beside others in one frame: it costs those nothing
+        step.refuse(peer_id, error.code)
+        return
+    if standing is not Standing.NEW:
+        return
+    named = (sealed.keyset.member, sealed.keyset.version)
+    if state.keyset(*named) is not None:
+        state.keysets_replaced[named] = state.keysets_replaced.get(named, 0) + 1
+    step.record(KeySetLearned(raw), sealed)
+
+
+def publish(step: Step, raw: bytes) -> str:
+    """Says it in our own feed, once it holds here as if it had arrived; "" or why not. It takes effect here after it
+    was said: where it replaces our own key, the old one's last word carries the new one."""
+    fault = step.state.may_sign()
+    if fault:
+        return f"this node must not sign: {fault}"
+    try:
+        sealed, standing = weigh_keyset(step.state, raw)
+        fault = _fault_of(step.state, sealed, standing)
+        if fault:
+            return fault
+        if step.say(Statement(raw)) is None:
+            return "too much is being said at this moment: ask again"
+    except ProtocolError as error:
+        return f"it is not taken: {error.detail}"
+    keyset_arrived(step, "", raw)
+    return ""
+
+
+def _fault_of(state: State, sealed: SealedKeySet, standing: Standing) -> str:
+    """What is in force already may be said again: the first time may have been lost with a store."""
+    member, version = sealed.keyset.member, sealed.keyset.version
+    newest = state.current_version(member)
+    if version < newest:
+        return f"version {newest} of {member} is in force; version {version} would change nothing"
+    if standing is Standing.LOSES:
+        return (
+            f"another KeySet of version {version} of {member} is held and has the lower hash, so it holds; seal "
+            f"version {version + 1}"
+        )
+    return ""
