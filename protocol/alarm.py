@@ -46,7 +46,7 @@ def lease_fault(opinion: Opinion, epoch: Epoch) -> str:
 def is_live(opinion: Opinion, epoch: Epoch, now_ms: int) -> bool:
     """Counts now, as far as time, epoch and seat go."""
     return (
-        opinion.body.epoch == epoch.hash
+        epoch.admits(opinion.body.epoch, opinion.entry.issued_ms)
         and epoch.may_count(opinion.entry.author)
         and opinion.body.expires_ms > now_ms
         and opinion.entry.issued_ms <= now_ms + SKEW_AHEAD_MS_MAX

@@ -13,6 +13,7 @@ from functools import cached_property
 from protocol.errors import Code, ProtocolError
 from protocol.ids import EpochHash, GroupName, MemberName, NetworkId, PublicKey, SourceId
 from protocol.limits import (
+    EPOCH_OVERLAP_MS,
     LEASE_GUARD_MS_MAX,
     LEASE_HALT_MS_MAX,
     LEASE_ISOLATE_MS_MAX,
@@ -154,6 +155,8 @@ class Epoch:
     sources: tuple[Source, ...] = ()
     bridges: tuple[Bridge, ...] = ()
     oracles: tuple[OracleFeed, ...] = ()
+    parent: EpochHash | None = None
+    """Of the epoch before; None for the first."""
 
     @cached_property
     def by_name(self) -> dict[MemberName, Member]:
@@ -191,6 +194,13 @@ class Epoch:
 
     def lease_bound_ms(self, level: Level) -> int:
         return min(self.lease_ms.get(level, LEASE_MS_MOST[level]), LEASE_MS_MOST[level])
+
+    def admits(self, spoken_in: EpochHash, issued_ms: int) -> bool:
+        """Whether an opinion that names this epoch counts here: of the one before too, where it was first said before
+        everybody can have heard of the change. By the author's own clock, so that it stays a pure function."""
+        if spoken_in == self.hash:
+            return True
+        return spoken_in == self.parent and issued_ms < self.activates_ms + EPOCH_OVERLAP_MS
 
     def may_count(self, author: MemberName) -> bool:
         member = self.by_name.get(author)

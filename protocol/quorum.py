@@ -155,7 +155,8 @@ def _opinion(raw: bytes, certificate: Certificate, epoch: Epoch, keysets: KeySet
 
 def _belongs(opinion: Opinion, certificate: Certificate, epoch: Epoch) -> None:
     body, author = opinion.body, opinion.entry.author
-    if (body.epoch, body.subject, body.threat) != (certificate.epoch, certificate.subject, certificate.threat):
+    same_topic = (body.subject, body.threat) == (certificate.subject, certificate.threat)
+    if not same_topic or not epoch.admits(body.epoch, opinion.entry.issued_ms):
         raise ProtocolError(Code.MIXED_CERTIFICATE, f"the opinion of {author} is on another epoch, subject or threat")
     if effective_level(body) < certificate.level:
         raise ProtocolError(Code.SHORT_OF_THRESHOLD, f"the opinion of {author} does not count at this level")

@@ -10,7 +10,6 @@ from dataclasses import replace
 from adapters.api import Observation
 from node.effects import Broadcast, Gossip, Send
 from node.machine import actions, claims, views
-from node.machine.evolve import drop_opinion
 from node.machine.state import Link, Ruled, State
 from node.machine.step import Step
 from node.records import BlobKept, CertificateAccepted
@@ -197,13 +196,13 @@ def _expires_ms(step: Step, topic: Topic, named: tuple[Claim, ...], level: Level
 
 def retry_answers(step: Step) -> None:
     """On a tick: what we could not say yet (not ready to sign, no manifest names the subject) is said once we may;
-    what we said under a key that was replaced is said again under the new one, to the same end."""
+    what we said under a key that was replaced, or in the epoch before, is said again, to the same end."""
     state = step.state
     if state.may_sign():
         return
     for topic, opinion in sorted(state.reissue.items(), key=lambda one: views.topic_order(one[0])):
         body = opinion.body
-        if body.expires_ms <= step.now_ms or body.epoch != state.epoch.hash:
+        if body.expires_ms <= step.now_ms:
             del state.reissue[topic]
         elif not say_opinion(step, _dated(step, body)):
             return
@@ -216,7 +215,8 @@ def retry_answers(step: Step) -> None:
 def _dated(step: Step, body: Attestation) -> Attestation:
     """Said once by a clock that was ahead, an opinion would seem older than its first issue, and its lease too long."""
     latest_ms = step.now_ms + step.state.epoch.lease_bound_ms(body.level)
-    return replace(body, since_ms=min(body.since_ms, step.now_ms), expires_ms=min(body.expires_ms, latest_ms))
+    since_ms, expires_ms = min(body.since_ms, step.now_ms), min(body.expires_ms, latest_ms)
+    return replace(body, epoch=step.state.epoch.hash, since_ms=since_ms, expires_ms=expires_ms)
 
 
 def review_due(step: Step) -> None:
@@ -292,7 +292,7 @@ def review(step: Step, topic: Topic) -> None:
     opinions = tuple(one for members in groups.values() for one in members)
     if held is not None and standing:
         review_at(state, topic, held.ends_ms)
-        if views.reasons(state, topic, weighing.level, opinions) <= views.rests_on(state, held):
+        if views.reasons(state, state.epoch, topic, weighing.level, opinions) <= views.rests_on(state, held):
             return
     certificate = assemble(state.epoch, topic, weighing.level, groups, state.keyset)
     raw = pack_certificate(certificate)
@@ -357,7 +357,7 @@ def forget_expired(step: Step) -> None:
     state.forget_at_ms = step.at.mono_ms + FORGET_EVERY_MS
     for (topic, author), until_ms in list(state.keep_until_ms.items()):
         if until_ms + SKEW_AHEAD_MS_MAX < step.now_ms:
-            drop_opinion(state, topic, author)
+            state.drop_opinion(topic, author)
     for id_, held in list(state.certificates.items()):
         if held.ends_ms + ENDED_KEPT_MS < step.now_ms:
             del state.certificates[id_], state.accepted_ms[id_], state.held_since_ms[id_]

@@ -83,19 +83,10 @@ def _silence(state: State, author: MemberName, newest: int, replaced: int) -> No
         held = state.opinions[topic].get(author)
         if held is None or held.entry.key_version >= newest != replaced:
             continue
-        drop_opinion(state, topic, author)
+        state.drop_opinion(topic, author)
     for topic, own in state.sealed_here.items() if author == state.me else ():
         if own.body.level is not Level.NONE and not own.entry.key_version >= newest != replaced:
             state.reissue[topic] = own
-
-
-def drop_opinion(state: State, topic: Topic, author: MemberName) -> None:
-    state.words += 1
-    state.keep_until_ms.pop((topic, author), None)
-    held = state.opinions.get(topic, {})
-    held.pop(author, None)
-    if not held:
-        state.opinions.pop(topic, None)
 
 
 def _entry(state: State, record: EntryAccepted, known: Any) -> None:
@@ -188,7 +179,7 @@ def _cap_author(state: State, author: MemberName) -> None:
     mine = [(held[author], topic) for topic, held in state.opinions.items() if author in held]
     if len(mine) > OPINIONS_PER_AUTHOR_MAX:
         weakest = min(mine, key=lambda one: (one[0].body.level, one[0].entry.seq))
-        drop_opinion(state, weakest[1], author)
+        state.drop_opinion(weakest[1], author)
 
 
 def _blob(state: State, record: BlobKept, known: Any) -> None:

@@ -20,7 +20,7 @@ from protocol.envelope import SealedKeySet
 from protocol.evidence import Judgement
 from protocol.feed import Feed
 from protocol.frames import Heads
-from protocol.ids import ZERO_HASH, ActionKey, Digest, EntryHash, GroupName, MemberName, SourceId
+from protocol.ids import ZERO_HASH, ActionKey, Digest, EntryHash, EpochHash, GroupName, MemberName, SourceId
 from protocol.membership import Epoch
 from protocol.messages import Claim, Level, Tlp
 from protocol.quorum import CheckedCertificate
@@ -203,6 +203,8 @@ class Link:
 @dataclass
 class State:
     setup: Setup
+    epochs: tuple[Epoch, ...] = ()
+    """The one in force first, then those before it whose certificates may still run."""
     keysets: dict[MemberName, dict[int, SealedKeySet]] = field(default_factory=dict)
     feeds: dict[tuple[MemberName, int], Feed] = field(default_factory=dict)
     opinions: dict[Topic, dict[MemberName, Opinion]] = field(default_factory=dict)
@@ -297,9 +299,25 @@ class State:
     margin_said: str = ""
     signing_ready: bool = False
 
+    def __post_init__(self) -> None:
+        self.epochs = self.epochs or (self.setup.epoch,)
+
     @property
     def epoch(self) -> Epoch:
-        return self.setup.epoch
+        """The one in force."""
+        return self.epochs[0]
+
+    def epoch_of(self, hash_: EpochHash) -> Epoch | None:
+        """Where its certificates may still run; else None."""
+        return next((one for one in self.epochs if one.hash == hash_), None)
+
+    def is_later_epoch(self, hash_: EpochHash, than: Epoch) -> bool:
+        later = self.epoch_of(hash_)
+        return later is not None and later.number > than.number
+
+    def seated(self) -> bool:
+        """Whether this member sits in the epoch in force: a joiner not yet, who was removed no more."""
+        return self.me in self.epoch.by_name
 
     @cached_property
     def policy_subjects(self) -> frozenset[Subject]:
@@ -337,6 +355,8 @@ class State:
             return self.setup.stopped_why
         if self.setup.key_version in self.stopped:
             return self.stopped[self.setup.key_version]
+        if not self.seated():
+            return f"{self.me} has no seat in epoch {self.epoch.number}, so nothing that it says is heard"
         if self.current_version(self.me) != self.setup.key_version:
             return "the KeySet of this node was replaced by a newer one; its old key is silent"
         if self.equivocations.get((self.me, self.setup.key_version)):
@@ -360,7 +380,7 @@ class State:
             by_group: dict[GroupName, list[int]] = {}
             for member, behind_ms in sorted(self.behind_ms.items()):
                 by_group.setdefault(self.epoch.group_of(member), []).append(behind_ms)
-            by_group.pop(self.epoch.group_of(self.me), None)
+            by_group.pop(self.own_group(), None)
             self.clocks = sorted(sorted(told)[len(told) // 2] for told in by_group.values())
         return [self.ahead_ms + behind_ms for behind_ms in self.clocks]
 
@@ -376,8 +396,21 @@ class State:
     def up_members(self) -> frozenset[MemberName]:
         return frozenset(member for link in self.links.values() for member in link.members)
 
+    def own_group(self) -> GroupName:
+        """ "" where this member has no seat."""
+        return self.epoch.group_of(self.me) if self.seated() else GroupName("")
+
+    def drop_opinion(self, topic: Topic, author: MemberName) -> None:
+        self.words += 1
+        self.keep_until_ms.pop((topic, author), None)
+        held = self.opinions.get(topic, {})
+        held.pop(author, None)
+        if not held:
+            self.opinions.pop(topic, None)
+
     def heard_groups(self) -> int:
-        return len({self.epoch.group_of(member) for member in {*self.up_members(), self.me}})
+        here = {self.me} if self.seated() else frozenset()
+        return len({self.epoch.group_of(member) for member in self.up_members() | here})
 
     def heard_since_mono_ms(self) -> int:
         """Since when Q groups are heard without a gap, by the links that are up; while they are not: as of the last
@@ -387,7 +420,7 @@ class State:
             for member in link.members:
                 group = self.epoch.group_of(member)
                 first[group] = min(link.up_mono_ms, first.get(group, link.up_mono_ms))
-        first.pop(self.epoch.group_of(self.me), None)
+        first.pop(self.own_group(), None)
         return max(sorted(first.values())[: self.epoch.q - 1], default=0)
 
     def margin(self) -> int:

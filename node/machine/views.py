@@ -13,7 +13,7 @@ from protocol.alarm import Opinion, lease_fault, live, reaches
 from protocol.evidence import Ruling
 from protocol.ids import Digest, GroupName
 from protocol.limits import SKEW_AHEAD_MS_MAX, STALE_CERTIFICATE_MS, STALE_WAIT_MS
-from protocol.membership import COUNTED
+from protocol.membership import COUNTED, Epoch
 from protocol.messages import Basis, Level
 from protocol.quorum import CheckedCertificate, certificate_id
 from protocol.release import ClaimName, Topic
@@ -32,8 +32,9 @@ def topic_order(topic: Topic) -> tuple[bytes, int]:
 
 
 def running(state: State, topic: Topic, now_ms: int) -> list[Digest]:
-    """`certificate_id`s of the certificates that run on this topic, highest level first."""
-    ids = (certificate_id(state.epoch.hash, topic, level) for level in reversed(COUNTED))
+    """`certificate_id`s of the certificates that run on this topic, highest level first, then the newest epoch: one
+    of an epoch before stands until its end."""
+    ids = (certificate_id(epoch.hash, topic, level) for level in reversed(COUNTED) for epoch in state.epochs)
     found = ((id_, state.certificates.get(id_)) for id_ in ids)
     return [id_ for id_, held in found if held is not None and stands(state, held, now_ms)]
 
@@ -42,7 +43,8 @@ def stands(state: State, held: CheckedCertificate, now_ms: int) -> bool:
     """It has not ended, and its signers still carry it: who said something later counts by that, what was said under
     a replaced key or released does not count, whatever certificate carries it. Asked many times between two words: the
     answer is kept until a word comes or the clock passes a time that any of them names."""
-    if held.ends_ms <= now_ms:
+    epoch = state.epoch_of(held.certificate.epoch)
+    if held.ends_ms <= now_ms or epoch is None:
         return False
     kept = state.standing.get(held.digest)
     if kept is not None and kept[0] == state.words and kept[1] <= now_ms < kept[2]:
@@ -52,9 +54,9 @@ def stands(state: State, held: CheckedCertificate, now_ms: int) -> bool:
     for one in held.opinions:
         now = known.get(one.entry.author)
         counted.append(one if now is None or not is_later(now, one) else now)
-    counts = [one for one in counted if _may_count(state, one, now_ms)]
+    counts = [one for one in counted if _may_count(state, epoch, one, now_ms)]
     same = len(counts) == len(held.opinions) and all(map(operator.is_, counts, held.opinions))
-    answer = same or reaches(counts, state.epoch, held.certificate.level) is not None
+    answer = same or reaches(counts, epoch, held.certificate.level) is not None
     if len(state.standing) >= STANDING_MAX:
         state.standing.clear()
     since_ms, until_ms = _holds_between(counted, now_ms)
@@ -82,13 +84,14 @@ def live_on(state: State, topic: Topic, now_ms: int) -> tuple[Opinion, ...]:
     return found
 
 
-def _may_count(state: State, one: Opinion, now_ms: int) -> bool:
+def _may_count(state: State, epoch: Epoch, one: Opinion, now_ms: int) -> bool:
+    """In a certificate of `epoch`, for which what its signers said again in a later one counts as well."""
     return (
         one.entry.key_version >= state.current_version(one.entry.author)
-        and one.body.epoch == state.epoch.hash
+        and (epoch.admits(one.body.epoch, one.entry.issued_ms) or state.is_later_epoch(one.body.epoch, epoch))
         and one.body.expires_ms > now_ms
         and one.entry.issued_ms <= now_ms + SKEW_AHEAD_MS_MAX
-        and not lease_fault(one, state.epoch)
+        and not lease_fault(one, epoch)
         and not state.releases.covers(one.body, state.epoch)
     )
 
@@ -99,14 +102,16 @@ def rests_on(state: State, held: CheckedCertificate) -> frozenset[ClaimName]:
     if kept is not None and kept[0] == state.verdicts:
         return kept[1]
     ours = held.certificate
-    found = reasons(state, ours.topic, ours.level, held.opinions)
+    found = reasons(state, state.epoch_of(ours.epoch) or state.epoch, ours.topic, ours.level, held.opinions)
     if len(state.resting) >= STANDING_MAX:
         state.resting.clear()
     state.resting[held.digest] = (state.verdicts, found)
     return found
 
 
-def reasons(state: State, topic: Topic, level: Level, opinions: Sequence[Opinion]) -> frozenset[ClaimName]:
+def reasons(
+    state: State, epoch: Epoch, topic: Topic, level: Level, opinions: Sequence[Opinion]
+) -> frozenset[ClaimName]:
     """What a certificate rests on: claims that an honest group must stand behind (f + 1 groups, or our own check), and
     persons' marks by as many groups as cannot all be liars. A claim that a liar alone adds opens and renews nothing."""
     groups: dict[ClaimName, set[GroupName]] = {}
@@ -114,18 +119,18 @@ def reasons(state: State, topic: Topic, level: Level, opinions: Sequence[Opinion
     for one in opinions:
         for claim in one.body.claims:
             name = (claim.type, claim.id)
-            groups.setdefault(name, set()).add(state.epoch.group_of(one.entry.author))
+            groups.setdefault(name, set()).add(epoch.group_of(one.entry.author))
             ruled = state.ruled.get(claim)
             if ruled is not None and ruled.judgement.supports(*topic):
                 sure.add(name)
-    needed = max(state.epoch.f + 1, state.epoch.thresholds[max(level, Level.GUARD)] - state.epoch.f)
-    backed = {name for name, told in groups.items() if len(told) > state.epoch.f or name in sure}
+    needed = max(epoch.f + 1, epoch.thresholds[max(level, Level.GUARD)] - epoch.f)
+    backed = {name for name, told in groups.items() if len(told) > epoch.f or name in sure}
     if not backed:
         backed = {name for name, told in groups.items() if len(told) >= needed}
     marks: dict[GroupName, int] = {}
     for one in opinions:
         if one.body.by_person:
-            group = state.epoch.group_of(one.entry.author)
+            group = epoch.group_of(one.entry.author)
             marks[group] = max(one.body.since_ms, marks.get(group, 0))
     ranked = sorted(marks.values(), reverse=True)
     if len(ranked) >= needed:
@@ -247,9 +252,17 @@ def known_since_ms(step: Step, topic: Topic, names: Collection[ClaimName]) -> in
     state = step.state
     certificate = top_certificate(step, topic)
     if certificate is not None and (not names or not rests_on(state, certificate).isdisjoint(names)):
-        return state.accepted_ms[_id(certificate)]
+        return _first_accepted_ms(state, certificate, step.now_ms)
     evidence = own_evidence(state, topic, step.now_ms)
     return max((ruled.at_ms for name, ruled in evidence.items() if not names or name in names), default=step.now_ms)
+
+
+def _first_accepted_ms(state: State, certificate: CheckedCertificate, now_ms: int) -> int:
+    """The one that an epoch before made of the same alarm counts too: a change of members starts no lease anew."""
+    ours = certificate.certificate
+    ids = (certificate_id(epoch.hash, ours.topic, ours.level) for epoch in state.epochs)
+    held = ((id_, state.certificates.get(id_)) for id_ in ids)
+    return min(state.accepted_ms[id_] for id_, one in held if one is not None and stands(state, one, now_ms))
 
 
 def top_certificate(step: Step, topic: Topic) -> CheckedCertificate | None:

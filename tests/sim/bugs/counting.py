@@ -189,7 +189,7 @@ BUGS = (
                 "held[entry.author] = verified",
                 "held[entry.author] = verified\n"
                 "        if not entry.body.level:\n"
-                "            return drop_opinion(state, topic, entry.author)",
+                "            return state.drop_opinion(topic, entry.author)",
             ),
         ),
     ),

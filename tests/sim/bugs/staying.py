@@ -147,7 +147,7 @@ BUGS = (
             State,
             "heard_groups",
             (
-                "len({self.epoch.group_of(member) for member in {*self.up_members(), self.me}})",
+                "len({self.epoch.group_of(member) for member in self.up_members() | here})",
                 "len(self.links) + 1 + self.epoch.f",
             ),
         ),

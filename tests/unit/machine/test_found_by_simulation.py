@@ -155,7 +155,7 @@ def test_a_true_claim_told_again_under_new_names_is_no_new_reason() -> None:
     for node in world:
         held = node.certificate()
         assert held is not None
-        names = views.reasons(node.state, TOPIC, Level.ISOLATE, held.opinions)
+        names = views.reasons(node.state, node.state.epoch, TOPIC, Level.ISOLATE, held.opinions)
         assert names == {(told.claim.type, told.claim.id)}
 
 
