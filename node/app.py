@@ -39,7 +39,7 @@ from node.events import (
 from node.hearing import Crier, members_heard
 from node.loop import Durable, Loop, batch_of, now
 from node.machine import Machine, Setup
-from node.machine.state import ON_TARGET
+from node.machine.action import ON_TARGET
 from node.mark import MarkError
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer

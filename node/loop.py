@@ -19,7 +19,8 @@ from node import mark
 from node.effects import Effect, VerifyClaim
 from node.events import Clock, Event, FrameArrived, Ticked
 from node.machine import Decision, Machine
-from node.machine.state import ENDED, State
+from node.machine.action import ENDED
+from node.machine.state import State
 from node.records import BlobKept, CertificateAccepted, EntryAccepted, Record, pack_record
 from node.store import Batch, BlobRow, CertificateRow, EntryRow, RecordRow, Store
 from node.watch import Watch, happening_of

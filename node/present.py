@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 from node.machine import views
-from node.machine.state import Action, State
+from node.machine.action import Action
+from node.machine.state import State
 from node.machine.step import Step
 from node.watch import threat_word
 from protocol.alarm import is_live, weigh

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from node.hearing import Heard, members_heard, sentence, told
 from node.loop import now
-from node.machine.state import ENDED, Phase
+from node.machine.action import ENDED, Phase
 from node.present import quorum
 from protocol.ids import MemberName
 

@@ -6,14 +6,22 @@ from dataclasses import dataclass
 
 from protocol.codec import decode, encode
 from protocol.errors import Code, ProtocolError
-from protocol.ids import Digest, EntryHash, MemberName, NetworkId
-from protocol.limits import BLOB_BYTES_MAX, CERTIFICATE_BYTES_MAX, ENTRY_BYTES_MAX, FRAME_BYTES_MAX, MEMBERS_MAX
+from protocol.ids import Digest, EntryHash, EpochHash, MemberName, NetworkId
+from protocol.limits import (
+    BLOB_BYTES_MAX,
+    CERTIFICATE_BYTES_MAX,
+    ENTRY_BYTES_MAX,
+    EPOCH_CERTIFICATE_BYTES_MAX,
+    FRAME_BYTES_MAX,
+    MEMBERS_MAX,
+)
 from protocol.messages import HASH, NAME
 from protocol.schema import Codec, Field, Schema, many, raw_bytes, unsigned
 
 ENTRIES_PER_FRAME_MAX = 64
 WANTS_MAX = 64
 CERTIFICATES_SHOWN_MAX = 256
+EPOCHS_PER_FRAME_MAX = 16
 HEADS_MAX = 2 * MEMBERS_MAX
 """Eleven data items each: what a peer may send must stay under the bound of items that a decoder takes."""
 
@@ -92,8 +100,33 @@ class Shown:
     ids: tuple[Digest, ...]
 
 
+@dataclass(frozen=True)
+class WantEpochs:
+    """Every epoch certificate that follows this epoch, oldest first: who was away, or joins, asks one peer for them."""
+
+    after: EpochHash
+
+
+@dataclass(frozen=True)
+class EpochCertificates:
+    """Each proves itself against the epoch before it, oldest first."""
+
+    raws: tuple[bytes, ...]
+
+
 Frame = (
-    Hello | Entries | Blobs | CertificateFrame | KeySets | Heads | WantEntries | WantBlobs | WantCertificates | Shown
+    Hello
+    | Entries
+    | Blobs
+    | CertificateFrame
+    | KeySets
+    | Heads
+    | WantEntries
+    | WantBlobs
+    | WantCertificates
+    | Shown
+    | WantEpochs
+    | EpochCertificates
 )
 
 _HEAD = Schema(
@@ -131,6 +164,12 @@ _FRAMES: dict[int, Schema[Frame]] = {
     8: Schema(WantBlobs, Field(1, "digests", many(HASH, WANTS_MAX, 1))),
     9: Schema(WantCertificates, Field(1, "ids", many(HASH, WANTS_MAX, 1))),
     10: Schema(Shown, Field(1, "ids", many(HASH, CERTIFICATES_SHOWN_MAX, 1))),
+    # 11 to 15 were published as types that are refused
+    16: Schema(WantEpochs, Field(1, "after", HASH)),
+    17: Schema(
+        EpochCertificates,
+        Field(1, "raws", many(raw_bytes(1, EPOCH_CERTIFICATE_BYTES_MAX), EPOCHS_PER_FRAME_MAX, 1)),
+    ),
 }
 _TYPE_OF: dict[type, int] = {schema.kind: number for number, schema in _FRAMES.items()}
 FRAME: Codec[Frame] = Codec(lambda frame: pack_frame(frame), lambda raw, where: parse_frame(raw))

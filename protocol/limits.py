@@ -10,6 +10,8 @@ BLOB_BYTES_MAX = 32 * 1024
 """A claim's canonical inputs. The types so far need under 300 bytes; KeySet chains and foreign types more."""
 CERTIFICATE_BYTES_MAX = 192 * 1024
 """33 groups at 16 claims' worth of attestation (about 4 KiB each) and their KeySets, with room."""
+EPOCH_CERTIFICATE_BYTES_MAX = 192 * 1024
+"""Ballots, commits and their KeySets of 171 groups, the quorum of 256, at 850 bytes each, and the proposals."""
 FRAME_BYTES_MAX = 256 * 1024
 """One frame on a member stream: the largest certificate and its header."""
 CLAIMS_MAX = 8

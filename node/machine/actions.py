@@ -9,7 +9,8 @@ from adapters.policy import Decision as PolicyDecision
 from adapters.policy import Verdict, decide, within_limits
 from node.effects import Tell
 from node.machine import leases, stepping, views
-from node.machine.state import ENDED, ON_TARGET, Action, Phase, State
+from node.machine.action import ENDED, ON_TARGET, Action, Phase
+from node.machine.state import State
 from node.machine.step import Step, cut
 from node.records import ActionOpened, ActionRenewed, DecisionMade
 from protocol.codec import encode

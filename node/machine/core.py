@@ -22,10 +22,11 @@ from node.events import (
     Ticked,
 )
 from node.machine import actions, alarms, claims, heads, observers, stepping, views
+from node.machine.action import ENDED
 from node.machine.evolve import evolve
 from node.machine.incoming import frame_arrived
 from node.machine.operators import operator_asked
-from node.machine.state import ENDED, Setup, State
+from node.machine.state import Setup, State
 from node.machine.statements import keyset_arrived
 from node.machine.step import Decision, Step
 from node.records import Record

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from node.machine.state import ENDED, Action, Phase, Ruled, State
+from node.machine.action import ENDED, Action, Phase
+from node.machine.state import Ruled, State
 from node.records import (
     ActionOpened,
     ActionRenewed,

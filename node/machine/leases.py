@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from node.machine.state import ENDED, Action, Phase, State
+from node.machine.action import ENDED, Action, Phase
+from node.machine.state import State
 from node.machine.step import Step
 
 MAY_STAND = (Phase.SENDING, Phase.SENT, Phase.EFFECTIVE, Phase.ESCALATED)

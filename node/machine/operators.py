@@ -5,7 +5,8 @@ from __future__ import annotations
 from node.effects import Reply
 from node.events import ActionCommand, OperatorAsked, Publish, Raise, ReleaseTopic, Withdraw
 from node.machine import actions, alarms
-from node.machine.state import ENDED, State
+from node.machine.action import ENDED
+from node.machine.state import State
 from node.machine.statements import publish
 from node.machine.step import Step
 from node.records import OperatorDid

@@ -3,7 +3,6 @@ record (who is connected, what was asked for): that part is in `Link` and `Sessi
 
 from __future__ import annotations
 
-import enum
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +10,10 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from adapters.api import ExposureReading, LeverDeclaration, LeverOrder, Observation
+from adapters.api import ExposureReading, LeverDeclaration, Observation
 from adapters.policy import Policy
 from node.ingress import SERVED, Bucket, Budgets
+from node.machine.action import Action
 from protocol.alarm import Opinion
 from protocol.crypto import Signer
 from protocol.envelope import SealedKeySet
@@ -22,7 +22,7 @@ from protocol.feed import Feed
 from protocol.frames import Heads
 from protocol.ids import ZERO_HASH, ActionKey, Digest, EntryHash, EpochHash, GroupName, MemberName, SourceId
 from protocol.membership import Epoch
-from protocol.messages import Claim, Level, Tlp
+from protocol.messages import Claim, Tlp
 from protocol.quorum import CheckedCertificate
 from protocol.release import ClaimName, Releases, Topic
 from protocol.subjects import Subject
@@ -62,76 +62,8 @@ class Setup:
     """Peer id → who it is."""
 
 
-class Phase(enum.Enum):
-    """An action's life. `lands` says what each step leads to; nothing else moves it."""
-
-    ASKED = "asked"
-    ARMED = "armed"
-    ORDERED = "ordered"
-    PLANNED = "planned"
-    SIMULATED = "simulated"
-    SENDING = "sending"
-    SENT = "sent"
-    EFFECTIVE = "effective"
-    ESCALATED = "escalated"
-    LIFTING = "lifting"
-    LAPSED = "lapsed"
-    LIFTED = "lifted"
-    REFUSED = "refused"
-
-
 SHOWN_MAX = 1024
 """`certificate_id`s remembered of a peer; more than run at once in any network that still tells alarms apart."""
-STEPS_MAX = 256
-ENDED = frozenset({Phase.LAPSED, Phase.LIFTED, Phase.REFUSED})
-ON_TARGET = frozenset({Phase.SENDING, Phase.SENT, Phase.EFFECTIVE, Phase.ESCALATED, Phase.LIFTING})
-"""The target may stand restricted."""
-
-
-@dataclass
-class Action:
-    """One restriction of one lever, from its opening to its end."""
-
-    key: ActionKey
-    lever: str
-    instance: str
-    subject: Subject
-    threat: int
-    rung: Level
-    lease_ms: int
-    until_ms: int
-    rule: str
-    why: str
-    claims: frozenset[ClaimName]
-    certificate: bytes
-    phase: Phase
-    armed_only: bool
-    opened_ms: int
-    steps: list[tuple[int, str, str, str]] = field(default_factory=list)
-    """(at_ms, phase, says, reference)"""
-    rests_ms: int = 0
-    """When the newest word that it rests on was first issued: a release at or after it lifts the restriction."""
-    ended_ms: int = 0
-    attempts: int = 0
-    retry_at_ms: int = 0
-    running: str = ""
-    """The step the shell is at, "" for none: at most one at a time."""
-    reported: str = ""
-    counted_until_ms: int = -1
-    """The `until_ms` that `ends_mono_ms` was counted for; neither is recorded."""
-    ends_mono_ms: int = 0
-
-    def note(self, at_ms: int, phase: str, says: str, reference: str = "") -> None:
-        """The journal that people read; the store has all of it."""
-        if len(self.steps) < STEPS_MAX:
-            self.steps.append((at_ms, phase, says, reference))
-
-    def sent_ms(self) -> int | None:
-        """When it was first sent to its target."""
-        return next((at_ms for at_ms, phase, _, _ in self.steps if phase == Phase.SENDING.value), None)
-
-    def order(self) -> LeverOrder:
-        return LeverOrder(self.key, self.lever, self.subject, self.rung, self.until_ms, by_human=False)
 
 
 @dataclass

@@ -9,8 +9,8 @@ from adapters.api import ExpiresBy
 from node.effects import RunStep, Tell
 from node.events import LeverStepped
 from node.machine import leases
+from node.machine.action import ENDED, Action, Phase
 from node.machine.leases import MAY_STAND
-from node.machine.state import ENDED, Action, Phase
 from node.machine.step import Step, cut
 from node.records import ActionStepped
 from protocol.limits import U63_MAX

@@ -60,7 +60,7 @@ def test_the_pen_lays_out_an_attestation_as_the_golden_file_does() -> None:
     assert ink.cbor(body) == ink.cbor(ink.read(bytes.fromhex(vector["payload"]))[7])
 
 
-LISTS = {"entries": 2, "blobs": 3, "keysets": 5, "want-blobs": 8, "want-certificates": 9, "shown": 10}
+LISTS = {"entries": 2, "blobs": 3, "keysets": 5, "want-blobs": 8, "want-certificates": 9, "shown": 10, "epoch-certificates": 17}
 
 
 def many(told: list[str]) -> list[bytes]:
@@ -72,6 +72,8 @@ def pen_frame(kind: str, told: dict[str, Any]) -> bytes:
         return ink.hello(bytes.fromhex(told["network"]), many(told["keysets"]), told["version"])
     if kind == "certificate":
         return ink.certified(bytes.fromhex(told["raw"]))
+    if kind == "want-epochs":
+        return ink.cbor([16, {1: bytes.fromhex(told["after"])}])
     if kind == "want-entries":
         return ink.want_entries(told["author"], told["key_version"], told["from_seq"], told["to_seq"])
     if kind == "heads":

@@ -21,6 +21,7 @@ from protocol.frames import (
     Blobs,
     CertificateFrame,
     Entries,
+    EpochCertificates,
     Frame,
     Head,
     Heads,
@@ -30,6 +31,7 @@ from protocol.frames import (
     WantBlobs,
     WantCertificates,
     WantEntries,
+    WantEpochs,
     pack_frame,
 )
 from protocol.ids import ZERO_HASH, EntryHash, EpochHash, GroupName, MemberName, NetworkId, SourceId
@@ -324,6 +326,8 @@ FRAMES: dict[str, Frame] = {
     "want-blobs": WantBlobs((D32,)),  # type: ignore[arg-type]
     "want-certificates": WantCertificates((D32,)),  # type: ignore[arg-type]
     "shown": Shown((D32,)),  # type: ignore[arg-type]
+    "want-epochs": WantEpochs(EPOCH),
+    "epoch-certificates": EpochCertificates((b"\x01\x02\x03",)),
 }
 
 SUBJECTS = (

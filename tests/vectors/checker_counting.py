@@ -161,7 +161,7 @@ def frame(raw):
     return parts[0], table(f"frame {parts[0]}", parts[1])
 
 
-FRAMES = {f"frame {number}" for number in range(1, 11)}
+FRAMES = {f"frame {number}" for number in (*range(1, 11), 16, 17)}
 
 
 def arrival(raw, epoch, known, now_ms):

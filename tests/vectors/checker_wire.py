@@ -43,7 +43,9 @@ frame 6: heads=[Head] 0..512, shown=[hash] 0..256
 frame 7: author=name 1..32, key_version=uint, from_seq=uint, to_seq=uint
 frame 8: digests=[hash] 1..64
 frame 9: ids=[hash] 1..64
-frame 10: ids=[hash] 1..256"""
+frame 10: ids=[hash] 1..256
+frame 16: after=hash
+frame 17: raws=[bytes 1..196608] 1..16"""
 TABLES = {line.split(": ")[0]: [one.split("=") for one in line.split(": ")[1].split(", ")]
           for line in TABLES.strip().splitlines()}
 SHORT = {"hash": "bytes 32", "byte": "uint 0..255", "word": "bytes 32"}

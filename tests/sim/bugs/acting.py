@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from node.machine import actions, leases, stepping, views
-from node.machine.state import ENDED, State
+from node.machine.action import ENDED
+from node.machine.state import State
 from tests.sim.bugs.plant import Bug, edited, instead, together
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from node.effects import RunStep
 from node.machine import Decision
-from node.machine.state import ENDED, Action, Phase
+from node.machine.action import ENDED, Action, Phase
 from node.records import (
     ActionOpened,
     ActionRenewed,

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.api import ExpiresBy
 from node.effects import RunStep
-from node.machine.state import ENDED, Phase
+from node.machine.action import ENDED, Phase
 from protocol.envelope import Verified
 from protocol.frames import pack_frame
 from protocol.messages import Attestation, Basis, Level, Release

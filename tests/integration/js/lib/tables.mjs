@@ -86,7 +86,9 @@ export const FRAMES = {
   7: ['WantEntries', { 1: ['author', name(1, 32)], 2: ['key_version', uint63], 3: ['from_seq', uint63], 4: ['to_seq', uint63] }],
   8: ['WantBlobs', { 1: ['digests', list(bytes(32), 1, 64)] }],
   9: ['WantCertificates', { 1: ['ids', list(bytes(32), 1, 64)] }],
-  10: ['Shown', { 1: ['ids', list(bytes(32), 1, 256)] }]
+  10: ['Shown', { 1: ['ids', list(bytes(32), 1, 256)] }],
+  16: ['WantEpochs', { 1: ['after', bytes(32)] }],
+  17: ['EpochCertificates', { 1: ['raws', list(bytes(1, 196608), 1, 16)] }]
 }
 const FRAME_NUMBER = Object.fromEntries(Object.entries(FRAMES).map(([number, [word]]) => [word, Number(number)]))
 
