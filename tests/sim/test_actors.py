@@ -60,7 +60,15 @@ def test_the_pen_lays_out_an_attestation_as_the_golden_file_does() -> None:
     assert ink.cbor(body) == ink.cbor(ink.read(bytes.fromhex(vector["payload"]))[7])
 
 
-LISTS = {"entries": 2, "blobs": 3, "keysets": 5, "want-blobs": 8, "want-certificates": 9, "shown": 10, "epoch-certificates": 17}
+LISTS = {
+    "entries": 2,
+    "blobs": 3,
+    "keysets": 5,
+    "want-blobs": 8,
+    "want-certificates": 9,
+    "shown": 10,
+    "epoch-certificates": 17,
+}
 
 
 def many(told: list[str]) -> list[bytes]:
