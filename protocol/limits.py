@@ -49,3 +49,5 @@ LEASE_HALT_MS_MAX = 3_600_000
 KEYSET_TERM_MS_MAX = 366 * 86_400_000
 EPOCH_OVERLAP_MS = 600_000
 """Attestations of the epoch before count when issued up to this long after the new one began."""
+SUBMIT_MS_MAX = 600_000
+"""A word for a contract is taken there until this long after it was issued: kept back, it is worth nothing later."""

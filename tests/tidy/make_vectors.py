@@ -57,6 +57,7 @@ from protocol.messages import (
     Unknown,
     value_hash,
 )
+from protocol.onchain import author_word, sealed_body_hash, subject_key, submit_by_ms
 from protocol.quorum import assemble, certificate_id, check_certificate, pack_certificate
 from protocol.subjects import Kind, Subject, account, asset, market, oracle, subject_of
 
@@ -399,7 +400,30 @@ def vectors() -> dict[str, Vector]:
     made["subjects"] = {"subjects": [{"text": str(one), "raw": one.raw.hex()} for one in SUBJECTS]}
     made["refused"] = {"cbor": [{"what": w, "raw": raw, "code": code} for w, (raw, code) in REFUSED.items()]}
     made["thresholds"] = thresholds()
+    made["onchain"] = onchain()
     return made | golden()
+
+
+def onchain() -> Vector:
+    """What a contract is told of an attestation, of every form that an attestation has."""
+    forms = ("attestation", "attestation-with-evm-signature", "attestation-withdrawn")
+    sealed = {form: word("issuer", BODIES[form]).raw for form in forms}
+    payload = decode(decode(sealed["attestation-with-evm-signature"], bytes_max=1 << 20)[2], bytes_max=1 << 20)
+    later = encode(payload | {7: payload[7] | {64: "of a later version"}})
+    sealed["attestation-of-a-later-version"] = envelope._seal(
+        domain_tag(EntryKind.ATTESTATION), NETWORK, later, hot("issuer")
+    )
+    words = []
+    for form, raw in sealed.items():
+        entry = parse_entry(raw, NETWORK).entry
+        told = {
+            "body_hash": sealed_body_hash(raw).hex(),
+            "subject_key": subject_key(entry.body.subject).hex(),
+            "author": author_word(entry.author).hex(),
+            "submit_by_ms": submit_by_ms(entry.issued_ms, entry.body.expires_ms),
+        }
+        words.append({"what": form, "sealed": raw.hex(), "told": told})
+    return {"network": NETWORK.hex(), "words": words}
 
 
 def text_of(vector: Vector) -> str:

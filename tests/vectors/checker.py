@@ -184,6 +184,19 @@ def formulas_file(v):
     return values + refusals(v, lambda one: formula(one["formula"], 7), "formula")
 
 
+def onchain_file(v):
+    found = []
+    for word in v["words"]:
+        one = Entry(un(word["sealed"]), un(v["network"]))
+        body = loads(one.payload, 16384)[7]
+        body.pop(14, None)
+        told = {"body_hash": sha(dumps(body)).hex(), "subject_key": sha(body[2]).hex()}
+        told["author"] = one.author.encode().hex().ljust(64, "0")
+        told["submit_by_ms"] = min(one.issued_ms + 600_000, body[11])
+        found += rows({name: (got, word["told"][name]) for name, got in told.items()}, word["what"] + " ")
+    return found
+
+
 FILES = {
     "entry-": entry_file,
     "keyset": keyset_file,
@@ -198,6 +211,7 @@ FILES = {
     "frame-": lambda v: [("frame", frame(un(v["raw"]))[1], v["frame"])],
     "subjects": lambda v: [(one["text"], subject(un(one["raw"])), one) for one in v["subjects"]],
     "thresholds": thresholds_file,
+    "onchain": onchain_file,
     "refused-entries": entries_refused,
     "refused-keysets": keysets_refused,
     "refused-certificates": counted_file,

@@ -213,10 +213,22 @@ function thresholdRows (data) {
   }
 }
 
+function onchain (data) {
+  for (const one of data.words) {
+    const entry = openEntry(unhex(one.sealed), unhex(data.network))
+    const body = read(read(unhex(one.sealed), 1 << 14)[2], 1 << 14).get(7)
+    body.delete(14)
+    const told = { body_hash: hex(sha256(write(body))), subject_key: hex(sha256(body.get(2))) }
+    told.author = Buffer.from(entry.author).toString('hex').padEnd(64, '0')
+    told.submit_by_ms = Math.min(Number(entry.issued_ms) + 600000, Number(entry.body.expires_ms))
+    equal(one.what, told, one.told)
+  }
+}
+
 const READERS = [
   [/^entry-/, entry], [/^keyset/, keyset], [/^charter$/, charter], [/^charter-signature$/, charterSignature],
   [/^certificates-counted/, counted], [/^certificate-/, certificate], [/^alarms$/, alarms], [/^claim-/, claim],
-  [/^verdicts$/, verdicts], [/^equivocation$/, equivocation], [/^frame-/, frame], [/^thresholds$/, thresholdRows],
+  [/^verdicts$/, verdicts], [/^equivocation$/, equivocation], [/^frame-/, frame], [/^thresholds$/, thresholdRows], [/^onchain$/, onchain],
   [/^subjects$/, data => {
     for (const one of data.subjects) {
       equal(one.text, [hex(subjectBytes(one.text)), subjectText(unhex(one.raw))], [one.raw, one.text])
