@@ -137,6 +137,10 @@ def revert_reason(data: bytes) -> str:
     return f"0x{data[:36].hex()}" if data else ""
 
 
+def keccak256(data: bytes) -> bytes:
+    return bytes(keccak(data))
+
+
 def created_address(sender: bytes, nonce: int) -> bytes:
     """Where CREATE puts the contract of this sender and nonce (RLP by hand: both parts are short)."""
     number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")

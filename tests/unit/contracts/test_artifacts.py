@@ -5,7 +5,7 @@ import pytest
 from adapters.evm.artifacts import artifact
 from tests.tidy.contracts import contract_names, source_sha256
 
-NAMES = ["Escrow", "Lending", "Oracle", "Perp", "SpotPool", "Token", "Twin"]
+NAMES = ["Escrow", "Lending", "Oracle", "Perp", "Registry", "SpotPool", "Token", "Twin"]
 
 
 def test_every_contract_is_known() -> None:
