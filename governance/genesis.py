@@ -19,6 +19,7 @@ from protocol.errors import Code, ProtocolError
 from protocol.ids import EpochHash, MemberName, NetworkId
 from protocol.membership import (
     COUNTED,
+    DAY_MS,
     DEFAULT_FORMULAS,
     LEASE_MS_MOST,
     Bridge,
@@ -31,7 +32,6 @@ from protocol.messages import KeySet, Level
 
 CHARTER_VERSION = 1
 EPOCH_TAG = "tocsin/1/epoch"
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,16 @@ class Charter:
             number=0,
             hash=epoch0_hash(self.network),
             activates_ms=parameters.created_ms,
-            members=self.members,
+            members=tuple(replace(member, seated_ms=parameters.created_ms) for member in self.members),
             formulas=dict(parameters.formulas),
             lease_ms={**LEASE_MS_MOST, **parameters.lease_ms},
             sources=parameters.sources,
             bridges=parameters.bridges,
             oracles=parameters.oracles,
+            change_delay_ms=parameters.change_delay_ms,
+            loosen_delay_ms=parameters.loosen_delay_ms,
+            seat_term_ms=parameters.seat_term_ms,
+            silence_ms=parameters.silence_ms,
         )
 
 

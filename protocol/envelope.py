@@ -8,6 +8,7 @@ external AAD binds the kind's domain tag and the network, so no signature is val
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -15,7 +16,7 @@ from protocol import crypto
 from protocol.codec import decode, encode
 from protocol.errors import Code, ProtocolError
 from protocol.ids import EntryHash, MemberName, NetworkId, PublicKey
-from protocol.limits import ENTRY_BYTES_MAX, KEYSETS_PER_MEMBER_MAX
+from protocol.limits import ENTRY_BYTES_MAX, KEYSETS_PER_MEMBER_MAX, STATEMENT_BYTES_MAX
 from protocol.messages import (
     BODIES,
     HASH,
@@ -49,6 +50,9 @@ def domain_tag(kind: int) -> str:
 KEYSET_TAG = "tocsin/1/keyset"
 CHARTER_TAG = "tocsin/1/charter"
 MARK_TAG = "tocsin/1/mark"
+PROPOSAL_TAG = "tocsin/1/proposal"
+BALLOT_TAG = "tocsin/1/ballot"
+CONSENT_TAG = "tocsin/1/consent"
 
 
 @dataclass(frozen=True)
@@ -124,9 +128,9 @@ def _seal(tag: str, network: NetworkId, payload: bytes, signer: crypto.Signer) -
     return encode([PROTECTED, {}, payload, signature])
 
 
-def _unseal(raw: bytes) -> tuple[bytes, bytes]:
+def _unseal(raw: bytes, bytes_max: int = ENTRY_BYTES_MAX) -> tuple[bytes, bytes]:
     """(payload, signature) of an untagged COSE_Sign1 in our one form."""
-    parts = decode(raw, bytes_max=ENTRY_BYTES_MAX)
+    parts = decode(raw, bytes_max=bytes_max)
     if type(parts) is not list or len(parts) != 4:
         raise ProtocolError(Code.BAD_ENVELOPE, "not a COSE_Sign1 array of four")
     protected, unprotected, payload, signature = parts
@@ -262,6 +266,48 @@ def open_keyset(raw: bytes, network: NetworkId, governance: PublicKey) -> Sealed
     if not crypto.is_sound_key(keyset.attestation):
         raise ProtocolError(Code.BAD_KEY, f"KeySet of {keyset.member} delegates a key of small or mixed order")
     return SealedKeySet(raw, keyset, crypto.sha256(to_be_signed))
+
+
+@dataclass(frozen=True)
+class ParsedStatement:
+    """A Proposal or Ballot, well-formed and unproven: good for finding the key. `hash` names it."""
+
+    raw: bytes
+    fields: Any
+    hash: bytes
+    to_be_signed: bytes
+    signature: bytes
+
+
+def seal_statement(tag: str, network: NetworkId, governance: crypto.Signer, fields: Mapping[int, Any]) -> bytes:
+    """`fields`: the payload, an integer-keyed map."""
+    raw = _seal(tag, network, encode(dict(fields)), governance)
+    if len(raw) > STATEMENT_BYTES_MAX:
+        raise ProtocolError(Code.OVERSIZED, f"statement of {len(raw)} bytes, at most {STATEMENT_BYTES_MAX}")
+    return raw
+
+
+def parse_statement(raw: bytes, tag: str, network: NetworkId) -> ParsedStatement:
+    """Size, canonical bytes, envelope. What the fields are is for the table of its kind to say."""
+    payload, signature = _unseal(raw, STATEMENT_BYTES_MAX)
+    to_be_signed = _to_be_signed(tag, network, payload)
+    fields = decode(payload, bytes_max=STATEMENT_BYTES_MAX)
+    return ParsedStatement(raw, fields, crypto.sha256(to_be_signed), to_be_signed, signature)
+
+
+def check_statement(parsed: ParsedStatement, governance: PublicKey, who: str) -> None:
+    """ProtocolError(bad-signature) where `governance` did not seal it."""
+    if not crypto.verify(governance, parsed.to_be_signed, parsed.signature):
+        raise ProtocolError(Code.BAD_SIGNATURE, f"the statement of {who} is not sealed by its governance key")
+
+
+def sign_consent(network: NetworkId, governance: crypto.Signer, payload: bytes) -> bytes:
+    """A governance key's consent to a change that gives it a seat or takes one from it: 64 bytes."""
+    return governance.sign(_to_be_signed(CONSENT_TAG, network, payload))
+
+
+def check_consent(network: NetworkId, governance: PublicKey, payload: bytes, signature: bytes) -> bool:
+    return crypto.verify(governance, _to_be_signed(CONSENT_TAG, network, payload), signature)
 
 
 def sign_charter(network: NetworkId, governance: crypto.Signer) -> bytes:

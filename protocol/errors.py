@@ -41,6 +41,7 @@ class Code(enum.Enum):
     MIXED_CERTIFICATE = ("mixed-certificate", Fault.SENDER)
     UNKNOWN_CLAIM_TYPE = ("unknown-claim-type", Fault.NOBODY)
     BAD_CLAIM = ("bad-claim", Fault.AUTHOR)
+    BREAKS_RULE = ("breaks-rule", Fault.AUTHOR)
     BAD_CHARTER = ("bad-charter", Fault.NOBODY)
 
     @property

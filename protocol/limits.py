@@ -6,6 +6,8 @@ ENTRY_BYTES_MAX = 16 * 1024
 """One sealed entry. An attestation with one claim is 370 to 390 bytes; the rest is room for statements."""
 VALUE_BYTES_MAX = 15 * 1024
 """What a Propose carries: with its entry's head and seal it fits ENTRY_BYTES_MAX."""
+STATEMENT_BYTES_MAX = 15 * 1024
+"""A Proposal or Ballot: what carries it is an entry. A ballot is under 1 KiB; proposals of sources are long."""
 BLOB_BYTES_MAX = 32 * 1024
 """A claim's canonical inputs. The types so far need under 300 bytes; KeySet chains and foreign types more."""
 CERTIFICATE_BYTES_MAX = 192 * 1024

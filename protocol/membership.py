@@ -102,12 +102,27 @@ class _Formula:
         return values[0] if word == "(" else _FUNCTIONS[word](values)
 
 
+DAY_MS = 86_400_000
+
+
 @dataclass(frozen=True)
 class Member:
+    """One seat. Counting needs the first four fields, governance the others."""
+
     name: MemberName
     group: GroupName
     governance_key: PublicKey
     suspended: bool = False
+    since: int = 0
+    """Number of the epoch in which this seat came to sit in this group."""
+    seated_ms: int = 0
+    """When its term began; 0 where nobody said."""
+    keyed_ms: int = 0
+    """When its governance key came in force; 0 for a founder's first."""
+    why: str = ""
+    """Why it is suspended, for people."""
+    proven: int = -1
+    """The highest key_version for which a proof suspended it; −1 for none. It suspends no second time."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +157,18 @@ class OracleFeed:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What an epoch before this one leaves for proposals that name it."""
+
+    hash: EpochHash
+    number: int
+    q: int
+    activates_ms: int
+
+
+@dataclass(frozen=True)
 class Epoch:
-    """Everything that counting needs. Immutable; a change makes another epoch."""
+    """Everything that counting needs, and what governance starts from. Immutable; a change makes another epoch."""
 
     network: NetworkId
     number: int
@@ -157,6 +182,17 @@ class Epoch:
     oracles: tuple[OracleFeed, ...] = ()
     parent: EpochHash | None = None
     """Of the epoch before; None for the first."""
+    change_delay_ms: int = 3 * DAY_MS
+    """Between a passed proposal and its ordering; vetoes count meanwhile."""
+    loosen_delay_ms: int = 7 * DAY_MS
+    """The same where a change loosens."""
+    seat_term_ms: int = 365 * DAY_MS
+    silence_ms: int = 3 * DAY_MS
+    """Without a Heartbeat for that long, a seat may be proposed for suspension."""
+    past: tuple[Past, ...] = ()
+    """The epochs before, newest first, as many as open proposals may name."""
+    left: tuple[MemberName, ...] = ()
+    """Names of seats that are gone, newest first: a name's feeds and KeySets stay its first owner's."""
 
     @cached_property
     def by_name(self) -> dict[MemberName, Member]:

@@ -9,7 +9,16 @@ import pytest
 
 from protocol import evidence
 from protocol.alarm import source_rule_holds
-from protocol.envelope import CHARTER_TAG, KEYSET_TAG, MARK_TAG, PROTECTED, domain_tag
+from protocol.envelope import (
+    BALLOT_TAG,
+    CHARTER_TAG,
+    CONSENT_TAG,
+    KEYSET_TAG,
+    MARK_TAG,
+    PROPOSAL_TAG,
+    PROTECTED,
+    domain_tag,
+)
 from protocol.feed import RIVALS_MAX
 from protocol.membership import COUNTED, DEFAULT_FORMULAS
 from protocol.messages import EntryKind
@@ -53,7 +62,8 @@ def test_no_table_of_a_message_is_left_over() -> None:
 def test_the_domain_tags_are_those_of_the_code() -> None:
     rows = table("Sealing")
     tags = {row[0].strip("`") for row in rows}
-    assert tags == {*(domain_tag(kind) for kind in EntryKind), "tocsin/1/kind-N", KEYSET_TAG, CHARTER_TAG, MARK_TAG}
+    cold = {KEYSET_TAG, CHARTER_TAG, MARK_TAG, PROPOSAL_TAG, BALLOT_TAG, CONSENT_TAG}
+    assert tags == {*(domain_tag(kind) for kind in EntryKind), "tocsin/1/kind-N", *cold}
     for kind in EntryKind:
         assert any(row[0] == f"`{domain_tag(kind)}`" and f"kind {int(kind)}" in row[1] for row in rows)
     assert PROTECTED.hex() in section("Sealing")

@@ -1,7 +1,8 @@
 """Reads golden files as another implementation would: `python checker.py FOLDER`, exit 1 where anything differs.
 
-Written from protocol/README.md (charter.json: governance/README.md) and importing no code of ours: files here, bytes in
-checker_wire.py, counting in checker_counting.py beside it. Needs cbor2 and PyNaCl and nothing of ours."""
+Written from protocol/README.md (charter.json and what governs: governance/README.md) and importing no code of ours:
+files here, bytes in checker_wire.py, counting in checker_counting.py, rules in checker_governance.py beside it. Needs
+cbor2 and PyNaCl and nothing of ours."""
 
 import json
 import sys
@@ -11,6 +12,7 @@ from nacl import bindings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from checker_counting import CERTIFICATE_BYTES, Epoch, alarm, arrival, certificate, code_of, formula, frame, un
+from checker_governance import Statement, consent_payload, epoch_of, judged, value_of
 from checker_judges import verdict
 from checker_wire import VOTES, Entry, KeySet, dumps, loads, opened, sha, subject, table, to_be_signed, verify
 
@@ -197,6 +199,40 @@ def onchain_file(v):
     return found
 
 
+def statements_file(v):
+    network, found = un(v["network"]), []
+    for one in [*v["proposals"], *v["ballots"]]:
+        of = Statement(un(one["sealed"]), network)
+        public, signature = signed_by(one["governance_seed"], of.signed)
+        told = {"value": of.said, "payload": of.payload.hex(), "hash": of.hash.hex(), "domain_tag": of.tag}
+        told |= {"to_be_signed": of.signed.hex(), "sealed": one["sealed"][:-128] + signature.hex()}
+        found += [("seal", code_of(of.open, public), ""), *rows({n: (got, one[n]) for n, got in told.items()})]
+    for one in v["consents"]:
+        payload = consent_payload(one["parent"], one["kind"], one["change"])
+        verify(un(one["key"]), to_be_signed(one["domain_tag"], network, payload), un(one["signature"]))
+        found += [(one["what"], (payload.hex(), "tocsin/1/consent"), (one["payload"], one["domain_tag"]))]
+    for one in v["values"]:
+        said, hash_ = value_of(un(one["raw"]))
+        told = (said, hash_.hex(), epoch_of(network, said, hash_).hex(), "tocsin/1/value")
+        found += [(one["what"], told, (one["value"], one["hash"], one["epoch"], one["domain_tag"]))]
+    return found
+
+
+def statements_refused(v):
+    def judge(one):
+        if one["kind"] == "value":
+            return value_of(un(one["raw"]))
+        tag = f"tocsin/1/{one['kind']}"
+        return Statement(un(one["raw"]), un(v["network"]), tag).open(un(v["keys"][one["kind"]]))
+
+    return refusals(v, judge)
+
+
+def proposals_refused(v):
+    found = [(one["what"], judged(v, one), ("", "")) for one in v["sound"]]
+    return found + [(one["what"], judged(v, one), (one["code"], one.get("rule", ""))) for one in v["refused"]]
+
+
 FILES = {
     "entry-": entry_file,
     "keyset": keyset_file,
@@ -212,6 +248,9 @@ FILES = {
     "subjects": lambda v: [(one["text"], subject(un(one["raw"])), one) for one in v["subjects"]],
     "thresholds": thresholds_file,
     "onchain": onchain_file,
+    "statements": statements_file,
+    "refused-statements": statements_refused,
+    "refused-proposals": proposals_refused,
     "refused-entries": entries_refused,
     "refused-keysets": keysets_refused,
     "refused-certificates": counted_file,

@@ -34,6 +34,23 @@ evm-supply-above-backing: home=chain, escrow=bytes 20, far=chain, twin=bytes 20,
 evm-log: chain=chain, tx=hash, log_index=uint, address=bytes 20, topics=[hash] 0..4, data_hash=hash, threat=byte
 evm-oracle-deviation: chain=chain, feed=bytes 20, block=uint
 Head: author=name 1..32, key_version=uint, whole=uint, seq=uint, hash=hash
+Proposal: type=uint 1..1, parent=hash, author=name 1..32, opened_ms=uint, closes_ms=uint, kind=Change, change=map,\
+ note=text 0..1024, consents=[Consent] 0..2
+Consent: key=hash, signature=bytes 64
+Ballot: type=uint 2..2, proposal=hash, member=name 1..32, ballot_no=uint 0..15, vote=Vote, cast_ms=uint,\
+ conflict=text 0..128
+change 1: member=name 1..32, group=name 1..32, key=hash
+change 2: member=name 1..32
+change 3: members=[name 1..32] 1..16, group=name 1..32
+change 4: member=name 1..32, key=hash
+change 5: guard=text 1..64?, isolate=text 1..64?, halt=text 1..64?, lease_guard_ms=uint?, lease_isolate_ms=uint?,\
+ lease_halt_ms=uint?, change_delay_ms=uint?, loosen_delay_ms=uint?, seat_term_ms=uint?, silence_ms=uint?
+change 6: rows=[Source] 0..64, gone=[text 1..64] 0..64
+change 7: member=name 1..32
+change 8: member=name 1..32
+Source: id=text 1..64, operator=text 1..64, scope=text 1..64
+Value: parent=hash, number=uint, proposals=[hash] 0..64, proofs=[Suspect] 0..85, activates_ms=uint
+Suspect: member=name 1..32, key_version=uint 0..16000000
 frame 1: network=hash, version=uint 0..1000, keysets=[bytes 1..16384] 0..256
 frame 2: raws=[bytes 1..16384] 1..64
 frame 3: raws=[bytes 1..32768] 1..64
@@ -50,7 +67,7 @@ TABLES = {line.split(": ")[0]: [one.split("=") for one in line.split(": ")[1].sp
           for line in TABLES.strip().splitlines()}
 SHORT = {"hash": "bytes 32", "byte": "uint 0..255", "word": "bytes 32"}
 TYPES = {"uint": int, "bool": bool, "map": dict, "bytes": bytes, "name": str, "text": str, "chain": str}
-ENUMS = {"Level": range(5), "Basis": range(1, 4), "Tlp": range(5)}
+ENUMS = {"Level": range(5), "Basis": range(1, 4), "Tlp": range(5), "Change": range(1, 9), "Vote": range(2)}
 VOTES = (8, 9, 10)
 THREATS = {1, 2, 3, 4, 5, *range(32, 43)}
 ID_PARTS = {"evm-release-without-burn": (1, 2, 7), "evm-supply-above-backing": (1, 2, 5), "evm-log": (1, 2, 3),
@@ -169,8 +186,8 @@ def to_be_signed(tag, network, payload):
     return dumps(["Signature1", PROTECTED, dumps([tag, network]), payload])
 
 
-def unseal(raw):
-    parts = loads(raw, 16384)
+def unseal(raw, most=16384):
+    parts = loads(raw, most)
     need(type(parts) is list and len(parts) == 4 and parts[:2] == [PROTECTED, {}], "bad-envelope")
     need(type(parts[2]) is type(parts[3]) is bytes and len(parts[3]) == 64, "bad-envelope")
     return parts[2], parts[3]

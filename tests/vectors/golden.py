@@ -13,6 +13,7 @@ from protocol.subjects import oracle
 from tests.tidy.make_vectors import ESCROW, FAR, FEED, HOME, NOW, TOKEN, TWIN, cold, epoch, keyset, plain, seed
 from tests.vectors.alarms import alarms
 from tests.vectors.counted import certificates_counted, certificates_counted_by_group
+from tests.vectors.governed import governed
 from tests.vectors.refused_certificates import refused_certificates
 from tests.vectors.refused_entries import refused_entries, refused_keysets
 from tests.vectors.refused_others import (
@@ -77,4 +78,5 @@ def golden() -> dict[str, dict[str, Any]]:
         "refused-subjects": refused_subjects(),
         "refused-formulas": refused_formulas(),
         "refused-arrivals": refused_arrivals(),
+        **governed(),
     }

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from adapters.policy import Limits, Mode, Policy
+from governance.ballots import open_ballot
+from governance.broken import RuleError
 from governance.genesis import epoch0_hash
+from governance.proposals import open_proposal, parse_proposal
+from governance.rules import judge
+from governance.values import parse_value
 from node.events import Clock, FrameArrived, PeerCameUp
 from node.machine import Machine, Setup
 from protocol import codec
@@ -25,6 +30,7 @@ from protocol.subjects import parse_subject
 from tests.tidy.make_vectors import NOW, VECTORS, cold, hot
 from tests.vectors.alarms import CASES, level_of
 from tests.vectors.counted import EPOCHS, lookup
+from tests.vectors.governed import PLACES
 
 WITHOUT_BYTES = {
     "over-budget": "a budget of time: the same bytes are taken a second later",
@@ -144,6 +150,32 @@ def test_formulas() -> None:
     assert judged("refused-formulas", lambda one: evaluate(one["formula"], 7)) == []
     for one in read("refused-formulas")["sound"]:
         assert evaluate(one["formula"], one["n"]) == one["value"]
+
+
+def test_statements() -> None:
+    value = read("refused-statements")
+    network = NetworkId(raw(value["network"]))
+    keys = {kind: PublicKey(raw(key)) for kind, key in value["keys"].items()}
+    readers = {
+        "proposal": lambda told: open_proposal(told, network, keys["proposal"]),
+        "ballot": lambda told: open_ballot(told, network, keys["ballot"]),
+        "value": parse_value,
+    }
+    assert judged("refused-statements", lambda one: readers[one["kind"]](raw(one["raw"]))) == []
+
+
+def rule_of(one: Any) -> tuple[str, str]:
+    of = PLACES[one["epoch"]]
+    try:
+        judge(of, parse_proposal(raw(one["raw"]), of.network).proposal, read("refused-proposals")["now_ms"])
+    except ProtocolError as error:
+        return error.code.word, error.rule.value if isinstance(error, RuleError) else ""
+    return "", ""
+
+
+def test_proposals_that_break_a_rule() -> None:
+    told = [(one["what"], rule_of(one), (one["code"], one.get("rule", ""))) for one in cases("refused-proposals")]
+    assert [row for row in told if row[1] != row[2]] == []
 
 
 def receiver(keysets: list[bytes]) -> Machine:
