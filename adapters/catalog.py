@@ -16,6 +16,7 @@ from typing import Any
 
 from adapters.api import Instances
 from adapters.section import Section
+from protocol.ids import MemberName
 from protocol.membership import Epoch
 
 GROUP = "tocsin.adapters"
@@ -39,6 +40,7 @@ BUILT_INS: tuple[BuiltIn, ...] = (
     BuiltIn("sensor", "evm.bridge", "adapters.evm.factory:sensor"),
     BuiltIn("sensor", "evm.backing", "adapters.evm.factory:sensor"),
     BuiltIn("sensor", "evm.oracle", "adapters.evm.factory:sensor"),
+    BuiltIn("sensor", "evm.registry", "adapters.evm.factory:registry"),
 )
 
 
@@ -61,6 +63,10 @@ class Shop:
     connections: list[tuple[str, str, str]] = field(default_factory=list, repr=False)
     """(source id, chain, url) of every well-formed connection."""
     shared: dict[Any, Any] = field(default_factory=dict, repr=False)
+    evm_keys: Callable[[], Mapping[MemberName, bytes]] = dict
+    """Member → address of its newest KeySet, now."""
+    tell: Callable[[str], None] = lambda text: None
+    """To people, through every sink: what they must look at and no machine may act on."""
 
     @property
     def chains(self) -> set[str]:
@@ -75,11 +81,14 @@ def build(
     epoch: Callable[[], Epoch],
     secrets: Callable[[str], bytes],
     log: Callable[[str], None],
+    evm_keys: Callable[[], Mapping[MemberName, bytes]] = dict,
+    tell: Callable[[str], None] | None = None,
 ) -> Instances:
     """Everything that the configuration names. Raises CatalogFaults with all faults at once.
 
-    `secrets(name)` gives the bytes of a key file; `epoch()` the epoch now, also for the register of sources."""
-    shop = Shop(epoch, secrets, log, [])
+    `secrets(name)` gives the bytes of a key file; `epoch()` the epoch now, also for the register of sources;
+    `evm_keys()` the members' addresses by their newest KeySets; `tell` goes to people (absent: to the log)."""
+    shop = Shop(epoch, secrets, log, [], evm_keys=evm_keys, tell=tell or log)
     for key in config:
         if key not in ("connection", "target", "sensor"):
             shop.faults.append(f"{key}: is no section here; allowed: connection, sensor, target")

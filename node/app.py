@@ -12,22 +12,21 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import trio
 
-from adapters.api import ExposureReading, Instances, Observation
-from adapters.catalog import CatalogFaults, build
+from adapters.api import ExposureReading, Observation
 from node import backup as backups
-from node import keys, owner
+from node import owner
 from node.allowed import allowed_now, follow_members, list_observers_anew, observers_of
 from node.api import Surface, make_app
 from node.config import NodeConfig
 from node.discipline import LOOK_S, Discipline
 from node.dispatch import Dispatch
+from node.effects import Tell
 from node.events import (
     Event,
     ExposuresRead,
@@ -37,13 +36,14 @@ from node.events import (
     SensorReported,
 )
 from node.hearing import Crier, members_heard
+from node.instances import instances_of
 from node.loop import Durable, Loop, batch_of, now
 from node.machine import Machine, Setup
 from node.machine.action import ON_TARGET
 from node.mark import MarkError
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
-from node.plugins import KeptSensor, close_all, reading_of, told
+from node.plugins import close_all, reading_of, told
 from node.present import when
 from node.records import EntryAccepted, KeySetLearned, NewerRecordError, Record, unpack_record
 from node.serving import serve_control
@@ -77,7 +77,7 @@ class Node:
         config = parts.config
         self.lines = open_log(config.log)
         self.watch = Watch(lambda happening: self.lines.write({"level": "info", "where": "tocsin.loop", **happening}))
-        self.instances = self._instances()
+        self.instances = instances_of(self)
         self.machine = Machine(self._setup())
         self.transport = Libp2pTransport(
             parts.transport_seed, config.listen, self._allowed(), f"tocsin/{parts.charter.network.hex()[:32]}"
@@ -86,33 +86,12 @@ class Node:
         self.stopping = trio.Event()
         self.asked_to_stop = trio.Event()
         self._copying = trio.CapacityLimiter(1)
+        self.tell_sinks: Callable[[Tell], None] = lambda effect: None
+        """Once it runs."""
         self.discipline = Discipline(lambda peer, why: self.transport.cut_off(peer, why))
         self.misbehaved: dict[str, int] = {}
         self.chain_faults: dict[str, str] = {}
         """Connection id → "" or what is wrong, as last asked."""
-
-    def _instances(self) -> Instances:
-        config = self.parts.config
-        document: Mapping[str, Any] = {
-            "connection": [{"id": one.id, "chain": one.chain, "url": one.url} for one in config.connections],
-            "target": config.targets,
-            "sensor": config.sensors,
-        }
-
-        def secret(name: str) -> bytes:
-            path = config.data_dir / name
-            return keys.load_secret(path, keys.Purpose.LEVER).reveal()
-
-        try:
-            built = build(document, lambda: self.parts.epoch, secret, self._say)
-            return replace(built, sensors=tuple(KeptSensor(one) for one in built.sensors))
-        except CatalogFaults as error:
-            raise StartFault([f"{config.path}: {fault}" for fault in error.args[0]]) from None
-        except keys.KeyFault as error:
-            raise StartFault([str(error)]) from None
-
-    def _say(self, text: str) -> None:
-        log.info(text)
 
     def _setup(self) -> Setup:
         parts, policy = self.parts, self.parts.policy
@@ -196,6 +175,7 @@ class Node:
                     loop.inbox.send,
                 )
             )
+            self.tell_sinks = performer[0]
             await nursery.start(self.transport.run)
             await nursery.start(self._serve_control, performer[0])
             await loop.begin([*self.parts.charter.sealed, *self.parts.extra_keysets])

@@ -5,13 +5,14 @@ The typed data and its signature belong to whoever speaks to chains; here is wha
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from protocol.codec import decode, encode
 from protocol.crypto import sha256
 from protocol.ids import Digest, MemberName
 from protocol.limits import ENTRY_BYTES_MAX, SUBMIT_MS_MAX
-from protocol.messages import BODIES, Attestation, EntryKind
+from protocol.messages import BODIES, Attestation, EntryKind, KeySet
 from protocol.subjects import Subject
 
 _BODY, _EVM_SIG = 7, 14
@@ -43,3 +44,15 @@ def author_word(author: MemberName) -> bytes:
 def submit_by_ms(issued_ms: int, expires_ms: int) -> int:
     """Until when a contract takes the word: not in the body, so every reader derives the same."""
     return min(issued_ms + SUBMIT_MS_MAX, expires_ms)
+
+
+def evm_keys(keysets: Iterable[KeySet], now_ms: int) -> dict[MemberName, bytes]:
+    """Member → address that its newest KeySet names. One that names none, or has expired, leaves its member without."""
+    newest: dict[MemberName, KeySet] = {}
+    for keyset in keysets:
+        held = newest.get(keyset.member)
+        if held is None or keyset.version > held.version:
+            newest[keyset.member] = keyset
+    return {
+        member: keyset.evm for member, keyset in newest.items() if keyset.evm is not None and now_ms < keyset.expires_ms
+    }

@@ -10,6 +10,8 @@ from adapters.evm.client import Account, ChainClient, Connection
 from adapters.evm.lever_rows import Target
 from adapters.evm.levers import levers_for
 from adapters.evm.readers import Holding, readers_for
+from adapters.evm.registry_watch import PATIENCE_S, PATIENCE_S_MAX, RegistryWatch
+from adapters.evm.registry_watch import POLL_MS as REGISTRY_POLL_MS
 from adapters.evm.sending import Sender
 from adapters.evm.sensors import POLL_MS, POLL_MS_MAX, POLL_MS_MIN, BridgeSensor, EvmSensor
 from adapters.evm.state_sensors import BackingSensor, OracleSensor
@@ -104,3 +106,19 @@ def sensor(name: str, keys: Section, shop: Shop) -> Instances:
         keys.fault("kind", f"{kind} needs a [[connection]]; add one for each chain to watch")
         return Instances()
     return Instances(sensors=(SENSORS[kind](name, client_of(shop), shop.epoch, poll_ms),))
+
+
+def registry(name: str, keys: Section, shop: Shop) -> Instances:
+    chain, contract = keys.chain("chain"), keys.address("contract")
+    poll_ms = keys.whole("poll_ms", REGISTRY_POLL_MS, POLL_MS_MIN, POLL_MS_MAX)
+    patience_s = keys.whole("patience_s", PATIENCE_S, 0, PATIENCE_S_MAX)
+    if chain is not None and chain not in shop.chains:
+        keys.fault("chain", f"no [[connection]] sees {chain}; add one")
+    if chain is None or contract is None or chain not in shop.chains:
+        return Instances()
+    where = (chain, contract)
+    return Instances(
+        sensors=(
+            RegistryWatch(name, client_of(shop), shop.epoch, where, shop.evm_keys, shop.tell, poll_ms, patience_s),
+        )
+    )

@@ -20,7 +20,7 @@ from protocol.onchain import author_word, body_hash, sealed_body_hash, subject_k
 
 SUSPENDED = 256
 NO_PARENT = EpochHash(bytes(32))
-"""Of the epoch that a registry begins with: it needs none."""
+"""Of epoch 0."""
 Call = tuple[Any, ...]
 Ballot = tuple[int, int, int, int]
 """(index of the key, v, r, s)."""
@@ -59,13 +59,13 @@ class Row:
         return {Level.GUARD: self.guard, Level.ISOLATE: self.isolate, Level.HALT: self.halt}[level]
 
 
-def row_of(epoch: Epoch, parent: EpochHash = NO_PARENT) -> Row:
+def row_of(epoch: Epoch) -> Row:
     needed, lease = epoch.thresholds, epoch.lease_bound_ms
     return Row(
         bytes(epoch.network),
         epoch.number,
         bytes(epoch.hash),
-        bytes(parent),
+        bytes(epoch.parent or NO_PARENT),
         epoch.activates_ms,
         epoch.n,
         needed[Level.GUARD],

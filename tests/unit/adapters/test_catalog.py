@@ -151,3 +151,30 @@ def test_what_is_not_named_is_not_imported():
         "sys.exit('web3' in sys.modules or 'adapters.evm.client' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == 0
+
+
+REGISTRY = f"""
+[[connection]]
+id = "lender-a.home"
+chain = "eip155:1"
+url = "http://127.0.0.1:8545"
+[sensor.mirror]
+kind = "evm.registry"
+chain = "eip155:1"
+contract = "{ADDRESS}"
+patience_s = 60
+"""
+
+
+def test_a_registry_is_watched_by_name():
+    (sensor,) = made(REGISTRY).sensors
+    assert (sensor.name, sensor.where) == ("mirror", f"registry {ADDRESS} on eip155:1")
+
+
+def test_a_registry_needs_a_connection_and_an_address():
+    said = faults(
+        REGISTRY.replace('contract = "', 'contract = "0x').replace('eip155:1"\ncontract', 'eip155:2"\ncontract')
+    )
+    assert len(said) == 2
+    assert "sensor.mirror.contract" in said[0] or "sensor.mirror.contract" in said[1]
+    assert any("no [[connection]] sees eip155:2" in one for one in said)

@@ -152,7 +152,7 @@ class Stage:
         return values["epoch"], values["subject"], values["threat"], votes
 
     def next_row(self, epoch: Epoch, **changed: Any) -> Row:
-        return replace(row_of(epoch, EpochHash(self.row.hash)), **changed)
+        return replace(row_of(epoch), **({"parent": self.row.hash} | changed))
 
     def advance(self, row: Row, words: Sequence[int], members: Iterable[str]) -> tuple[Any, ...]:
         return row.values, list(words), self.ballots("Epoch", epoch_values(row, words), members)

@@ -8,7 +8,8 @@ from pathlib import Path
 from protocol.envelope import parse_entry
 from protocol.ids import MemberName, NetworkId
 from protocol.limits import NAME_CHARS_MAX
-from protocol.onchain import author_word, body_hash, sealed_body_hash, subject_key, submit_by_ms
+from protocol.messages import KeySet
+from protocol.onchain import author_word, body_hash, evm_keys, sealed_body_hash, subject_key, submit_by_ms
 from tests.tidy import make_vectors
 
 GOLDEN = json.loads((make_vectors.VECTORS / "onchain.json").read_text())
@@ -51,3 +52,19 @@ def test_the_longest_name_fills_its_word() -> None:
 def test_nothing_is_submitted_past_its_expiry() -> None:
     assert submit_by_ms(1_000, 1_000_000) == 601_000
     assert submit_by_ms(1_000, 5_000) == 5_000
+
+
+def keyset(version: int, evm: bytes | None, expires_ms: int = 1_000) -> KeySet:
+    return KeySet(MemberName("a"), version, make_vectors.hot("issuer").public, evm, (), expires_ms)
+
+
+def test_the_newest_keyset_says_which_evm_key_or_that_there_is_none() -> None:
+    first, second, none = keyset(1, b"\x01" * 20), keyset(2, b"\x02" * 20), keyset(3, None)
+    assert evm_keys([second, first], 0) == {"a": b"\x02" * 20}
+    assert evm_keys([first, second, none], 0) == {}
+
+
+def test_an_expired_keyset_names_no_key_and_no_older_one_instead() -> None:
+    old, new = keyset(1, b"\x01" * 20, 9_000), keyset(2, b"\x02" * 20, 1_000)
+    assert evm_keys([old, new], 999) == {"a": b"\x02" * 20}
+    assert evm_keys([old, new], 1_000) == {}

@@ -1,0 +1,52 @@
+"""The adapters that node.toml names, built for one node, and what they may ask of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from adapters.api import Instances
+from adapters.catalog import CatalogFaults, build
+from node import keys
+from node.effects import Tell
+from node.loop import now
+from node.parts import StartFault
+from node.plugins import KeptSensor, masked
+from protocol.ids import MemberName
+from protocol.onchain import evm_keys
+
+if TYPE_CHECKING:
+    from node.app import Node
+
+log = logging.getLogger("tocsin.node")
+
+
+def instances_of(node: Node) -> Instances:
+    """StartFault with every fault at once."""
+    config = node.parts.config
+    document: Mapping[str, Any] = {
+        "connection": [{"id": one.id, "chain": one.chain, "url": one.url} for one in config.connections],
+        "target": config.targets,
+        "sensor": config.sensors,
+    }
+
+    def secret(name: str) -> bytes:
+        return keys.load_secret(config.data_dir / name, keys.Purpose.LEVER).reveal()
+
+    def members_evm_keys() -> dict[MemberName, bytes]:
+        held = node.machine.state.keysets.values()
+        return evm_keys((one.keyset for versions in held for one in versions.values()), now().wall_ms)
+
+    def tell(text: str) -> None:
+        log.warning(text)
+        node.tell_sinks(Tell(masked(text)))
+
+    try:
+        built = build(document, lambda: node.parts.epoch, secret, log.info, members_evm_keys, tell)
+        return replace(built, sensors=tuple(KeptSensor(one) for one in built.sensors))
+    except CatalogFaults as error:
+        raise StartFault([f"{config.path}: {fault}" for fault in error.args[0]]) from None
+    except keys.KeyFault as error:
+        raise StartFault([str(error)]) from None

@@ -1,0 +1,56 @@
+"""What adapters may ask of their node: the members' evm keys, and that people are told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from adapters.api import Instances
+from node import instances
+from node.effects import Tell
+from protocol.ids import MemberName
+from protocol.messages import KeySet
+
+
+def handed_over(monkeypatch: pytest.MonkeyPatch, node: Any) -> list[Any]:
+    """What `build` got."""
+    got: list[Any] = []
+
+    def build(*args: Any) -> Instances:
+        got.extend(args)
+        return Instances()
+
+    monkeypatch.setattr(instances, "build", build)
+    instances.instances_of(node)
+    return got
+
+
+def a_node(keysets: dict[Any, Any]) -> Any:
+    config = SimpleNamespace(connections=(), targets={}, sensors={}, data_dir=Path("data"))
+    told: list[Tell] = []
+    state = SimpleNamespace(keysets=keysets)
+    return SimpleNamespace(
+        parts=SimpleNamespace(config=config, epoch=None),
+        machine=SimpleNamespace(state=state),
+        tell_sinks=told.append,
+        told=told,
+    )
+
+
+def test_the_newest_keysets_evm_keys_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sealed(version: int, evm: bytes) -> Any:
+        return SimpleNamespace(keyset=KeySet(MemberName("a"), version, bytes(32), evm, (), 1 << 60))
+
+    node = a_node({"a": {1: sealed(1, b"\x01" * 20), 2: sealed(2, b"\x02" * 20)}})
+    *_, evm_keys, _ = handed_over(monkeypatch, node)
+    assert evm_keys() == {"a": b"\x02" * 20}
+
+
+def test_what_an_adapter_tells_goes_to_the_sinks_without_access_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    node = a_node({})
+    *_, tell = handed_over(monkeypatch, node)
+    tell("the registry at https://node.example/s3cret differs")
+    assert node.told == [Tell("the registry at https://node.example differs")]
