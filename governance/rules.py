@@ -52,9 +52,7 @@ def judge(epoch: Epoch, proposal: Proposal, now_ms: int) -> None:
     where it is not one for this epoch or this time."""
     if proposal.author not in epoch.by_name:
         raise ProtocolError(Code.UNKNOWN_AUTHOR, f"{proposal.author} has no seat and proposes nothing")
-    parent = parent_of(epoch, proposal.parent)
-    if not parent.activates_ms <= proposal.opened_ms < proposal.closes_ms <= proposal.opened_ms + OPEN_MS_MAX:
-        raise RuleError(Rule.CLOSES, "it closes after it opens, within 30 days, and opens within its epoch")
+    check_closing(epoch, proposal)
     check_consents(epoch, proposal)
     check_others(epoch, proposal)
     apply(epoch, {Digest(bytes(32)): proposal}, proposal.opened_ms + 1)
@@ -62,6 +60,12 @@ def judge(epoch: Epoch, proposal: Proposal, now_ms: int) -> None:
         raise ProtocolError(Code.FROM_THE_FUTURE, f"the proposal of {proposal.author} was opened ahead of now")
     if now_ms > ends_ms(epoch, proposal):
         raise ProtocolError(Code.WRONG_EPOCH, "the proposal ended before it came")
+
+
+def check_closing(epoch: Epoch, proposal: Proposal) -> None:
+    parent = parent_of(epoch, proposal.parent)
+    if not parent.activates_ms <= proposal.opened_ms < proposal.closes_ms <= proposal.opened_ms + OPEN_MS_MAX:
+        raise RuleError(Rule.CLOSES, "it closes after it opens, within 30 days, and opens within its epoch")
 
 
 def parent_of(epoch: Epoch, parent: EpochHash) -> Past:

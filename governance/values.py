@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from governance.genesis import EPOCH_TAG
 from protocol import messages
@@ -12,7 +13,7 @@ from protocol.errors import Code, ProtocolError
 from protocol.ids import Digest, EpochHash, MemberName, NetworkId
 from protocol.limits import KEYSETS_PER_MEMBER_MAX, VALUE_BYTES_MAX
 from protocol.messages import HASH, NAME
-from protocol.schema import Field, Schema, many, unsigned
+from protocol.schema import OPTIONAL_FROM, Field, Schema, many, unsigned
 
 PROPOSALS_PER_EPOCH_MAX = 64
 PROOFS_PER_EPOCH_MAX = 85
@@ -36,6 +37,8 @@ class Value:
     proposals: tuple[Digest, ...]
     proofs: tuple[Suspect, ...]
     activates_ms: int
+    later: tuple[tuple[int, Any], ...] = ()
+    """Optional fields of a later version: hashed, and ignored."""
 
 
 SUSPECT = Schema(
@@ -52,12 +55,14 @@ VALUE = Schema(
 
 
 def pack_value(value: Value) -> bytes:
-    return encode(VALUE.pack(value))
+    return encode(VALUE.pack(value) | dict(value.later))
 
 
 def parse_value(raw: bytes) -> Value:
     """ProtocolError for another shape, rows out of order or twice, or nothing to decide."""
-    value = VALUE.unpack(decode(raw, bytes_max=VALUE_BYTES_MAX))
+    fields = decode(raw, bytes_max=VALUE_BYTES_MAX)
+    value = VALUE.unpack(fields)
+    value = replace(value, later=tuple((key, one) for key, one in fields.items() if key >= OPTIONAL_FROM))
     if list(value.proposals) != sorted(set(value.proposals)) or list(value.proofs) != sorted(set(value.proofs)):
         raise ProtocolError(Code.BAD_SHAPE, "Value: proposals and proofs are sorted, none twice")
     if not value.proposals and not value.proofs:

@@ -12,6 +12,7 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from governance.values import Value
 from protocol import envelope
 from protocol.codec import decode, encode
 from protocol.crypto import Signer, sha256
@@ -90,6 +91,7 @@ def cold(name: str) -> Signer:
 
 GOVERNED: dict[type, tuple[str, ...]] = {
     Epoch: ("change_delay_ms", "loosen_delay_ms", "seat_term_ms", "silence_ms", "past", "left"),
+    Value: ("later",),
     Member: ("since", "seated_ms", "keyed_ms", "why", "proven"),
 }
 """What counting does not read: files about counting leave it out."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from governance import ballots, proposals, values
+from governance import ballots, epochs, intake, proposals, values
 from governance.broken import Rule
 from governance.changes import LEFT_MAX, PAST_MAX
 from governance.rules import ORDER_WITHIN_MS
@@ -28,6 +28,8 @@ TABLES: dict[str, list[Row]] = {
     "Vote": enum_rows(ballots.Vote),
     "Value": schema_rows(values.VALUE),
     "Suspect": schema_rows(values.SUSPECT),
+    "EpochCertificate": schema_rows(epochs.EPOCH_CERTIFICATE),
+    "Proof": schema_rows(epochs.PROOF),
 }
 
 
@@ -67,4 +69,9 @@ def test_tags_and_small_numbers_in_the_prose_are_those_of_the_code() -> None:
         assert tag in flat
     assert f"up to {PAST_MAX} epochs" in flat
     assert f"up to {LEFT_MAX}" in flat
+    assert (
+        f"at most {intake.PROPOSALS_PER_MEMBER_MAX} open or passed proposals, {intake.HELD_PER_MEMBER_MAX} with" in flat
+    )
+    assert f"and {intake.BALLOTS_PER_MEMBER_MAX} ballots" in flat
+    assert f"here {intake.LATER_PER_MEMBER_MAX} of an author are kept" in flat
     assert f"delay + {ORDER_WITHIN_MS // DAY_MS} days" in flat

@@ -8,10 +8,12 @@ from typing import Any
 
 from governance.ballots import Ballot, SealedBallot, Vote, cast
 from governance.proposals import KIND_OF, Change, Consent, Proposal, SealedProposal, consent, seal_proposal
-from governance.values import Value
+from governance.values import Value, value_hash
 from protocol.crypto import Signer, sha256
-from protocol.ids import Digest, EpochHash, GroupName, MemberName, NetworkId, SourceId
+from protocol.envelope import SealedKeySet, Verified, seal_entry, seal_keyset
+from protocol.ids import ZERO_HASH, Digest, EpochHash, GroupName, MemberName, NetworkId, SourceId
 from protocol.membership import DAY_MS, Epoch, Member, Source
+from protocol.messages import Commit, Heartbeat, KeySet
 
 NOW = 1_780_000_000_000
 NETWORK = NetworkId(sha256(b"a network of tests"))
@@ -73,3 +75,38 @@ def votes(of: Epoch, on: SealedProposal, who: Iterable[str], **changes: Any) -> 
 def value(of: Epoch, hashes: Iterable[Digest] = (), **changes: Any) -> Value:
     made = Value(of.hash, of.number + 1, tuple(sorted(hashes)), (), NOW + 20 * DAY_MS)
     return replace(made, **changes)
+
+
+def keyset(name: str, version: int = 1, which: int = 0) -> SealedKeySet:
+    """`which`: the generation of the governance key that seals it."""
+    made = KeySet(MemberName(name), version, hot(name, version).public, None, (f"12D3KooW{name}",), NOW + 300 * DAY_MS)
+    return seal_keyset(NETWORK, cold(name, which), made)
+
+
+def lookup(name: MemberName, version: int) -> SealedKeySet:
+    return keyset(name, version)
+
+
+def says(name: str, body: Any, *, seq: int = 0, version: int = 1, issued_ms: int = NOW) -> Verified[Any]:
+    return seal_entry(
+        NETWORK,
+        hot(name, version),
+        author=MemberName(name),
+        key_version=version,
+        seq=seq,
+        prev=ZERO_HASH,
+        issued_ms=issued_ms,
+        body=body,
+    )
+
+
+def commits(of: Epoch, made: Value, who: Iterable[str], round_: int = 0) -> list[Verified[Any]]:
+    return [says(name, Commit(of.hash, round_, value_hash(made))) for name in who]
+
+
+def fork(name: str, version: int = 1) -> tuple[Verified[Any], Verified[Any]]:
+    """Two entries of one seq."""
+    return (
+        says(name, Heartbeat(HASH0), version=version),
+        says(name, Heartbeat(HASH0), version=version, issued_ms=NOW + 1),
+    )
