@@ -11,7 +11,8 @@ import trio
 
 from node.config import ConfigFaults, NodeConfig, load
 from node.config_model import ObserverConfig, split_multiaddr
-from node.machine.state import Observer, State
+from node.events import Observer, ObserversListed
+from node.machine.state import State
 from node.parts import Parts
 from node.transport.api import PeerAddress
 from protocol.ids import MemberName
@@ -27,18 +28,18 @@ def observers_of(config: NodeConfig) -> dict[str, Observer]:
     return {one.peer_id: Observer(one.name, one.ceiling) for one in config.observers}
 
 
-def list_observers_anew(parts: Parts, state: State) -> None:
+def list_observers_anew(parts: Parts) -> ObserversListed | None:
     """Only the observers: everything else of node.toml is read at the start alone. A file with a fault changes
-    nothing."""
+    nothing, and nothing is told of it but in the log."""
     try:
         parts.config = replace(parts.config, observers=load(parts.config.path).observers)
     except ConfigFaults as error:
         for fault in error.faults:
             log.warning("%s: %s; the observers of before stay", error.path, fault)
-        return
-    state.setup = replace(state.setup, observers=observers_of(parts.config))
+        return None
     names = ", ".join(f"{one.name} up to {one.tlp}" for one in parts.config.observers)
     log.info("observers from now on: %s", names or "nobody")
+    return ObserversListed(observers_of(parts.config))
 
 
 def allowed_now(parts: Parts, state: State) -> dict[str, PeerAddress]:

@@ -225,7 +225,8 @@ class Node:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as arriving:
             async for number in arriving:
                 if number == signal.SIGHUP:
-                    list_observers_anew(self.parts, self.machine.state)
+                    if (listed := list_observers_anew(self.parts)) is not None:
+                        await self.loop.inbox.send(listed)
                 else:
                     self.stopping.set()
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adapters.api import ExposureReading, Observation, Outcome
 from protocol.evidence import Judgement
 from protocol.ids import ActionKey
-from protocol.messages import Claim, Level
+from protocol.messages import Claim, Level, Tlp
 from protocol.subjects import Subject
 
 
@@ -61,6 +62,21 @@ class LeverStepped:
     key: ActionKey
     step: str
     outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Observer:
+    """A peer on this node's own list that may read certificates up to its ceiling (PROTOCOL 1)."""
+
+    name: str
+    ceiling: Tlp
+
+
+@dataclass(frozen=True)
+class ObserversListed:
+    """The owner's list, whole, by peer id. Recorded nowhere: the next start reads it again."""
+
+    observers: Mapping[str, Observer]
 
 
 @dataclass(frozen=True)
@@ -125,6 +141,7 @@ Event = (
     | SensorReported
     | ExposuresRead
     | LeverStepped
+    | ObserversListed
     | Ticked
     | OperatorAsked
 )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+
+from protocol.errors import Code
 
 
 @dataclass
@@ -22,21 +25,44 @@ class Bucket:
         return True
 
     def holds(self, count: float, mono_ms: int) -> bool:
+        return count <= self.now(mono_ms)
+
+    def now(self, mono_ms: int) -> float:
+        """What is left; below nothing, where it was fined."""
         if self.left is None:
             self.left = self.most
         else:
             self.left = min(self.most, self.left + max(0, mono_ms - self.at_ms) * self.per_s / 1000)
         self.at_ms = mono_ms
-        return count <= self.left
+        return self.left
+
+    def fine(self, count: float, mono_ms: int, least: float) -> None:
+        """Takes what need not be there, down to `least`."""
+        self.left = max(least, self.now(mono_ms) - count)
 
 
-CONNECTION_FRAMES = (250.0, 500.0)
+CONNECTION_FRAMES = (400.0, 500.0)
 """Burst and steady rate of what one connection may make us look at, in units of one frame of 4 KiB or one entry's
 signature: about a tenth of a core, and no more than some 40 ms of it at once, which is what another's first entry may
-wait. Asked-for entries are bounded by asking. What is above is held back at its peer before it is refused."""
-CONNECTION_HELD_AT = 25.0
-"""With less than this left a connection is not read for the moment that refills as much."""
+wait. Asked-for entries are bounded by asking."""
+CONNECTION_HELD_AT = 150.0
+"""With less than this left a connection is not read until as much is there again: so much may be on its way from the
+wire to us already, so that an honest peer whose words piled up while this machine stood still is held and not refused.
+Refused is who fills all that at once, and who was fined."""
+CONNECTION_DEBT_MAX = 500.0
 FRAME_UNIT_BYTES = 4096
+FINES: dict[Code, float] = {
+    Code.OVERSIZED: 16.0,
+    Code.NOT_CANONICAL: 16.0,
+    Code.BAD_SHAPE: 16.0,
+    Code.BAD_ENVELOPE: 16.0,
+    Code.BAD_SIGNATURE: 16.0,
+    Code.AUTHOR_OVER_BUDGET: 4.0,
+    Code.UNKNOWN_AUTHOR: 4.0,
+    Code.OVER_BUDGET: 4.0,
+}
+"""What a peer pays for its own words when they are refused for this, beyond the price of looking at them: who goes on
+gets a second or more between a frame and the next, and what was looked at for it falls to some hundredths of a core."""
 AUTHOR_ENTRIES = (256.0, 20.0)
 """Burst and steady rate of verified entries of one author: a storm of 64 opinions twice over, then 20 a second."""
 
@@ -46,7 +72,9 @@ AUTHOR_SYNCED = (10_000.0, 25.0)
 just more than it may say itself, else who was away would never catch up with who goes on saying all it may. Asking must
 not be a way around the budget of who makes them up: each is kept in memory."""
 SERVED = (256.0, 50.0)
-"""Answers from the store (ranges, blobs, certificates) that one connection may ask for: each may cost 192 KiB."""
+"""Answers (blobs, certificates) that one connection may ask for."""
+RANGE_PRICE = 4.0
+"""Of that, an answer with a range of entries: up to 192 KiB are read and sent, some milliseconds."""
 
 
 @dataclass
@@ -64,6 +92,12 @@ class Budgets:
         """What was asked for is free, but not where it was not worth asking for."""
         self.connection_may(peer_id, mono_ms)
 
+    def fined(self, peer_id: str, mono_ms: int, code: Code) -> None:
+        """For words of its own; what it was asked for, or passes on, is not its own."""
+        if code in FINES:
+            bucket = self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES))
+            bucket.fine(FINES[code], mono_ms, -CONNECTION_DEBT_MAX)
+
     def connection_has(self, peer_id: str, mono_ms: int) -> bool:
         return self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES)).holds(1, mono_ms)
 
@@ -72,14 +106,17 @@ class Budgets:
         bucket = self.connections.get(peer_id)
         if bucket is None or bucket.left is None:
             return 0
-        left = bucket.left + max(0, mono_ms - bucket.at_ms) * bucket.per_s / 1000
-        return 0 if left >= CONNECTION_HELD_AT else int(1000 * CONNECTION_HELD_AT / bucket.per_s)
+        return max(0, math.ceil(1000 * (CONNECTION_HELD_AT - bucket.now(mono_ms)) / bucket.per_s))
 
     def author_has(self, author: str, mono_ms: int, *, asked: bool) -> bool:
         """Whether there is anything left to charge: what could not be paid for in the end need not be verified first.
         Takes nothing, so that nobody's junk costs an author anything."""
         held, size = (self.synced, AUTHOR_SYNCED) if asked else (self.authors, AUTHOR_ENTRIES)
         return held.setdefault(author, Bucket(*size)).holds(1, mono_ms)
+
+    def sync_room(self, author: str, mono_ms: int) -> int:
+        """How many entries of this author are worth asking for: more would be refused when they come."""
+        return max(0, int(self.synced.setdefault(author, Bucket(*AUTHOR_SYNCED)).now(mono_ms)))
 
     def author_may(self, author: str, mono_ms: int) -> bool:
         return self.authors.setdefault(author, Bucket(*AUTHOR_ENTRIES)).take(1, mono_ms)

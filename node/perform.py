@@ -140,7 +140,8 @@ class Performer:
         limit = min(max(want.to_seq - want.from_seq + 1, 1), ENTRIES_PER_FRAME_MAX * 4)
 
         def read() -> list[bytes]:
-            return self._store.entries(want.author, want.key_version, want.from_seq, limit, SERVED_BYTES_MAX)
+            feed = (want.author, want.key_version)
+            return self._store.entries(*feed, want.from_seq, limit, SERVED_BYTES_MAX, want.to_seq)
 
         raws = await trio.to_thread.run_sync(read, limiter=self._reading)
         for start in range(0, len(raws), ENTRIES_PER_FRAME_MAX):

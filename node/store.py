@@ -33,6 +33,7 @@ from node.store_rows import (
 )
 from node.store_sql import Statements
 from node.tables import BLOBS, CERTIFICATES, ENTRIES, META, RECORDS
+from protocol.limits import U63_MAX
 
 __all__ = ["Batch", "BlobRow", "CertificateRow", "EntryRow", "RecordRow", "Store", "StoreError"]
 
@@ -137,10 +138,13 @@ class Store:
                 return
             after = rows[-1].position
 
-    def entries(self, author: str, key_version: int, from_seq: int, limit: int, bytes_max: int) -> list[bytes]:
-        """Raw entries from `from_seq` on, in order, at most `limit` and `bytes_max` in all; twins both."""
+    def entries(
+        self, author: str, key_version: int, from_seq: int, limit: int, bytes_max: int, to_seq: int = U63_MAX
+    ) -> list[bytes]:
+        """Raw entries from `from_seq` to `to_seq`, in order, at most `limit` and `bytes_max` in all; twins both."""
         c = ENTRIES.c
-        wanted = select(ENTRIES).where(c.author == author, c.key_version == key_version, c.seq >= from_seq)
+        of_feed = and_(c.author == author, c.key_version == key_version)
+        wanted = select(ENTRIES).where(of_feed, c.seq.between(from_seq, to_seq))
         found: list[bytes] = []
         for row in self._read(wanted.order_by(c.seq, c.hash).limit(_clamped(limit))):
             raw = _checked(EntryRow, row, self._where).raw

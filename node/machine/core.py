@@ -15,6 +15,7 @@ from node.events import (
     ExposuresRead,
     FrameArrived,
     LeverStepped,
+    ObserversListed,
     OperatorAsked,
     PeerCameUp,
     PeerWentDown,
@@ -94,6 +95,8 @@ class Machine:
         elif isinstance(event, PeerWentDown):
             self.state.links.pop(event.peer_id, None)
             self.state.budgets.forget(event.peer_id)
+        elif isinstance(event, ObserversListed):
+            observers.listed(step, event.observers)
         elif isinstance(event, OperatorAsked):
             operator_asked(step, event)
         return step.done()

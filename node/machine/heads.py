@@ -29,6 +29,7 @@ HEADS_QUIET_MS = 5_000
 OWN_HEAD_PATIENCE_MS = 10_000
 """PROTOCOL 2: with a store present and no peer reached for so long, the node observes and says so."""
 RANGE_MAX = 256
+RANGE_LEAST = 16
 SLEPT_MS = 5_000
 WAKING_MS = 2_000
 
@@ -144,10 +145,11 @@ def _ask_range(step: Step, link: Link, key: tuple[MemberName, int]) -> bool:
     whole, theirs = feed.whole if feed else -1, link.theirs.get(key, -1)
     if theirs <= whole:
         return False
-    if not step.state.budgets.author_has(key[0], step.at.mono_ms, asked=True):
+    room = step.state.budgets.sync_room(key[0], step.at.mono_ms)
+    if room < min(theirs - whole, RANGE_LEAST):
         # it said more than anybody takes: asking all peers for it again and again would be its flood made by ourselves
         return True
-    _want(step, link, WantEntries(*key, whole + 1, min(theirs, whole + RANGE_MAX)))
+    _want(step, link, WantEntries(*key, whole + 1, min(theirs, whole + min(room, RANGE_MAX))))
     return True
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from node.effects import Broadcast, ServeBlobs, ServeEntries, Tell
 from node.events import FrameArrived
-from node.ingress import FRAME_UNIT_BYTES
+from node.ingress import FRAME_UNIT_BYTES, RANGE_PRICE
 from node.machine import alarms, claims, heads, observers, views
 from node.machine.evolve import is_later, verify_parsed
 from node.machine.state import Link
 from node.machine.statements import keyset_arrived
-from node.machine.step import Step, bundled
+from node.machine.step import OFFENCES, Step, bundled
 from node.records import (
     CertificateAccepted,
     EntryAccepted,
@@ -69,6 +69,8 @@ def frame_arrived(step: Step, event: FrameArrived) -> None:
     except ProtocolError as error:
         # gossip is passed on unread by honest peers too
         step.refuse(event.peer_id, error.code, spoilt=event.direct or event.asked)
+        if event.direct or event.asked:
+            step.state.budgets.fined(event.peer_id, step.at.mono_ms, error.code)
         return
     try:
         if link.member is None and not isinstance(frame, Hello | KeySets):
@@ -99,7 +101,7 @@ def _dispatch(step: Step, link: Link, frame: Frame, event: FrameArrived) -> None
         for raw in frame.raws:
             keyset_arrived(step, link.peer_id, raw)
     elif isinstance(frame, WantEntries):
-        _charge(step, link, 1)
+        _charge(step, link, RANGE_PRICE)
         step.do(ServeEntries(link.peer_id, frame))
     elif isinstance(frame, WantBlobs):
         _charge(step, link, len(frame.digests))
@@ -109,8 +111,9 @@ def _dispatch(step: Step, link: Link, frame: Frame, event: FrameArrived) -> None
         heads.serve_certificates(step, link, frame)
 
 
-def _charge(step: Step, link: Link, answers: int) -> None:
+def _charge(step: Step, link: Link, answers: float) -> None:
     if not link.serving.take(answers, step.at.mono_ms):
+        step.state.budgets.fined(link.peer_id, step.at.mono_ms, Code.OVER_BUDGET)
         raise ProtocolError(Code.OVER_BUDGET, "the peer asks for more than its share")
 
 
@@ -122,6 +125,8 @@ def _guarded(step: Step, link: Link, raw: bytes, event: FrameArrived) -> None:
         if error.code is Code.OVER_BUDGET:
             raise
         step.refuse(link.peer_id, error.code, spoilt=event.direct)
+        if event.direct or error.code in OFFENCES:
+            step.state.budgets.fined(link.peer_id, step.at.mono_ms, error.code)
 
 
 def _hello(step: Step, link: Link, frame: Hello) -> None:
@@ -155,6 +160,8 @@ def entry_arrived(step: Step, link: Link, raw: bytes, *, direct: bool) -> None:
     if parsed.entry.issued_ms > keyset.keyset.expires_ms:
         raise ProtocolError(Code.BAD_KEY, f"{author} sealed under a KeySet that had expired")
     if not budgets.author_has(author, mono_ms, asked=asked):
+        if not direct and author in link.members:
+            budgets.fined(link.peer_id, mono_ms, Code.AUTHOR_OVER_BUDGET)
         raise ProtocolError(Code.AUTHOR_OVER_BUDGET, f"{author} says more than its budget")
     try:
         verified = verify_parsed(state, parsed)

@@ -6,12 +6,12 @@ certificate above the observer's ceiling, and of any other no evidence, since bl
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from node.events import FrameArrived
+from node.events import FrameArrived, Observer
 from node.ingress import FRAME_UNIT_BYTES, Bucket
 from node.machine import views
-from node.machine.state import Observer
 from node.machine.step import Step
 from protocol.errors import Code, ProtocolError
 from protocol.frames import CERTIFICATES_SHOWN_MAX, CertificateFrame, Hello, Shown, WantCertificates, parse_frame
@@ -42,6 +42,14 @@ def observer_of(step: Step, peer_id: str) -> Observer | None:
     observer = step.state.setup.observers.get(peer_id)
     link = step.state.links.get(peer_id)
     return None if observer is None or link is None or link.member is not None else observer
+
+
+def listed(step: Step, observers: Mapping[str, Observer]) -> None:
+    """The owner's list was read anew. Who stays keeps its budget and what it was sent; who is gone is owed nothing."""
+    state = step.state
+    state.setup = replace(state.setup, observers=dict(observers))
+    for peer_id in [known for known in state.desks if known not in observers]:
+        del state.desks[peer_id]
 
 
 def came_up(step: Step, peer_id: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from adapters.api import ExposureReading, LeverDeclaration, Observation
 from adapters.policy import Policy
+from node.events import Observer
 from node.ingress import SERVED, Bucket, Budgets
 from node.machine.action import Action
 from protocol.alarm import Opinion
@@ -22,23 +23,15 @@ from protocol.feed import Feed
 from protocol.frames import Heads
 from protocol.ids import ZERO_HASH, ActionKey, Digest, EntryHash, EpochHash, GroupName, MemberName, SourceId
 from protocol.membership import Epoch
-from protocol.messages import Claim, Tlp
+from protocol.messages import Claim
 from protocol.quorum import CheckedCertificate
 from protocol.release import ClaimName, Releases, Topic
 from protocol.subjects import Subject
 
 
 @dataclass(frozen=True)
-class Observer:
-    """A peer on this node's own list that may read certificates up to its ceiling (PROTOCOL 1)."""
-
-    name: str
-    ceiling: Tlp
-
-
-@dataclass(frozen=True)
 class Setup:
-    """What a node is told at its start and keeps: inputs, not state."""
+    """What a node is told at its start and keeps, but for its observers: inputs, not state."""
 
     member: MemberName
     epoch: Epoch

@@ -46,12 +46,12 @@ CONNECTIONS_MAX = 256
 DOOR_LOOKS_PER_S = 500.0
 DOOR_LOOKS_BURST = 100.0
 # From an address at which an allowed peer listens, or from which one has come: the peers behind it, all at once.
-DOOR_KNOWN_PER_S = 10.0
+DOOR_KNOWN_PER_S = 5.0
 DOOR_KNOWN_BURST = 64.0
 # From one place that nobody allowed is known to be at, and from all of those together.
 DOOR_STRANGE_PER_S = 1.0
 DOOR_STRANGE_BURST = 8.0
-DOOR_STRANGERS_PER_S = 8.0
+DOOR_STRANGERS_PER_S = 4.0
 DOOR_STRANGERS_BURST = 16.0
 DOOR_PLACES_MAX = 1024
 DOOR_PLACES_PER_PEER = 3

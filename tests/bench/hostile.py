@@ -172,8 +172,11 @@ class Bench:
         refused = ended.refused - before.refused
         honest = {seat.peer_id for seat in self.lab.honest}
         by_code: Counter[str] = Counter()
-        for (_, code), times in refused.items():
+        of_honest: Counter[str] = Counter()
+        for (peer, code), times in refused.items():
             by_code[code] += times
+            if peer in honest:
+                of_honest[code] += times
         return {
             "who": ATTACKS[names[0]].who if len(names) == 1 else "both",
             "flood": len(names) > 1 or ATTACKS[names[0]].flood,
@@ -185,7 +188,7 @@ class Bench:
             "cpu_percent": self.cpu_percent(begun, ended),
             "rss_mb_more": round(max(ended.rss_mb[n] - before.rss_mb[n] for n in ended.rss_mb), 1),
             "refused": dict(sorted(by_code.items())),
-            "refused_of_honest": sum(times for (peer, _), times in refused.items() if peer in honest),
+            "refused_of_honest": dict(sorted(of_honest.items())),
             "dialled": done["dialled us"],
             "attacker_did": dict(sorted(done.items())),
             "_cost": (sum(ended.cpu_s.values()) - sum(begun.cpu_s.values()), ended.at_s - begun.at_s, refused),

@@ -10,6 +10,7 @@ from node.records import EntryAccepted, Record, pack_record, unpack_record
 from protocol.crypto import sha256
 from protocol.envelope import parse_entry
 from protocol.ids import MemberName, NetworkId, PublicKey
+from protocol.limits import U63_MAX
 
 
 class DiskError(Exception):
@@ -103,11 +104,13 @@ class Disk:
         elif type(record).__name__ == "BlobKept":
             self._blobs[sha256(record.raw)] = record.raw
 
-    def entries(self, author: str, key_version: int, from_seq: int, most: int, bytes_max: int) -> list[bytes]:
+    def entries(
+        self, author: str, key_version: int, from_seq: int, most: int, bytes_max: int, to_seq: int = U63_MAX
+    ) -> list[bytes]:
         """In order, twins both, at most so many and so many bytes in all."""
         feed = self._entries.get((author, key_version), {})
         found: list[bytes] = []
-        for name in sorted(name for name in feed if name[0] >= from_seq)[:most]:
+        for name in sorted(name for name in feed if from_seq <= name[0] <= to_seq)[:most]:
             bytes_max -= len(feed[name])
             if bytes_max < 0:
                 break

@@ -191,6 +191,7 @@ _EVENTS: dict[type, Callable[[Any], str]] = {
     told.SensorReported: _reported,
     told.ExposuresRead: lambda one: f"{len(one.readings)} exposures read",
     told.LeverStepped: _stepped,
+    told.ObserversListed: lambda one: f"its owner lists {len(one.observers)} observers",
     told.Ticked: lambda one: "a tick",
     told.OperatorAsked: _asked,
 }

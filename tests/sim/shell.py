@@ -289,7 +289,8 @@ class Process:
         elif isinstance(effect, ServeEntries):
             want = effect.want
             most = min(max(want.to_seq - want.from_seq + 1, 1), ENTRIES_PER_FRAME_MAX * 4)
-            raws = self.disk.entries(want.author, want.key_version, want.from_seq, most, SERVED_BYTES_MAX)
+            feed = (want.author, want.key_version)
+            raws = self.disk.entries(*feed, want.from_seq, most, SERVED_BYTES_MAX, want.to_seq)
             for start in range(0, len(raws), ENTRIES_PER_FRAME_MAX):
                 frame = pack_frame(Entries(tuple(raws[start : start + ENTRIES_PER_FRAME_MAX])))
                 self.ports.send(self.name, effect.peer_id, frame, True)

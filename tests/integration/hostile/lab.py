@@ -282,9 +282,11 @@ def end_with_parent() -> None:
 def _policy(names_subjects: bool) -> str:
     text = 'policy = 1\nmode = "observe"\n'
     if names_subjects:
-        names = ", ".join(f'"{claims.subject(number)}"' for number in range(claims.SUBJECTS))
-        text += f"[asset]\ntest = [{names}]\n[exposure.test]\n"
-        text += 'asset = "test"\nread = "test.none"\nmax_age = "1m"\nways_out = ["none"]\n'
+        # an asset each: the names of one asset are looked at together, and nobody has a hundred for one
+        text += "[asset]\n" + "".join(f'test-{one} = ["{claims.subject(one)}"]\n' for one in range(claims.SUBJECTS))
+        for one in range(claims.SUBJECTS):
+            text += f'[exposure.test-{one}]\nasset = "test-{one}"\nread = "test.none"\nmax_age = "1m"\n'
+            text += 'ways_out = ["none"]\n'
     return text + '[rule.other]\nasset = "any"\nlevel = "any"\nown = "any"\ndo = []\npage = true\n'
 
 

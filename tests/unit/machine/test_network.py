@@ -188,6 +188,19 @@ def test_what_a_connection_cannot_pay_for_is_not_even_read() -> None:
     assert world[0].state.budgets.held_ms(peer_of("m3"), 0) > 0
 
 
+def test_who_goes_on_being_refused_is_looked_at_ever_less() -> None:
+    world = World(4, liars=1)
+    liar = world.liars["m3"]
+    peer = peer_of("m3")
+    good = liar.seal(Notice("x", Tlp.GREEN)).raw
+    for second in range(10):
+        for number in range(500):
+            liar.send(Entries((good[:-3] + bytes([second]) + number.to_bytes(2, "big"),)), to=[0])
+        world.run(1_000)
+    most, per_s = CONNECTION_FRAMES
+    assert world[0].state.refusals_by_peer[peer]["bad-signature"] <= (most + 10 * per_s) / 16
+
+
 def test_what_a_peer_spoilt_itself_is_told_from_what_it_passes_on() -> None:
     world = World(4, liars=1)
     liar = world.liars["m3"]

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from node.events import FrameArrived, PeerCameUp, PeerWentDown
+from node.events import FrameArrived, Observer, ObserversListed, PeerCameUp, PeerWentDown
 from node.machine.observers import ASKING, READING, SHOW_EVERY_MS
-from node.machine.state import Observer
 from protocol.frames import (
     Blobs,
     CertificateFrame,
@@ -177,3 +176,39 @@ def test_an_observer_whom_a_keyset_names_is_a_member() -> None:
     assert world[0].state.links[peer_of("m1")].member == member(1)
     assert world[0].state.refusals_by_peer.get(peer_of("m1")) is None
     assert world[0].state.desks == {}
+
+
+def lists(node: Node, **observers: Observer) -> Any:
+    return node.handle(ObserversListed({EYE: one for one in observers.values()}))
+
+
+def test_a_list_that_was_read_anew_is_followed_at_once_and_recorded_nowhere() -> None:
+    world, node = watched(Tlp.CLEAR)
+    world.run(200)
+    assert not pushed(world)
+    decision = lists(node, exchange=Observer("exchange", Tlp.GREEN))
+    assert decision.records == () and decision.effects == ()
+    world.run(200)
+    assert pushed(world)
+
+
+def test_who_is_on_the_list_no_more_is_a_stranger() -> None:
+    world, node = watched()
+    world.run(200)
+    before = len(told(world))
+    lists(node)
+    assert not node.state.desks
+    says(node, WantCertificates(tuple(node.state.certificates)))
+    world.run(2 * SHOW_EVERY_MS)
+    assert len(told(world)) == before
+    assert refused(node)["unknown-author"] == 1
+
+
+def test_who_stays_on_the_list_gets_no_new_budget_by_it() -> None:
+    world, node = watched()
+    world.run(200)
+    kept = node.state.desks[EYE]
+    lists(node, exchange=Observer("exchange", Tlp.CLEAR))
+    assert node.state.desks[EYE] is kept
+    world.run(200)
+    assert not kept.sent

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from node.discipline import OFFENCES, ROWS_SHOWN_MAX, STRANGERS, Discipline, code_of
-from node.ingress import CONNECTION_FRAMES, Budgets
+from node.ingress import CONNECTION_FRAMES, CONNECTION_HELD_AT, Budgets
 from node.transport.api import Misbehaved
+from protocol.errors import Code
 
 
 class Cut(list[str]):
@@ -77,6 +78,31 @@ def test_a_connection_is_held_only_while_its_budget_is_spent() -> None:
     assert budgets.connection_may("p", 0, CONNECTION_FRAMES[0])
     assert budgets.held_ms("p", 0) > 0
     assert budgets.held_ms("p", budgets.held_ms("p", 0)) == 0
+
+
+def test_what_piled_up_while_a_connection_was_being_held_is_not_refused() -> None:
+    budgets = Budgets()
+    on_its_way = int(CONNECTION_HELD_AT)
+    while budgets.held_ms("p", 0) == 0:
+        assert budgets.connection_may("p", 0)
+    assert all(budgets.connection_may("p", 0) for _ in range(on_its_way - 1))
+
+
+def test_who_is_fined_is_held_for_longer_but_never_for_good() -> None:
+    budgets = Budgets()
+    for _ in range(1_000):
+        budgets.fined("p", 0, Code.BAD_SIGNATURE)
+    held_ms = budgets.held_ms("p", 0)
+    assert 1_000 < held_ms < 2_000
+    assert budgets.held_ms("p", held_ms) == 0 and budgets.connection_may("p", held_ms)
+
+
+def test_what_nobody_is_to_blame_for_costs_no_fine() -> None:
+    budgets = Budgets()
+    for code in (Code.UNKNOWN_KEY, Code.UNKNOWN_CRITICAL, Code.WRONG_EPOCH):
+        for _ in range(1_000):
+            budgets.fined("p", 0, code)
+    assert budgets.held_ms("p", 0) == 0
 
 
 def test_who_goes_on_breaking_the_wire_is_cut_off_too_and_who_is_merely_unknown_is_not() -> None:

@@ -97,6 +97,7 @@ def test_a_range_of_entries_keeps_its_limits(path: Path) -> None:
     store = Store.open(path)
     store.commit(Batch(entries=tuple(entry(seq, size=100) for seq in range(20))))
     assert store.entries("alpha", 1, 15, 3, 10_000) == [entry(seq, size=100).raw for seq in (15, 16, 17)]
+    assert store.entries("alpha", 1, 15, 100, 10_000, 16) == [entry(seq, size=100).raw for seq in (15, 16)]
     assert len(store.entries("alpha", 1, 0, 100, 350)) == 3
     assert store.entries("alpha", 1, 0, -5, 10_000) == []
     assert store.entries("alpha", 1, 0, 10, 0) == []
