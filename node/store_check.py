@@ -65,6 +65,19 @@ def own_seq(path: Path, member: str, key_version: int) -> int:
     return -1 if found is None else int(found)
 
 
+def bodies_of(path: Path, kind: int) -> list[bytes]:
+    """Of the records of one kind, in order, read beside a node that may be running; none where there is no store.
+
+    Nothing is checked here: whoever reads them finds out by their seals."""
+    if not path.exists():
+        return []
+    with told(path), closing(sqlite3.connect(path.absolute().as_uri() + "?mode=ro", uri=True)) as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'records'").fetchone():
+            return []
+        rows = connection.execute("SELECT body FROM records WHERE kind = ? ORDER BY position", (kind,))
+        return [bytes(body) for (body,) in rows]
+
+
 def checked_meta(rows: Iterable[Iterable[Any]], where: str | Path) -> dict[str, bytes]:
     """`network` and `member` of `(key, value, checksum)` rows."""
     meta = {}

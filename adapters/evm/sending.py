@@ -39,7 +39,9 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class _Costs:
+class Costs:
+    """What a transaction of the account would take now. Gas as it would be allowed, above the estimate; wei."""
+
     nonce: int
     gas: int
     fees: dict[str, int]
@@ -83,6 +85,11 @@ class Sender:
         sent = await self._send(None, data, GAS_DEPLOY_MAX)
         await self.wait(sent.tx, deadline_s)
         return created_address(self.account.address, sent.nonce)
+
+    async def price_of_deploying(self, artifact: Artifact, args: Sequence[Any] = ()) -> tuple[Costs, bytes]:
+        """Sends nothing: the costs, and where the contract would stand. Reverted, ChainDown; a poor account is none."""
+        costs = await self._priced(None, artifact.bytecode + Abi(artifact.abi).construct(args), GAS_DEPLOY_MAX)
+        return costs, created_address(self.account.address, costs.nonce)
 
     async def wait(self, tx: bytes, deadline_s: float = 60) -> Receipt:
         """The receipt that all connections show. Reverted where it failed, NotMined past the deadline."""
@@ -136,7 +143,13 @@ class Sender:
             self._pending[tx] = costs.nonce
         return Sent(tx, costs.nonce)
 
-    async def _costs(self, to: bytes | None, data: bytes, gas_max: int) -> _Costs:
+    async def _costs(self, to: bytes | None, data: bytes, gas_max: int) -> Costs:
+        costs = await self._priced(to, data, gas_max)
+        if costs.balance < costs.most:
+            raise NoGas(self.account.address, costs.balance, costs.most, self.chain)
+        return costs
+
+    async def _priced(self, to: bytes | None, data: bytes, gas_max: int) -> Costs:
         """Nonce, gas and fees in one question. Estimates and fees may differ between honest providers: the highest
         counts, bounded; the nonce must be agreed on."""
         own = self.account.address
@@ -157,10 +170,7 @@ class Sender:
         nonces = {row[1] for row in rows}
         nonce = nonces.pop() if len(nonces) == 1 else (await self.client.read(self.chain, ask_nonce(own))).value[0]
         fees = _fees([row[3].base_fee for row in rows], [row[4] for row in rows])
-        costs = _Costs(nonce, min(max(estimates) * 5 // 4, gas_max), fees, max(row[2] for row in rows))
-        if costs.balance < costs.most:
-            raise NoGas(own, costs.balance, costs.most, self.chain)
-        return costs
+        return Costs(nonce, min(max(estimates) * 5 // 4, gas_max), fees, max(row[2] for row in rows))
 
 
 def _fees(bases: list[int | None], prices: list[int]) -> dict[str, int]:

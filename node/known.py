@@ -1,0 +1,54 @@
+"""What a member's directory knows of the network without a running node: the epoch, and whose evm key is whose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from governance.charter import Charter
+from node.config import NodeConfig
+from node.records import KeySetLearned, pack_record, unpack_record
+from node.store_check import bodies_of
+from protocol.envelope import SealedKeySet, keyset_owner, open_keyset
+from protocol.errors import ImpossibleError, ProtocolError
+from protocol.ids import MemberName
+from protocol.membership import Epoch
+from protocol.onchain import evm_keys
+
+
+@dataclass(frozen=True)
+class Known:
+    epoch: Epoch
+    evm: dict[MemberName, bytes]
+    """Member → address of its newest KeySet that is known here."""
+
+
+def known_here(config: NodeConfig, charter: Charter, now_ms: int) -> Known:
+    """From the charter, the KeySets beside the store and those that the store has learned. StoreError."""
+    epoch = charter.epoch0()
+    held: dict[tuple[MemberName, int], SealedKeySet] = {}
+    for raw in _keysets(config, charter):
+        try:
+            member = epoch.by_name.get(keyset_owner(raw))
+            sealed = open_keyset(raw, epoch.network, member.governance_key) if member is not None else None
+        except ProtocolError:  # what no governance key sealed says nothing
+            continue
+        if sealed is not None:
+            key = (sealed.keyset.member, sealed.keyset.version)
+            # of two of one version the lower hash holds
+            held[key] = min(held.get(key, sealed), sealed, key=lambda one: one.hash)
+    return Known(epoch, evm_keys((one.keyset for one in held.values()), now_ms))
+
+
+def _keysets(config: NodeConfig, charter: Charter) -> Iterator[bytes]:
+    yield from charter.sealed
+    for path in sorted(config.data_dir.glob("keyset-*.cbor")):
+        yield path.read_bytes()
+    kind, version, _ = pack_record(KeySetLearned(b"-"))
+    for body in bodies_of(config.store, kind):
+        try:
+            record = unpack_record(kind, version, body)
+        except (ImpossibleError, ProtocolError):
+            continue
+        if isinstance(record, KeySetLearned):
+            yield record.raw

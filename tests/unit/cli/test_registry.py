@@ -1,0 +1,209 @@
+"""`tocsin registry`: what it would do, what it does, and what it says of a registry that shows something else."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.evm.client import TrioProvider
+from adapters.evm.evm_key import EvmKey
+from governance.charter import Parameters, create, sign
+from node import keys
+from node.commands.home import Home, founder_of, make_home
+from node.config_identity import evm_address_of
+from node.records import KeySetLearned, pack_record
+from node.store import Store
+from node.store_rows import Batch, RecordRow
+from node.testnet.chain_evm import EmbeddedChain
+from node.testnet.chain_rpc import Rpc
+from protocol.crypto import Signer, sha256
+from protocol.envelope import seal_keyset
+from protocol.ids import NetworkId, SourceId
+from protocol.membership import Source
+from protocol.messages import KeySet
+from tests.unit.cli.world import Ran, run
+
+MEMBERS = ("a", "b", "c", "d")
+CONNECTION = '[[connection]]\nid = "{id}"\nchain = "eip155:1"\nurl = "http://127.0.0.1:1/s3cret"\n'
+
+
+def address(member: str) -> str:
+    return "0x" + EvmKey(sha256(b"evm key of " + member.encode())).address.hex()
+
+
+class Site:
+    """A founded network of four, member a's directory, and a chain in this process behind both its connections."""
+
+    def __init__(self, base: Path, monkeypatch: pytest.MonkeyPatch, keyed: str = "abcd") -> None:
+        self.homes: dict[str, Home] = {}
+        for member in MEMBERS:
+            evm = address(member) if member in keyed else ""
+            self.homes[member] = make_home(base / member, member, "", (), evm, seed=sha256(member.encode()))
+        sources = (Source(SourceId("a-home"), "a", "eip155:1"),)
+        text = create([home.card for home in self.homes.values()], Parameters("net", now_ms(), sources=sources))
+        for member, home in self.homes.items():
+            founder = founder_of(home.directory, None, "365d", now_ms())
+            text = sign(text, member, founder.governance, founder.keyset)
+        self.home = self.homes["a"]
+        (self.home.directory / "charter.toml").write_text(text)
+        with self.home.config_path.open("a") as file:
+            file.write(CONNECTION.format(id="a-home") + CONNECTION.format(id="a-other"))
+        secret = keys.load_secret(keys.key_path(self.home.directory / "data", keys.Purpose.LEVER), keys.Purpose.LEVER)
+        self.payer = evm_address_of(secret.reveal())
+        self.chain = EmbeddedChain(1, {bytes.fromhex(self.payer[2:]): 10**18})
+        self._monkeypatch = monkeypatch
+        self.answer_from(self.chain)
+
+    def answer_from(self, chain: EmbeddedChain) -> None:
+        rpc = Rpc(chain)
+
+        async def body(provider: Any, asked: bytes) -> bytes:
+            return rpc.answer(asked) or b""
+
+        self._monkeypatch.setattr(TrioProvider, "_body", body)
+
+    def said(self, capsys: pytest.CaptureFixture[str], *words: object) -> Ran:
+        return run(capsys, "registry", *words, "--config", self.home.config_path)
+
+    def deployed(self, capsys: pytest.CaptureFixture[str]) -> str:
+        return str(self.said(capsys, "deploy", "--send", "-o", "json").json["contract"])
+
+    def learn(self, member: str, version: int, evm: bytes | None, sealed_by: str = "") -> None:
+        """A later KeySet of a member, as the store of a has learned it."""
+        charter = (self.home.directory / "charter.toml").read_text()
+        network = NetworkId(bytes.fromhex(_network_of(charter)))
+        governance = keys.load_signer(self.homes[sealed_by or member].governance_path, keys.Purpose.GOVERNANCE)
+        fresh = Signer(sha256(f"{member} {version}".encode())).public
+        keyset = KeySet(self.homes[member].card.name, version, fresh, evm, (), now_ms() + 1_000_000)
+        store = Store.open(self.home.directory / "data" / "store.sqlite")
+        record = pack_record(KeySetLearned(seal_keyset(network, governance, keyset).raw))
+        store.commit(Batch(records=[RecordRow(*record)]))
+        store.close()
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _network_of(charter: str) -> str:
+    from governance.charter import parse
+
+    return parse(charter).network.hex()
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    return Site(tmp_path, monkeypatch)
+
+
+def test_a_dry_run_shows_everything_and_sends_nothing(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    ran = site.said(capsys, "deploy")
+    assert ran.code == 0
+    for shown in (*map(address, MEMBERS), site.payer, "groups   4, quorum 3", "nothing is sent without --send"):
+        assert shown in ran.out
+    assert "cannot see sources" in ran.out
+    assert len(site.chain.blocks) == 1
+
+
+def test_its_json_says_gas_and_every_key(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    said = site.said(capsys, "deploy", "-o", "json").json
+    assert (said["sent"], said["sender"]) == (False, site.payer)
+    assert 2_000_000 < said["gas"] < 5_000_000
+    assert said["most_wei"] < said["balance_wei"]
+    assert sorted((one["key"], one["group"], one["member"]) for one in said["keys"]) == sorted(
+        (address(member), member, member) for member in MEMBERS
+    )
+
+
+def test_sent_it_stands_where_it_was_said_and_shows_the_network(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    planned = site.said(capsys, "deploy", "-o", "json").json["contract"]
+    ran = site.said(capsys, "deploy", "--send")
+    assert ran.code == 0
+    assert f'contract = "{planned}"' in ran.out
+    compared = site.said(capsys, "compare", "--contract", planned)
+    assert compared.code == 0
+    assert "shows this network: epoch 0, 4 evm keys of 4 groups" in compared.out
+
+
+def test_shown_are_epoch_keys_and_what_stands(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    contract = site.deployed(capsys)
+    with site.home.config_path.open("a") as file:
+        file.write(f'[sensor.mirror]\nkind = "evm.registry"\nchain = "eip155:1"\ncontract = "{contract}"\n')
+    said = site.said(capsys, "show", "-o", "json").json
+    assert (said["registry"]["groups"], said["sources"], said["standing"]) == (4, ["a-home", "a-other"], None)
+    ran = site.said(capsys, "show", "eip155:1/erc20:0x" + "11" * 20, "bridge-forgery")
+    assert ran.code == 0
+    assert "ISOLATE  never, or lifted: bridge-forgery" in ran.out
+
+
+def test_a_key_that_was_replaced_is_a_difference_and_exit_1(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    contract = site.deployed(capsys)
+    site.learn("b", 2, b"\x99" * 20)
+    ran = site.said(capsys, "compare", "--contract", contract)
+    assert ran.code == 1
+    assert f"evm key 0x{'99' * 20} of b is not in it" in ran.out
+    said = site.said(capsys, "compare", "--contract", contract, "-o", "json").json["differences"]
+    assert [one["urgent"] for one in said] == [False, False]
+
+
+def test_a_keyset_that_no_governance_key_sealed_says_nothing(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    contract = site.deployed(capsys)
+    site.learn("b", 2, b"\x99" * 20, sealed_by="c")
+    assert site.said(capsys, "compare", "--contract", contract).code == 0
+
+
+def test_too_few_keys_are_said_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = Site(tmp_path, monkeypatch, keyed="ab")
+    ran = site.said(capsys, "deploy")
+    assert ran.code == 1
+    assert "2 of 4 groups have an evm key, and a registry needs 3" in ran.err
+
+
+def test_members_without_a_key_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = Site(tmp_path, monkeypatch, keyed="abc")
+    assert "silent there and still counted: d" in site.said(capsys, "deploy").out
+
+
+def test_an_account_without_gas_plans_and_does_not_send(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    site.answer_from(EmbeddedChain(1, {}))
+    assert site.said(capsys, "deploy").code == 0
+    ran = site.said(capsys, "deploy", "--send")
+    assert ran.code == 1
+    assert "put gas on it" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("deploy", "--chain", "eip155:5"), "sees eip155:5; --chain, one of: eip155:1"),
+        (("show",), "no registry is named"),
+        (("show", "--contract", "0x12"), "is no address"),
+        (("show", "x", "--contract", "0x" + "12" * 20), "a subject without a threat"),
+        (("show", "x", "bridge-forgery", "--contract", "0x" + "12" * 20), "is no subject"),
+        (("show", "eip155:1", "x", "--contract", "0x" + "12" * 20), "is no threat"),
+    ],
+)
+def test_wrong_words_end_in_one_line(
+    site: Site, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], says: str
+) -> None:
+    ran = site.said(capsys, *words)
+    assert (ran.code, says in ran.err, len(ran.err.splitlines())) == (2, True, 1), ran.err
+
+
+def test_where_no_registry_is_that_is_said(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    ran = site.said(capsys, "compare", "--contract", "0x" + "12" * 20)
+    assert ran.code == 1
+    assert "no contract answers at this address" in ran.err
+    assert "s3cret" not in ran.err + ran.out
+
+
+def test_json_is_json(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    assert json.loads(site.said(capsys, "deploy", "-o", "json").out)["chain"] == "eip155:1"
