@@ -147,37 +147,31 @@ class Ledger(Intake):
             return error.detail
         return ""
 
-    def acceptable(self, value: Value, now_ms: int, restricted: bool, prepared: bool = False) -> str:
-        """ "" or why this node does not Prepare it. `prepared`: a Propose brought Q Prepares of an earlier round for
-        it; then those nodes saw to votes, delay, veto and incident, and only what anybody can check is asked: else a
-        node that saw one ballot more than they would stall for ever what is locked elsewhere."""
+    def acceptable(self, value: Value, now_ms: int, restricted: bool) -> str:
+        """ "" or why this node does not Prepare it."""
         missing = [hash_.hex()[:8] for hash_ in value.proposals if hash_ not in self.held]
         if missing:
             return f"unknown-proposal: {', '.join(missing)}"
+        suspects = self.suspects()
         for suspect in value.proofs:
-            proven = self._proofs.get(suspect.member)
-            if proven is None or proven[0] != suspect:
-                return f"unknown-proof: nothing proves that {suspect.member} forked its feed {suspect.key_version}"
-            if not prepared and suspect not in self.suspects():
-                return f"replaced-key: the key of {suspect.member} is replaced, or it is suspended already"
+            if suspect not in suspects:
+                return f"unproven: nothing suspends {suspect.member} for its key {suspect.key_version}, as known here"
         if value.activates_ms > now_ms + SKEW_AHEAD_MS_MAX:
             return "from-the-future: it activates ahead of now"
         fault = self._fault_of(value)
         if fault:
             return fault
         for hash_ in value.proposals:
-            held = self.held[hash_]
-            if self._passing(held, prepared) is None:
-                return f"short-of-quorum: {hash_.hex()[:8]} has not passed here"
-            state, why = self._state(held, now_ms, restricted)
-            if state is not State.READY and not prepared:
+            state, why = self._state(self.held[hash_], now_ms, restricted)
+            if state is not State.READY:
                 return f"{state.value}: {hash_.hex()[:8]} {why}".rstrip()
         return ""
 
-    def _passing(self, held: Held, by_others: bool) -> tuple[SealedBallot, ...] | None:
+    def _passing(self, held: Held) -> tuple[SealedBallot, ...] | None:
+        """The ballots to show for it. A quorum committed: where this node's own count differs, any quorum of yes."""
         if held.passed_ms is not None:
             return held.passing
-        return tally.any_passing(self.epoch, held.proposal, held.box) if by_others else None
+        return tally.any_passing(self.epoch, held.proposal, held.box)
 
     # --- what proves it, and what follows
 
@@ -187,7 +181,7 @@ class Ledger(Intake):
         """Of a decided value. None while a proposal, ballot, proof or KeySet has not come here yet: another's
         certificate is as good."""
         held = [self.held.get(hash_) for hash_ in value.proposals]
-        passing = [self._passing(one, by_others=True) for one in held if one is not None]
+        passing = [self._passing(one) for one in held if one is not None]
         proofs = [self._proofs.get(suspect.member) for suspect in value.proofs]
         chosen = chosen_commits(self.epoch, commits)
         signers = {(one.entry.author, one.entry.key_version) for one in chosen}

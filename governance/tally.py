@@ -48,8 +48,8 @@ def passing(epoch: Epoch, proposal: Proposal, box: Box) -> tuple[SealedBallot, .
 
 
 def any_passing(epoch: Epoch, proposal: Proposal, box: Box) -> tuple[SealedBallot, ...] | None:
-    """The same where this node trusts others' count: any yes ballots of enough groups, replaced or not. Who decides
-    by it holds Q Prepares of nodes that counted themselves."""
+    """Any yes ballots of enough groups, replaced or not, the shortest of each: what is shown for a decided value where
+    this node's own count differs. Whoever decided it counted."""
     yes = [one for _, one in _timeline(epoch, proposal, box) if one.ballot.vote is Vote.YES]
     by_group: dict[GroupName, SealedBallot] = {}
     for one in sorted(yes, key=lambda sealed: (len(sealed.raw), sealed.hash), reverse=True):

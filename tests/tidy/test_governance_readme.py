@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from governance import ballots, epochs, intake, proposals, values
+from governance import ballots, chain, epochs, intake, proposals, values
 from governance.broken import Rule
 from governance.changes import LEFT_MAX, PAST_MAX
 from governance.rules import ORDER_WITHIN_MS
@@ -30,6 +30,7 @@ TABLES: dict[str, list[Row]] = {
     "Suspect": schema_rows(values.SUSPECT),
     "EpochCertificate": schema_rows(epochs.EPOCH_CERTIFICATE),
     "Proof": schema_rows(epochs.PROOF),
+    "Chain": schema_rows(chain.CHAIN),
 }
 
 

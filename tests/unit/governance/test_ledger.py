@@ -368,7 +368,7 @@ def test_a_proof_against_a_replaced_key_is_shown_and_suspends_nobody() -> None:
     assert [suspect for suspect, _ in books.proofs] == [Suspect(M3, 1)]
     assert books.ready(NOW, False) is None
     named = value(books.epoch, proofs=(Suspect(M3, 1),), activates_ms=NOW)
-    assert books.acceptable(named, NOW, False).startswith("replaced-key")
+    assert books.acceptable(named, NOW, False).startswith("unproven")
 
 
 def test_two_entries_that_fork_nothing_convict_nobody() -> None:
@@ -383,7 +383,7 @@ def test_two_entries_that_fork_nothing_convict_nobody() -> None:
 def test_a_value_with_a_proof_that_this_node_lacks_is_not_prepared() -> None:
     books = ledger_of(epoch(4))
     named = value(books.epoch, proofs=(Suspect(M3, 1),), activates_ms=NOW)
-    assert books.acceptable(named, NOW, False).startswith("unknown-proof")
+    assert books.acceptable(named, NOW, False).startswith("unproven")
 
 
 def test_who_is_reinstated_needs_a_fresh_key() -> None:
@@ -452,33 +452,25 @@ def test_what_has_not_passed_or_is_not_due_here_is_not_prepared() -> None:
     books = ledger_of(epoch(4))
     on = told(books, proposal(books.epoch, STRICTER))
     named = value(books.epoch, [on.hash], activates_ms=DUE)
-    assert books.acceptable(named, DUE, False).startswith("short-of-quorum")
+    assert books.acceptable(named, DUE, False).startswith("open")
     vote_all(books, on, names(3), at_ms=NOW + DAY_MS)
     assert books.acceptable(named, DUE, False).startswith("waiting")
     assert books.acceptable(named, NOW + 4 * DAY_MS, False) == ""
 
 
-def test_what_a_quorum_prepared_is_judged_by_what_anybody_can_check() -> None:
-    """A veto that one node saw in time and the others did not must not keep a locked value from being decided."""
-    books = ledger_of(epoch(4))
-    on = passed(books, STRICTER)
-    for name in ("m2", "m3"):
-        books.take(vote(books.epoch, on, name, False, ballot_no=1).raw, NOW + 1)
-    named = value(books.epoch, [on.hash], activates_ms=DUE)
-    assert books.acceptable(named, DUE, False).startswith("vetoed")
-    assert books.acceptable(named, DUE, False, prepared=True) == ""
-    early = value(books.epoch, [on.hash], activates_ms=DUE - 1)
-    assert "ordered-in-its-time" in books.acceptable(early, DUE, False, prepared=True)
-
-
-def test_a_prepared_value_still_needs_a_quorum_of_yes() -> None:
+def test_a_vetoed_value_is_not_prepared_here_and_still_proven_once_a_quorum_committed() -> None:
+    """A veto that one node saw in time and the others did not: it follows them."""
     books = ledger_of(epoch(4))
     on = told(books, proposal(books.epoch, STRICTER))
-    vote_all(books, on, ("m0", "m1"))
+    books.take(vote(books.epoch, on, "m2", cast_ms=NOW + 1).raw, NOW)
+    books.take(vote(books.epoch, on, "m2", False, ballot_no=1, cast_ms=NOW + 2).raw, NOW)
+    for name in ("m0", "m1"):
+        books.take(vote(books.epoch, on, name, cast_ms=NOW + 3).raw, NOW)
     named = value(books.epoch, [on.hash], activates_ms=DUE)
-    assert books.acceptable(named, DUE, False, prepared=True).startswith("short-of-quorum")
-    books.take(vote(books.epoch, on, "m2", cast_ms=NOW + 5).raw, NOW)
-    assert books.acceptable(named, DUE, False, prepared=True) == ""
+    assert books.acceptable(named, DUE, False).startswith("open")
+    certificate = books.certificate(named, commits(books.epoch, named, names(3)), lookup)
+    assert certificate is not None
+    assert books.enter(certificate, DUE).epoch.number == 1
 
 
 def test_one_epoch_takes_as_much_as_may_change_at_once() -> None:
