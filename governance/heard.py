@@ -1,0 +1,222 @@
+"""The messages that Algorithm 1 counts, of one epoch, in bounded memory whatever liars invent.
+
+One voice for each control group. A voice that contradicts itself in a round is a proven liar: two of its words are
+kept, and from then on it counts for every value there, as if it had said them all. Whoever holds any two then counts
+the same, in whatever order they came; it can do no more than f liars may do anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from protocol.envelope import Verified
+from protocol.ids import Digest, GroupName, MemberName
+from protocol.membership import Epoch
+from protocol.messages import NOTHING, VOTES, Commit, Prepare, Propose, value_hash
+
+AHEAD_ROUNDS = 8
+"""Rounds ahead of ours of which everything is kept."""
+FAR_ROUNDS = 4
+"""Rounds further ahead that are kept of each group: its latest."""
+PAST_ROUNDS = 512
+"""Rounds behind ours whose votes are kept: a later Propose may name one of them. Days, as time-outs grow."""
+PAST_VALUES = 8
+"""Rounds behind ours of which every proposed value is kept; of older ones those that enough groups voted for."""
+WORDS_KEPT = 2
+"""Of one voice in one place: two are a proof."""
+
+
+@dataclass(frozen=True)
+class Word:
+    """A vote as it is kept: the key that sealed it; the entry where it may prove a decision."""
+
+    version: int
+    entry: Verified[Commit] | None
+
+
+Words = dict[Digest, Word]
+
+
+@dataclass
+class Round:
+    """value hash → what says it: proposals of the round's proposer, votes by group."""
+
+    proposals: dict[Digest, Verified[Propose]] = field(default_factory=dict)
+    prepares: dict[GroupName, Words] = field(default_factory=dict)
+    commits: dict[GroupName, Words] = field(default_factory=dict)
+
+
+def voices(epoch: Epoch) -> dict[GroupName, MemberName]:
+    """Who speaks for each group: its first member by name, and nobody in its stead."""
+    found: dict[GroupName, MemberName] = {}
+    for member in sorted(epoch.members, key=lambda one: one.name):
+        found.setdefault(member.group, member.name)
+    return found
+
+
+class Heard:
+    def __init__(self, epoch: Epoch) -> None:
+        self.epoch = epoch
+        self.voices = voices(epoch)
+        self.rounds: dict[int, Round] = {}
+        self.versions: dict[MemberName, int] = {}
+        """The newest key of each voice heard of: nothing sealed under an older one counts."""
+        self.latest: dict[GroupName, int] = {}
+        """The furthest round in which a group said anything."""
+        self.round = 0
+
+    def proposer(self, round_: int) -> GroupName:
+        groups = self.epoch.groups
+        return groups[round_ % len(groups)]
+
+    def take(self, entry: Verified[Any]) -> bool:
+        """Does it change what counts?"""
+        body, author = entry.body, entry.entry.author
+        if not isinstance(body, VOTES) or body.epoch != self.epoch.hash or author not in self.epoch.by_name:
+            return False
+        group = self.epoch.group_of(author)
+        if self.voices[group] != author or entry.entry.key_version < self.versions.get(author, 0):
+            return False
+        self.rekeyed(author, entry.entry.key_version)
+        if isinstance(body, Propose) and self.proposer(body.round) != group:
+            return False
+        if not self._has_room(group, body.round):
+            return False
+        self.latest[group] = max(body.round, self.latest.get(group, -1))
+        here = self.rounds.setdefault(body.round, Round())
+        if isinstance(body, Propose):
+            return self._proposal(here, body, entry)
+        votes = here.prepares if isinstance(body, Prepare) else here.commits
+        words = votes.setdefault(group, {})
+        if body.value_hash in words or len(words) >= WORDS_KEPT:
+            return False
+        proves = isinstance(body, Commit) and body.value_hash != NOTHING
+        words[body.value_hash] = Word(entry.entry.key_version, entry if proves else None)
+        return True
+
+    def _proposal(self, here: Round, body: Propose, entry: Verified[Any]) -> bool:
+        """Two of a round, and those that an honest group voted for: a liar may propose without end."""
+        named = value_hash(body.value)
+        if named in here.proposals:
+            return False
+        old = body.round < self.round - PAST_VALUES
+        if (old or len(here.proposals) >= WORDS_KEPT) and not self._is_wanted(here, named):
+            return False
+        here.proposals[named] = entry
+        return True
+
+    def _is_wanted(self, here: Round, named: Digest) -> bool:
+        return max(_count(here.prepares, named), _count(here.commits, named)) > self.epoch.f
+
+    def _has_room(self, group: GroupName, round_: int) -> bool:
+        """Of rounds far ahead each group has a few: its latest, so that no liar fills the room of others."""
+        if round_ < self.round - PAST_ROUNDS:
+            return False
+        if round_ <= self.round + AHEAD_ROUNDS:
+            return True
+        far = sorted(one for one in self._rounds_of(group) if one > self.round + AHEAD_ROUNDS)
+        if round_ in far or len(far) < FAR_ROUNDS:
+            return True
+        if round_ < far[0]:
+            return False
+        self._forget(far[0], group)
+        return True
+
+    def _rounds_of(self, group: GroupName) -> Iterator[int]:
+        for round_, here in self.rounds.items():
+            if group in here.prepares or group in here.commits or (here.proposals and self.proposer(round_) == group):
+                yield round_
+
+    def _forget(self, round_: int, group: GroupName) -> None:
+        here = self.rounds[round_]
+        here.prepares.pop(group, None)
+        here.commits.pop(group, None)
+        if self.proposer(round_) == group:
+            here.proposals.clear()
+        if not here.prepares and not here.commits and not here.proposals:
+            del self.rounds[round_]
+
+    def rekeyed(self, member: MemberName, version: int, afresh: bool = False) -> None:
+        """Nothing that this member sealed under an older key counts any more; `afresh`: nor under this version, of
+        which another KeySet holds now."""
+        known = self.versions.get(member)
+        self.versions[member] = max(version, known or 0)
+        if (known is None or known >= version) and not afresh:
+            return
+        group, least = self.epoch.group_of(member), version + afresh
+        for round_, here in self.rounds.items():
+            if self.proposer(round_) == group:
+                for named in [one for one, said in here.proposals.items() if said.entry.key_version < least]:
+                    del here.proposals[named]
+            for votes in (here.prepares, here.commits):
+                kept = {named: word for named, word in votes.pop(group, {}).items() if word.version >= least}
+                if kept:
+                    votes[group] = kept
+        self.latest[group] = max(self._rounds_of(group), default=-1)
+
+    def advance(self, round_: int) -> None:
+        """Ours from now on; what lies too far behind is forgotten."""
+        self.round = round_
+        for number in [one for one in self.rounds if one < round_ - PAST_ROUNDS]:
+            del self.rounds[number]
+        for number, here in self.rounds.items():
+            if number < round_ - PAST_VALUES:
+                for named in [one for one in here.proposals if not self._is_wanted(here, one)]:
+                    del here.proposals[named]
+
+    def proposals(self, round_: int) -> list[Propose]:
+        here = self.rounds.get(round_)
+        return [entry.body for entry in here.proposals.values()] if here else []
+
+    def prepared(self, round_: int, named: Digest) -> bool:
+        """Did Q groups prepare this in that round?"""
+        here = self.rounds.get(round_)
+        return here is not None and _count(here.prepares, named) >= self.epoch.q
+
+    def prepared_something(self) -> bool:
+        """Did Q groups ever prepare a value, known here or not?"""
+        for here in self.rounds.values():
+            if len(here.prepares) >= self.epoch.q:
+                named = {one for words in here.prepares.values() for one in words} - {NOTHING}
+                if any(_count(here.prepares, one) >= self.epoch.q for one in named):
+                    return True
+        return False
+
+    def prepares(self, round_: int) -> int:
+        return len(self.rounds[round_].prepares) if round_ in self.rounds else 0
+
+    def commits(self, round_: int) -> int:
+        return len(self.rounds[round_].commits) if round_ in self.rounds else 0
+
+    def decided(self, known: Iterable[bytes]) -> tuple[int, bytes, tuple[Verified[Commit], ...]] | None:
+        """(round, value, Q Commits) of a value that was proposed there or is `known`. Real entries alone: they are
+        what proves it to others."""
+        values = {value_hash(value): value for value in known}
+        for round_, here in sorted(self.rounds.items()):
+            if len(here.commits) < self.epoch.q:
+                continue
+            for named, value in (values | {one: said.body.value for one, said in here.proposals.items()}).items():
+                words = [here.commits[group].get(named) for group in sorted(here.commits)]
+                held = [word.entry for word in words if word is not None and word.entry is not None]
+                if len(held) >= self.epoch.q:
+                    return round_, value, tuple(held[: self.epoch.q])
+        return None
+
+    def later(self, count: int) -> int:
+        """The furthest round that `count` groups have reached, each by its own word; −1 where fewer spoke."""
+        reached = sorted(self.latest.values(), reverse=True)
+        return reached[count - 1] if len(reached) >= count else -1
+
+    def holds(self, group: GroupName, body: Propose | Prepare | Commit) -> bool:
+        """Was this said by that group, under the key that counts?"""
+        here = self.rounds.get(body.round, Round())
+        if isinstance(body, Propose):
+            return value_hash(body.value) in here.proposals
+        votes = here.prepares if isinstance(body, Prepare) else here.commits
+        return body.value_hash in votes.get(group, {})
+
+
+def _count(votes: dict[GroupName, Words], named: Digest) -> int:
+    return sum(1 for words in votes.values() if named in words or len(words) >= WORDS_KEPT)
