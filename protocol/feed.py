@@ -12,6 +12,8 @@ from protocol.messages import VOTES, Propose
 
 WINDOW = 1024
 """Entries of a feed kept in memory to prove forks at once (about two megabytes); older ones lie in the store."""
+WINDOW_BYTES = 1024 * 1024
+"""Of sealed bytes in a window, and three times that in values: a window of the largest entries would be fifty."""
 WINDOWS_WITH_A_GAP = 4
 """So many windows are kept while entries below them are missing; then the gap is given up."""
 
@@ -58,6 +60,8 @@ class Feed:
     """Links up to here left the window."""
     rivals: set[EntryHash] = field(default_factory=set)
     """Entries that lost their seq to another: seen, proven, not taken again."""
+    size: int = 0
+    """Sealed bytes of the links."""
     votes: dict[Ballot, int] = field(default_factory=dict, compare=False)
     """What was said in an epoch's rounds → the lowest seq in the window at which it was."""
 
@@ -88,17 +92,23 @@ class Feed:
             entry = self._settle(here, entry)
         self._note_vote(here, entry)
         self.links[seq] = entry
+        self.size += len(entry.raw) - (len(here.raw) if here is not None else 0)
         if seq >= self.top:
             self.top, self.top_hash = seq, entry.hash
         while self.whole + 1 in self.links:
             self.whole += 1
-        while len(self.links) > WINDOW:
+        while self._beyond(1):
             oldest = min(self.links)
-            if oldest > self.whole and len(self.links) <= WINDOWS_WITH_A_GAP * WINDOW:
+            if oldest > self.whole and not self._beyond(WINDOWS_WITH_A_GAP):
                 break  # what is missing below is still being asked for
             self.forgotten = max(self.forgotten, oldest)
             self.whole = max(self.whole, oldest)
-            self._forget_vote(self.links.pop(oldest))
+            gone = self.links.pop(oldest)
+            self.size -= len(gone.raw)
+            self._forget_vote(gone)
+
+    def _beyond(self, windows: int) -> bool:
+        return len(self.links) > windows * WINDOW or self.size > windows * WINDOW_BYTES
 
     def _note_vote(self, here: Verified[Any] | None, entry: Verified[Any]) -> None:
         if here is not None and here.hash != entry.hash:

@@ -28,6 +28,8 @@ ASKS_PER_TICK = 2
 AT_ONCE_PER_AUTHOR = 4
 WAITING_PER_AUTHOR = 512
 """64 live opinions of 8 claims."""
+MISSING_PER_AUTHOR = 1_024
+"""Claims whose blobs are asked for: twice what its live opinions can name."""
 FALSE_STATEMENTS_MAX = 64
 """Proofs kept of one author: one is enough to say so."""
 AMOUNT_MAX = (1 << 256) - 1
@@ -52,12 +54,20 @@ def look_into(step: Step, link: Link | None, opinion: Opinion, claim: Claim) -> 
         _judge(step, claim, opinion.entry.author)
         return
     if claim.digest not in state.missing:
+        if not _room_for_missing(state, opinion.entry.author):
+            return
         first_at_ms = step.at.mono_ms + ASK_AGAIN_MS[0]
         state.missing[claim.digest] = Missing(claim, opinion.entry.author, first_at_ms)
         if link is not None:
             step.send(link.peer_id, WantBlobs((claim.digest,)), sync=True)
     else:
         _ask_author(step, claim, opinion.entry.author)
+
+
+def _room_for_missing(state: State, author: MemberName) -> bool:
+    if len(state.missing) < MISSING_PER_AUTHOR:
+        return True
+    return sum(1 for one in state.missing.values() if one.author == author) < MISSING_PER_AUTHOR
 
 
 def _ask_author(step: Step, claim: Claim, author: MemberName) -> None:

@@ -93,7 +93,9 @@ class Machine:
             _show_proofs(step, event.peer_id)
             self._heartbeat_soon(at)
         elif isinstance(event, PeerWentDown):
-            self.state.links.pop(event.peer_id, None)
+            gone = self.state.links.pop(event.peer_id, None)
+            for digest in gone.pushed if gone is not None else ():
+                self.state.pushed_blobs.pop(digest, None)
             self.state.budgets.forget(event.peer_id)
         elif isinstance(event, ObserversListed):
             observers.listed(step, event.observers)

@@ -41,6 +41,8 @@ SAID_MAX = 100_000
 OWN_TOPICS_MAX = 1_024
 RELEASE_TOPICS_MAX = 1_024
 RELEASE_CLAIMS_MAX = 256
+RELEASE_NAMES_MAX = 16_384
+"""Of claims that one author released, over all topics: some megabytes."""
 K = TypeVar("K")
 
 
@@ -138,8 +140,10 @@ def _release(state: State, author: MemberName, body: Release) -> None:
             return
         state.release_topics[author] = state.release_topics.get(author, 0) + 1
     named = sum(1 for told in state.releases.claims.get(topic, {}).values() if author in told)
-    if named > RELEASE_CLAIMS_MAX:
+    spent = state.release_names.get(author, 0)
+    if named > RELEASE_CLAIMS_MAX or spent >= RELEASE_NAMES_MAX:
         body = replace(body, claims=())
+    state.release_names[author] = spent + len(body.claims)
     state.releases.add(author, body, state.epoch)
 
 

@@ -160,6 +160,8 @@ class State:
     unsaid: dict[Observation, int] = field(default_factory=dict)
     """What own sensors saw while this node might not speak → when. Not recorded: they see it again after a restart."""
     release_topics: dict[MemberName, int] = field(default_factory=dict)
+    release_names: dict[MemberName, int] = field(default_factory=dict)
+    """How many topics an author has released something on, and claims."""
     certificates: dict[Digest, CheckedCertificate] = field(default_factory=dict)
     """`certificate_id` → the one held of it."""
     accepted_ms: dict[Digest, int] = field(default_factory=dict)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from node.machine import Phase, views
+from node.events import PeerWentDown
+from node.machine import Phase, evolve, views
+from node.machine.claims import MISSING_PER_AUTHOR
+from node.machine.evolve import RELEASE_NAMES_MAX
+from node.machine.incoming import PUSHED_PER_PEER_MAX
 from node.records import FalseStatement
 from protocol.alarm import weigh
 from protocol.crypto import sha256
 from protocol.evidence import ClaimBlob, undecided
 from protocol.frames import Blobs, Entries, Heads
-from protocol.ids import Digest
+from protocol.ids import Digest, MemberName
 from protocol.messages import Level, Release
 from tests.unit.machine.world import COIN, OTHER_COIN, THREAT, TOPIC, Liar, World, claim, opinion, peer_of
 
@@ -211,3 +215,35 @@ def test_a_certificate_that_carries_a_withdrawn_word_is_not_accepted() -> None:
     assert carried["m4"].body.level is Level.NONE
     world.run(3_000)
     assert not world[3].state.actions and world[3].certificate(Level.GUARD) is None
+
+
+def test_what_a_peer_pushed_ahead_is_gone_with_it() -> None:
+    world = World(4, liars=1)
+    for number in range(100):
+        world.liars["m3"].send(Blobs((claim(number).blob,)), [0])
+    world.run(100)
+    assert 0 < len(world[0].state.pushed_blobs) <= PUSHED_PER_PEER_MAX
+    world[0].handle(PeerWentDown(peer_of("m3"), "gone"))
+    assert not world[0].state.pushed_blobs
+
+
+def test_of_claims_without_blobs_no_author_has_us_remember_more_than_it_can_mean() -> None:
+    """Where the clock cannot be judged nothing is forgotten by time."""
+    world = World(4, liars=3)
+    for number in range(400):
+        eight = tuple(claim(number * 8 + at) for at in range(8))
+        world.liars["m3"].say(opinion(Level.ISOLATE, eight, now_ms=world.now_ms))
+        world.run(60)
+    assert len(world[0].state.missing) <= MISSING_PER_AUTHOR
+
+
+def test_claims_that_one_author_releases_fill_only_its_own_share() -> None:
+    world = World(4, liars=1)
+    for number in range(RELEASE_NAMES_MAX // 8 + 200):
+        subject = type(COIN)(COIN.raw[:-2] + (number % 1_000).to_bytes(2, "big"))
+        eight = tuple(claim(number * 8 + at).claim for at in range(8))
+        evolve._release(world[0].state, MemberName("m3"), Release(world.epoch.hash, subject, 34, 1, eight))
+    state = world[0].state
+    assert sum(len(told) for told in state.releases.claims.values()) <= RELEASE_NAMES_MAX
+    evolve._release(state, MemberName("m1"), Release(world.epoch.hash, COIN, 34, 1, (claim(1 << 40).claim,)))
+    assert "m1" in state.releases.claims[(COIN, 34)][(claim(1 << 40).claim.type, claim(1 << 40).claim.id)]

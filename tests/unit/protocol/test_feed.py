@@ -9,9 +9,9 @@ import pytest
 
 from protocol.codec import decode, encode
 from protocol.envelope import PROTECTED, Verified, parse_entry, verify_entry
-from protocol.feed import RIVALS_MAX, WINDOW, Feed, Link, is_equivocation
+from protocol.feed import RIVALS_MAX, WINDOW, WINDOW_BYTES, Feed, Link, is_equivocation
 from protocol.ids import ZERO_HASH, EntryHash, EpochHash, MemberName
-from protocol.messages import NOTHING, Commit, Notice, Prepare, Propose, Tlp, value_hash
+from protocol.messages import NOTHING, Commit, Notice, Prepare, Propose, Tlp, Unknown, value_hash
 from tests.unit.protocol.world import EPOCH, NETWORK, sealed, signer
 
 Word = Verified[Any]
@@ -139,6 +139,30 @@ def test_the_window_is_bounded_and_what_left_it_is_known(long: list[Word]) -> No
     assert feed.forgotten == 9
     assert feed.judge(long[3]) == (Link.KNOWN, None)
     assert feed.whole == feed.top == WINDOW + 9
+
+
+def fat(count: int) -> list[Word]:
+    made: list[Word] = []
+    for seq in range(count):
+        prev = made[-1].hash if made else ZERO_HASH
+        made.append(sealed("m00", Unknown(99, {1: bytes(16_000)}), seq=seq, prev=prev))
+    return made
+
+
+def test_a_window_of_the_largest_entries_is_shorter() -> None:
+    words = fat(100)
+    feed = fed(*words)
+    assert feed.size == sum(len(one.raw) for one in feed.links.values()) <= WINDOW_BYTES
+    assert 60 < len(feed.links) < 70 and (feed.whole, feed.top) == (99, 99)
+
+
+def test_below_the_largest_entries_a_gap_is_open_for_several_windows_and_then_given_up() -> None:
+    words = fat(280)
+    feed = fed(words[0], *words[2:200])
+    assert feed.whole == 0 and feed.judge(words[1])[0] is Link.NEW
+    for one in words[200:]:
+        feed.add(one)
+    assert feed.size <= WINDOW_BYTES and feed.whole == feed.top == 279
 
 
 def test_a_gap_is_still_open_after_a_window_of_newer_entries() -> None:
