@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from adapters.api import LeverOrder
 from protocol.frames import WantEntries
-from protocol.ids import ActionKey, Digest
+from protocol.ids import ActionKey, Digest, MemberName
 from protocol.limits import U63_MAX
 from protocol.messages import Claim
 
@@ -49,6 +49,23 @@ class ServeBlobs:
 
 
 @dataclass(frozen=True)
+class LookUp:
+    """Read what the store has of this feed around this seq, where memory has it no more; it comes back as LookedUp."""
+
+    peer_id: str
+    raw: bytes
+    """What is to be compared with it."""
+    author: MemberName
+    key_version: int
+    from_seq: int
+    to_seq: int
+
+
+LOOKED_UP_MAX = 6
+"""Twins of three places, of which two are a proof."""
+
+
+@dataclass(frozen=True)
 class VerifyClaim:
     """Re-run it through our own providers; the verdict comes back as ClaimJudged."""
 
@@ -84,4 +101,4 @@ class Tell:
     text: str
 
 
-Effect = Send | Broadcast | Gossip | ServeEntries | ServeBlobs | VerifyClaim | RunStep | Reply | Tell
+Effect = Send | Broadcast | Gossip | ServeEntries | ServeBlobs | LookUp | VerifyClaim | RunStep | Reply | Tell

@@ -65,6 +65,15 @@ class LeverStepped:
 
 
 @dataclass(frozen=True)
+class LookedUp:
+    """What the store has where `raw`, which that peer sent, claims to stand, and just before and after it."""
+
+    peer_id: str
+    raw: bytes
+    found: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
 class Observer:
     """A peer on this node's own list that may read certificates up to its ceiling (PROTOCOL 1)."""
 
@@ -141,6 +150,7 @@ Event = (
     | SensorReported
     | ExposuresRead
     | LeverStepped
+    | LookedUp
     | ObserversListed
     | Ticked
     | OperatorAsked

@@ -65,14 +65,17 @@ FINES: dict[Code, float] = {
 gets a second or more between a frame and the next, and what was looked at for it falls to some hundredths of a core."""
 AUTHOR_ENTRIES = (256.0, 20.0)
 """Burst and steady rate of verified entries of one author: a storm of 64 opinions twice over, then 20 a second."""
-
-
+ENTRY_UNIT_BYTES = 1024
+"""An opinion is one of them. The largest entry is sixteen, for all that is accepted is kept on the disk."""
 AUTHOR_SYNCED = (10_000.0, 25.0)
 """Entries of one author that we asked for, since peers say that they are there: a week of Heartbeats at once, and then
 just more than it may say itself, else who was away would never catch up with who goes on saying all it may. Asking must
 not be a way around the budget of who makes them up: each is kept in memory."""
 SERVED = (256.0, 50.0)
 """Answers (blobs, certificates) that one connection may ask for."""
+LOOK_UPS = (16.0, 1.0)
+"""Burst and steady rate of old words of one connection that are compared with the store: an old fork is proven, and who
+sends the past again and again has us read it seldom."""
 RANGE_PRICE = 4.0
 """Of that, an answer with a range of entries: up to 192 KiB are read and sent, some milliseconds."""
 
@@ -118,11 +121,11 @@ class Budgets:
         """How many entries of this author are worth asking for: more would be refused when they come."""
         return max(0, int(self.synced.setdefault(author, Bucket(*AUTHOR_SYNCED)).now(mono_ms)))
 
-    def author_may(self, author: str, mono_ms: int) -> bool:
-        return self.authors.setdefault(author, Bucket(*AUTHOR_ENTRIES)).take(1, mono_ms)
-
-    def sync_may(self, author: str, mono_ms: int) -> bool:
-        return self.synced.setdefault(author, Bucket(*AUTHOR_SYNCED)).take(1, mono_ms)
+    def author_pays(self, author: str, mono_ms: int, size: int, *, asked: bool) -> None:
+        """For a verified entry of so many bytes; the last may cost more than is left, and is paid back in time."""
+        held, bounds = (self.synced, AUTHOR_SYNCED) if asked else (self.authors, AUTHOR_ENTRIES)
+        bucket = held.setdefault(author, Bucket(*bounds))
+        bucket.fine(1 + size // ENTRY_UNIT_BYTES, mono_ms, -bucket.most)
 
     def forget(self, peer_id: str) -> None:
         """A bucket survives reconnects of a member: only those that were never drained are dropped."""

@@ -11,9 +11,11 @@ import trio
 from adapters.api import Sink, Verifier
 from node.dispatch import Dispatch
 from node.effects import (
+    LOOKED_UP_MAX,
     Broadcast,
     Effect,
     Gossip,
+    LookUp,
     Reply,
     RunStep,
     Send,
@@ -22,7 +24,7 @@ from node.effects import (
     Tell,
     VerifyClaim,
 )
-from node.events import ClaimJudged, Event
+from node.events import ClaimJudged, Event, LookedUp
 from node.plugins import judgement_of, told
 from node.store import Store, StoreError
 from node.transport.api import Channel, Transport
@@ -80,7 +82,7 @@ class Performer:
             self._nursery.start_soon(self._verify, effect.claim, effect.blob)
         elif isinstance(effect, RunStep):
             self._nursery.start_soon(self._dispatch.run, effect)
-        elif isinstance(effect, ServeEntries | ServeBlobs):
+        elif isinstance(effect, ServeEntries | ServeBlobs | LookUp):
             self._serve(effect)
         elif isinstance(effect, Reply):
             waiting = self.tickets.pop(effect.ticket, None)
@@ -117,17 +119,19 @@ class Performer:
                     judgement = undecided(f"no verdict within {VERIFY_S_MAX:.0f} s")
         await self._report(ClaimJudged(claim, judgement))
 
-    def _serve(self, effect: ServeEntries | ServeBlobs) -> None:
+    def _serve(self, effect: ServeEntries | ServeBlobs | LookUp) -> None:
         """Whoever asks faster than the store answers is not answered: it will ask again."""
         if self._serving >= SERVING_AT_ONCE:
             return
         self._serving += 1
         self._nursery.start_soon(self._serve_one, effect)
 
-    async def _serve_one(self, effect: ServeEntries | ServeBlobs) -> None:
+    async def _serve_one(self, effect: ServeEntries | ServeBlobs | LookUp) -> None:
         try:
             if isinstance(effect, ServeEntries):
                 await self._serve_entries(effect)
+            elif isinstance(effect, LookUp):
+                await self._look_up(effect)
             else:
                 await self._serve_blobs(effect)
         except StoreError as error:  # nobody else's question may stop this node; its own start checks the store
@@ -147,6 +151,14 @@ class Performer:
         for start in range(0, len(raws), ENTRIES_PER_FRAME_MAX):
             frame = pack_frame(Entries(tuple(raws[start : start + ENTRIES_PER_FRAME_MAX])))
             self._transport.send(effect.peer_id, Channel.SYNC, frame)
+
+    async def _look_up(self, effect: LookUp) -> None:
+        def read() -> list[bytes]:
+            feed = (effect.author, effect.key_version)
+            return self._store.entries(*feed, effect.from_seq, LOOKED_UP_MAX, SERVED_BYTES_MAX, effect.to_seq)
+
+        found = await trio.to_thread.run_sync(read, limiter=self._reading)
+        await self._report(LookedUp(effect.peer_id, effect.raw, tuple(found)))
 
     async def _serve_blobs(self, effect: ServeBlobs) -> None:
         def read() -> list[bytes]:

@@ -25,6 +25,8 @@ class Link(enum.Enum):
     NEW = "new"
     KNOWN = "known"
     FORK = "fork"
+    OLD = "old"
+    """Below the window: the store has what was said there, or nothing."""
 
 
 Ballot = tuple[EpochHash, int, int]
@@ -73,7 +75,7 @@ class Feed:
             told = here.hash == entry.hash or entry.hash in self.rivals or len(self.rivals) >= RIVALS_MAX
             return (Link.KNOWN, None) if told else (Link.FORK, seq)
         if seq <= self.forgotten:
-            return Link.KNOWN, None
+            return Link.OLD, None
         before = self.links.get(seq - 1)
         if before is not None and before.hash != entry.entry.prev:
             return Link.FORK, seq - 1

@@ -15,6 +15,7 @@ from node.events import (
     ExposuresRead,
     FrameArrived,
     LeverStepped,
+    LookedUp,
     ObserversListed,
     OperatorAsked,
     PeerCameUp,
@@ -25,7 +26,7 @@ from node.events import (
 from node.machine import actions, alarms, claims, heads, observers, stepping, views
 from node.machine.action import ENDED
 from node.machine.evolve import evolve
-from node.machine.incoming import frame_arrived
+from node.machine.incoming import frame_arrived, looked_up
 from node.machine.operators import operator_asked
 from node.machine.state import Setup, State
 from node.machine.statements import keyset_arrived
@@ -97,6 +98,8 @@ class Machine:
             for digest in gone.pushed if gone is not None else ():
                 self.state.pushed_blobs.pop(digest, None)
             self.state.budgets.forget(event.peer_id)
+        elif isinstance(event, LookedUp):
+            looked_up(step, event)
         elif isinstance(event, ObserversListed):
             observers.listed(step, event.observers)
         elif isinstance(event, OperatorAsked):

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from node.effects import Broadcast, ServeBlobs, ServeEntries, Tell
-from node.events import FrameArrived
+from node.effects import ServeBlobs, ServeEntries, Tell
+from node.events import FrameArrived, LookedUp
 from node.ingress import FRAME_UNIT_BYTES, RANGE_PRICE
-from node.machine import alarms, claims, heads, observers, views
+from node.machine import alarms, claims, heads, observers, past, views
 from node.machine.evolve import is_later, verify_parsed
 from node.machine.state import Link
 from node.machine.statements import keyset_arrived
@@ -16,7 +16,6 @@ from node.machine.step import OFFENCES, Step, bundled
 from node.records import (
     CertificateAccepted,
     EntryAccepted,
-    EquivocationProven,
     SigningStopped,
 )
 from protocol.alarm import Opinion
@@ -36,7 +35,6 @@ from protocol.frames import (
     WantBlobs,
     WantCertificates,
     WantEntries,
-    pack_frame,
     parse_frame,
 )
 from protocol.ids import Digest
@@ -146,7 +144,8 @@ def entry_arrived(step: Step, link: Link, raw: bytes, *, direct: bool) -> None:
     parsed = parse_carried(raw, state.epoch.network)
     author, version, seq = parsed.entry.author, parsed.entry.key_version, parsed.entry.seq
     feed = state.feeds.get((author, version))
-    if feed is not None and feed.judge(parsed)[0] is FeedLink.KNOWN:
+    verdict = feed.judge(parsed)[0] if feed is not None else FeedLink.NEW
+    if verdict is FeedLink.KNOWN:
         return
     asked = link.asked_for(author, version, seq)
     budgets, mono_ms = state.budgets, step.at.mono_ms
@@ -159,6 +158,9 @@ def entry_arrived(step: Step, link: Link, raw: bytes, *, direct: bool) -> None:
         raise ProtocolError(Code.UNKNOWN_KEY, f"KeySet {version} of {author} is not known here yet")
     if parsed.entry.issued_ms > keyset.keyset.expires_ms:
         raise ProtocolError(Code.BAD_KEY, f"{author} sealed under a KeySet that had expired")
+    if verdict is FeedLink.OLD:
+        past.look_up(step, link, parsed)
+        return
     if not budgets.author_has(author, mono_ms, asked=asked):
         if not direct and author in link.members:
             budgets.fined(link.peer_id, mono_ms, Code.AUTHOR_OVER_BUDGET)
@@ -169,7 +171,7 @@ def entry_arrived(step: Step, link: Link, raw: bytes, *, direct: bool) -> None:
         if asked:
             budgets.spoilt(link.peer_id, mono_ms)
         raise
-    (budgets.sync_may if asked else budgets.author_may)(author, mono_ms)
+    budgets.author_pays(author, mono_ms, len(raw), asked=asked)
     take_entry(step, link, verified, direct=direct)
 
 
@@ -182,18 +184,19 @@ def take_entry(step: Step, link: Link, verified: Verified[Any], *, direct: bool)
     if feed is not None:
         verdict, seq = feed.judge(verified)
         if verdict is FeedLink.FORK and seq is not None:
-            _prove(step, feed.links[seq], verified)
+            past.prove(step, feed.links[seq], verified)
     accept_entry(step, link, verified, direct=direct)
 
 
-def _prove(step: Step, one: Verified[Any], other: Verified[Any]) -> None:
-    """Once per key; both entries go to everybody, for whom either is new makes the same proof of them."""
-    author = one.entry.author
-    if (author, one.entry.key_version) in step.state.equivocations:
+def looked_up(step: Step, event: LookedUp) -> None:
+    """Where nothing lies there the word comes late, below a gap that was given up: it is taken after all."""
+    verified = past.compare(step, event)
+    if verified is None:
         return
-    step.record(EquivocationProven(one.raw, other.raw, step.now_ms), one)
-    step.do(Broadcast(pack_frame(Entries((one.raw, other.raw)))))
-    step.do(Tell(f"{author} forked its feed at {one.entry.seq}: two payloads under one key are kept as proof"))
+    author, budgets = verified.entry.author, step.state.budgets
+    if budgets.author_has(author, step.at.mono_ms, asked=False):
+        budgets.author_pays(author, step.at.mono_ms, len(event.raw), asked=False)
+        accept_entry(step, step.state.links.get(event.peer_id), verified, direct=False)
 
 
 def _own_word(step: Step, verified: Verified[Any]) -> None:
@@ -275,7 +278,7 @@ def _take_from_certificate(step: Step, link: Link, opinion: Opinion) -> None:
     state = step.state
     entry = opinion.entry
     feed = state.feeds.get((entry.author, entry.key_version))
-    known = feed is not None and feed.judge(opinion)[0] is FeedLink.KNOWN
+    known = feed is not None and feed.judge(opinion)[0] in (FeedLink.KNOWN, FeedLink.OLD)
     if not known and state.keyset(entry.author, entry.key_version) is not None:
         take_entry(step, link, opinion, direct=False)
 

@@ -13,7 +13,7 @@ from typing import Any
 from adapters.api import ExposureReading, LeverDeclaration, Observation
 from adapters.policy import Policy
 from node.events import Observer
-from node.ingress import SERVED, Bucket, Budgets
+from node.ingress import LOOK_UPS, SERVED, Bucket, Budgets
 from node.machine.action import Action
 from protocol.alarm import Opinion
 from protocol.crypto import Signer
@@ -108,6 +108,7 @@ class Link:
     """feed → their last seq, as they say."""
     pushed: deque[Digest] = field(default_factory=deque)
     serving: Bucket = field(default_factory=lambda: Bucket(*SERVED))
+    looking: Bucket = field(default_factory=lambda: Bucket(*LOOK_UPS))
 
     @property
     def member(self) -> MemberName | None:

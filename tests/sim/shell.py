@@ -12,8 +12,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from node import mark
-from node.effects import Broadcast, Effect, Gossip, RunStep, Send, ServeBlobs, ServeEntries, VerifyClaim
-from node.events import Clock, Event, Ticked
+from node.effects import (
+    LOOKED_UP_MAX,
+    Broadcast,
+    Effect,
+    Gossip,
+    LookUp,
+    RunStep,
+    Send,
+    ServeBlobs,
+    ServeEntries,
+    VerifyClaim,
+)
+from node.events import Clock, Event, LookedUp, Ticked
 from node.machine import Decision, Machine, Setup, State
 from node.records import EntryAccepted, KeySetLearned, Record
 from protocol.envelope import Verified, parse_entry
@@ -298,5 +309,9 @@ class Process:
             for blob in (self.disk.blob(digest) for digest in effect.digests):
                 if blob is not None:
                     self.ports.send(self.name, effect.peer_id, pack_frame(Blobs((blob,))), True)
+        elif isinstance(effect, LookUp):
+            feed = (effect.author, effect.key_version)
+            found = self.disk.entries(*feed, effect.from_seq, LOOKED_UP_MAX, SERVED_BYTES_MAX, effect.to_seq)
+            self.push(LookedUp(effect.peer_id, effect.raw, tuple(found)))
         else:
             self.ports.tell(self, effect)

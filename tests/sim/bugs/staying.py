@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.machine import core, evolve, heads, incoming
+from node.machine import core, evolve, heads, incoming, past
 from node.machine.state import State
 from protocol.feed import Feed
 from tests.sim.bugs.plant import Bug, edited, instead, together
@@ -76,7 +76,7 @@ BUGS = (
         "heads of one seq are taken for equal: a fork between two who each saw one side is never found",
         lambda: together(
             edited(heads, "_compare", ("ours.hash != head.hash", "False")),
-            edited(incoming, "_prove", ("step.do(Broadcast(", "(lambda *sent: None)((")),
+            edited(past, "prove", ("step.do(Broadcast(", "(lambda *sent: None)((")),
         ),
         needs=("equivocates",),
         unseen="Proofs are shown to whoever comes up: links must stay up while a fork lies between",
@@ -84,7 +84,7 @@ BUGS = (
     Bug(
         "proof-kept-to-oneself",
         "who proves a fork keeps the proof and sends it nowhere",
-        lambda: edited(incoming, "_prove", ("step.do(Broadcast(", "(lambda *sent: None)((")),
+        lambda: edited(past, "prove", ("step.do(Broadcast(", "(lambda *sent: None)((")),
         needs=("equivocates",),
         unseen="The two words reach everybody by sync all the same: A1's two delays are not asked for",
     ),
@@ -113,7 +113,7 @@ BUGS = (
             "entry_arrived",
             (
                 "verified = verify_parsed(state, parsed)\n",
-                "state.budgets.author_may(author, step.at.mono_ms)\n    verified = verify_parsed(state, parsed)\n",
+                "budgets.author_pays(author, mono_ms, 0, asked=asked)\n    verified = verify_parsed(state, parsed)\n",
             ),
         ),
         needs=("burns_budgets",),

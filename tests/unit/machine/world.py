@@ -12,13 +12,14 @@ from typing import Any
 
 from adapters.api import Observation
 from adapters.policy import Policy
-from node.effects import Broadcast, Effect, Reply, RunStep, Send, ServeBlobs, ServeEntries, Tell, VerifyClaim
+from node.effects import Broadcast, Effect, LookUp, Reply, RunStep, Send, ServeBlobs, ServeEntries, Tell, VerifyClaim
 from node.events import (
     ClaimJudged,
     Clock,
     Event,
     FrameArrived,
     LeverStepped,
+    LookedUp,
     OperatorAsked,
     PeerCameUp,
     PeerWentDown,
@@ -187,6 +188,8 @@ class Node:
             world.after(LEVER_MS, self._stepped, effect, life)
         elif isinstance(effect, ServeEntries):
             self._serve(effect)
+        elif isinstance(effect, LookUp):
+            world.after(1, self._looked_up, effect, life)
         elif isinstance(effect, ServeBlobs):
             for raw in (one.raw for one in self.records() if isinstance(one, BlobKept)):
                 if sha256(raw) in effect.digests:
@@ -206,6 +209,14 @@ class Node:
         raws = [found[seq] for seq in sorted(found) if want.from_seq <= seq <= want.to_seq]
         for at in range(0, len(raws), 64):
             self.world.carry(self.name, effect.peer_id, pack_frame(Entries(tuple(raws[at : at + 64]))), True)
+
+    def _looked_up(self, effect: LookUp, life: int) -> None:
+        if self.up and life == self.life:
+            entries = [one.raw for one in self.records() if isinstance(one, EntryAccepted)]
+            parsed = [parse_carried(raw, NETWORK) for raw in entries]
+            places = [(effect.author, effect.key_version, seq) for seq in range(effect.from_seq, effect.to_seq + 1)]
+            found = [one.raw for one in parsed if (one.entry.author, one.entry.key_version, one.entry.seq) in places]
+            self.handle(LookedUp(effect.peer_id, effect.raw, tuple(found)))
 
     def _judged(self, effect: VerifyClaim, life: int) -> None:
         if not self.up or life != self.life:

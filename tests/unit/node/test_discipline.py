@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from node.discipline import OFFENCES, ROWS_SHOWN_MAX, STRANGERS, Discipline, code_of
-from node.ingress import CONNECTION_FRAMES, CONNECTION_HELD_AT, Budgets
+from node.ingress import AUTHOR_ENTRIES, CONNECTION_FRAMES, CONNECTION_HELD_AT, Budgets
 from node.transport.api import Misbehaved
 from protocol.errors import Code
 
@@ -95,6 +95,18 @@ def test_who_is_fined_is_held_for_longer_but_never_for_good() -> None:
     held_ms = budgets.held_ms("p", 0)
     assert 1_000 < held_ms < 2_000
     assert budgets.held_ms("p", held_ms) == 0 and budgets.connection_may("p", held_ms)
+
+
+def test_an_author_pays_for_large_entries_by_their_size_and_for_the_last_one_later() -> None:
+    budgets = Budgets()
+    entries = 0
+    while budgets.author_has("m", 0, asked=False):
+        budgets.author_pays("m", 0, 16 * 1024, asked=False)
+        entries += 1
+    assert entries == 16
+    most, per_s = AUTHOR_ENTRIES
+    assert not budgets.author_has("m", int(15_000 / per_s), asked=False)
+    assert budgets.author_has("m", int(20_000 / per_s), asked=False) and most == 256
 
 
 def test_what_nobody_is_to_blame_for_costs_no_fine() -> None:

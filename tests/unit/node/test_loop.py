@@ -11,7 +11,7 @@ import trio
 from adapters.api import LeverOrder, Observation, Outcome
 from node import mark, present
 from node.dispatch import Dispatch
-from node.effects import Broadcast, Gossip, Reply, RunStep, Send, ServeBlobs, ServeEntries, Tell
+from node.effects import Broadcast, Gossip, LookUp, Reply, RunStep, Send, ServeBlobs, ServeEntries, Tell
 from node.events import Event, LeverStepped, SensorReported
 from node.machine import Phase
 from node.machine.step import Step
@@ -19,7 +19,7 @@ from node.transport.memory import MemoryNetwork
 from node.watch import RING, Watch
 from protocol.evidence import Judgement, Ruling
 from protocol.frames import WantEntries
-from protocol.ids import ActionKey, Digest, SourceId
+from protocol.ids import ActionKey, Digest, MemberName, SourceId
 from protocol.messages import Basis, Level
 from tests.unit.machine.world import COIN, THREAT, TOPIC, claim, peer_of
 from tests.unit.node.stage import House, NotedLever, clock, until, virtually
@@ -135,6 +135,7 @@ def test_effects_too_large_or_for_nobody_stop_nothing(tmp_path: Path) -> None:
                 Reply(99, True, "too late"),
                 ServeEntries(peer_of("m1"), WantEntries("m0", 0, 0, 2**62)),
                 ServeBlobs(peer_of("m1"), (Digest(bytes(32)),)),
+                LookUp(peer_of("m1"), b"no entry", MemberName("m0"), 0, 0, 2**62),
             ):
                 one.performer(effect)
             await until(lambda: other.state.refusals)

@@ -133,11 +133,11 @@ def long() -> list[Word]:
     return chain(WINDOW + 10)
 
 
-def test_the_window_is_bounded_and_what_left_it_is_known(long: list[Word]) -> None:
+def test_the_window_is_bounded_and_what_left_it_is_for_the_store_to_tell(long: list[Word]) -> None:
     feed = fed(*long)
     assert len(feed.links) == WINDOW
     assert feed.forgotten == 9
-    assert feed.judge(long[3]) == (Link.KNOWN, None)
+    assert feed.judge(long[3]) == (Link.OLD, None)
     assert feed.whole == feed.top == WINDOW + 9
 
 
