@@ -17,9 +17,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from node import present
+from node import present, present_keys
 from node.effects import Reply
-from node.events import ActionCommand, Command, Event, OperatorAsked, Publish, Raise, ReleaseTopic, Withdraw
+from node.events import ActionCommand, Command, Event, OperatorAsked, Publish, Raise, ReleaseTopic, TakeKey, Withdraw
 from node.loop import now
 from node.machine.state import State
 from node.machine.step import Step
@@ -65,6 +65,10 @@ class StatementBody(_Body):
     """Hexadecimal."""
 
 
+class KeyBody(StatementBody):
+    """The KeySet of this node's own next key, which lies beside the one in use."""
+
+
 class BackupBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
     path: Annotated[str, Field(min_length=1, max_length=4096)]
@@ -80,6 +84,8 @@ class Surface:
     tickets: dict[int, trio.MemorySendChannel[Reply]]
     status: Callable[[], dict[str, Any]]
     backup: Callable[[str], Awaitable[dict[str, Any]]]
+    next_key: Callable[[bytes], TakeKey]
+    """Opens a KeySet of our own and finds the key that it delegates; Refused where they cannot be had."""
     stop: Callable[[], list[str]]
     """Begins the stop; says what stands."""
     numbers: Any = field(default_factory=lambda: itertools.count(1))
@@ -239,6 +245,18 @@ def _house_routes(app: FastAPI, surface: Surface) -> None:
     @app.post("/v1/statements")
     async def publish(body: StatementBody) -> dict[str, Any]:
         return await surface.command(body.person, Publish(bytes.fromhex(body.sealed)))
+
+    @app.get("/v1/keys")
+    async def keys() -> dict[str, Any]:
+        return present_keys.keys(surface.state)
+
+    @app.post("/v1/keys")
+    async def take_key(body: KeyBody) -> dict[str, Any]:
+        """The old key's last word carries the new one, where it may still speak; then the new one takes its place."""
+        taking = surface.next_key(bytes.fromhex(body.sealed))
+        if not surface.state.may_sign():
+            await surface.command(body.person, Publish(taking.sealed.raw))
+        return await surface.command(body.person, taking)
 
     @app.post("/v1/stop")
     async def stop() -> dict[str, Any]:

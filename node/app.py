@@ -49,6 +49,7 @@ from node.records import EntryAccepted, KeySetLearned, NewerRecordError, Record,
 from node.serving import serve_control
 from node.status import status_of
 from node.store import StoreError
+from node.taking import next_key
 from node.telemetry import open_log
 from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerUp, ReceivedFrame
 from node.transport.host import Libp2pTransport
@@ -323,6 +324,7 @@ class Node:
             tickets=performer.tickets,
             status=self.status,
             backup=self._backup,
+            next_key=functools.partial(next_key, self.parts, self.machine.state),
             stop=self._stop,
         )
         await serve_control(make_app(surface), self.parts.config.control, self.stopping, task_status=task_status)

@@ -20,6 +20,7 @@ from node.check_types import Finding, Probes
 from node.config import ConfigFaults, NodeConfig, load
 from node.config_identity import evm_address_of, peer_id_of
 from node.config_model import split_multiaddr
+from node.expiry import CURE, warning
 from node.keys import KeyFault, Purpose
 from protocol.envelope import open_keyset
 from protocol.errors import ProtocolError
@@ -143,7 +144,9 @@ def _seat(facts: Facts) -> Iterator[Finding]:
         cure = "run `tocsin charter sign` before founding, or `tocsin restore --fresh-key` after"
         yield Finding("seat", False, "the governance key has not delegated this attestation key", cure)
     elif newest.expires_ms <= facts.probes.now_ms:
-        yield Finding("seat", False, "the KeySet has expired", "run `tocsin restore --fresh-key`")
+        yield Finding("seat", False, "the KeySet has expired: the node signs nothing", f"run `{CURE}`")
+    elif words := warning(newest.expires_ms, facts.probes.now_ms):
+        yield Finding("seat", None, words)
     else:
         yield Finding("seat", True, f"{member}, KeySet {newest.version}")
 

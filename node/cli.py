@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
-from node.commands import actions, alerts, founding, keeping, registry, running
+from node.commands import actions, alerts, founding, keeping, keying, registry, running
 from node.commands.common import FAILED, INTERRUPTED, OK, UNREACHABLE, USAGE, CommandError, tell_error
 
 Command = Callable[..., int]
@@ -34,8 +34,8 @@ def build_app() -> App:
     first: tuple[Command, ...] = (founding.init, running.up, running.down, running.status, running.testnet)
     for command in first:
         app.command(command)
-    groups = (founding.charter_app, alerts.alert_app, actions.action_app, keeping.config_app, keeping.policy_app)
-    for group in (*groups, registry.registry_app):
+    groups = (founding.charter_app, alerts.alert_app, actions.action_app, keying.key_app, keeping.config_app)
+    for group in (*groups, keeping.policy_app, registry.registry_app):
         app.command(group)
     last: tuple[Command, ...] = (keeping.backup, keeping.restore, keeping.verify, keeping.explain, keeping.doctor)
     for command in (*last, keeping.version):

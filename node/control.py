@@ -155,5 +155,13 @@ class Control:
         """Has the node say what a governance key sealed, in its own feed."""
         return dict(self._post("/statements", {"sealed": sealed.hex(), "person": person}) or {})
 
+    def keys(self) -> dict[str, Any]:
+        """Every KeySet held, by member."""
+        return dict(self._get("/keys"))
+
+    def take_key(self, sealed: bytes, person: str = "operator") -> dict[str, Any]:
+        """Has the node go on under the fresh key of its own that this KeySet delegates."""
+        return dict(self._post("/keys", {"sealed": sealed.hex(), "person": person}) or {})
+
     def stop(self) -> dict[str, Any]:
         return dict(self._post("/stop", {}) or {})

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adapters.api import ExposureReading, Observation, Outcome
+from protocol.crypto import Signer
+from protocol.envelope import SealedKeySet
 from protocol.evidence import Judgement
 from protocol.ids import ActionKey
 from protocol.messages import Claim, Level, Tlp
@@ -130,7 +132,15 @@ class Publish:
     sealed: bytes
 
 
-Command = Raise | Withdraw | ReleaseTopic | ActionCommand | Publish
+@dataclass(frozen=True)
+class TakeKey:
+    """A fresh attestation key of this node's own, whose mark "nothing signed" stands on the disk already."""
+
+    signer: Signer
+    sealed: SealedKeySet
+
+
+Command = Raise | Withdraw | ReleaseTopic | ActionCommand | Publish | TakeKey
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from node.machine.expiry import own_warning
 from node.machine.state import State
 from node.machine.views import margin_word
 from node.transport.api import PeerStatus
@@ -96,10 +97,11 @@ class Crier:
     _last: tuple[bool, tuple[str, ...]] = (False, ())
     _said_s: float = 0.0
     _skewed: dict[str, bool] = field(default_factory=dict)
+    _expiry: tuple[int, int | None] = (-1, None)
 
     def lines(self, state: State, heard: list[Heard], up_s: float) -> list[tuple[bool, str]]:
         """(is a warning, line). `up_s`: seconds since the start."""
-        found = list(self._clocks(heard))
+        found = [*self._clocks(heard), *self._key(state)]
         silent = tuple(one.member for one in heard if not one.up)
         now = (state.blind(), silent)
         again = state.blind() and up_s - self._said_s >= AGAIN_S
@@ -107,6 +109,14 @@ class Crier:
             self._last, self._said_s = now, up_s
             found.append((bool(silent), sentence(state, heard)))
         return found
+
+    def _key(self, state: State) -> Iterable[tuple[bool, str]]:
+        """Our own delegation: 30, 7 and 1 days before its end, and then."""
+        if state.expiry_said != self._expiry:
+            self._expiry = state.expiry_said
+            words = own_warning(state)
+            if words:
+                yield True, words
 
     def _clocks(self, heard: list[Heard]) -> Iterable[tuple[bool, str]]:
         for one in heard:

@@ -137,6 +137,34 @@ def write_key(data_dir: Path, purpose: Purpose, secret: Secret, *, key_version: 
     if purpose is Purpose.ATTESTATION:
         # First: refuses a key that has signed already. A crash before the key is there leaves nothing that could sign.
         mark.write_first(mark_path(data_dir), Signer(secret.reveal()).public, key_version)
+    _write(path, purpose, secret, public)
+    return public
+
+
+def next_path(data_dir: Path, purpose: Purpose, public: bytes) -> Path:
+    """Where a fresh key lies until it is delegated and takes its place: without a mark it signs nothing."""
+    return data_dir / KEYS_DIRECTORY / f"{purpose.value}-next-{public.hex()[:16]}.key"
+
+
+def write_next(data_dir: Path, purpose: Purpose) -> bytes:
+    """Makes a random one there, 0600 and durable; the public half."""
+    make_directory(data_dir)
+    secret = Secret(secrets.token_bytes(KEY_BYTES))
+    public = public_of(purpose, secret)
+    _write(next_path(data_dir, purpose, public), purpose, secret, public)
+    return public
+
+
+def write_apart(path: Path, purpose: Purpose) -> bytes:
+    """A random key in a file of its own, to be carried to a node; KeyFault where the file exists."""
+    _refuse_existing(path, purpose)
+    secret = Secret(secrets.token_bytes(KEY_BYTES))
+    public = public_of(purpose, secret)
+    _write(path, purpose, secret, public)
+    return public
+
+
+def _write(path: Path, purpose: Purpose, secret: Secret, public: bytes) -> None:
     fields = {"tocsin_key": FORMAT, "purpose": purpose.value, "secret": secret.reveal().hex(), "public": public.hex()}
     content = json.dumps(fields, indent=1).encode() + b"\n"
     try:
@@ -148,7 +176,6 @@ def write_key(data_dir: Path, purpose: Purpose, secret: Secret, *, key_version: 
         mark.sync_directory(path.parent)
     except OSError as error:
         raise KeyFault(f"the key cannot be written: {error.strerror}", path, "Mend the disk or its rights.") from None
-    return public
 
 
 def load_signer(path: Path, purpose: Purpose) -> Signer:

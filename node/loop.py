@@ -15,18 +15,21 @@ from typing import Any
 
 import trio
 
-from node import mark
+from node import mark, rotation
 from node.effects import Effect, VerifyClaim
-from node.events import Clock, Event, FrameArrived, Ticked
+from node.events import Clock, Event, FrameArrived, OperatorAsked, TakeKey, Ticked
+from node.keys import KeyFault
 from node.machine import Decision, Machine
 from node.machine.action import ENDED
 from node.machine.state import State
+from node.machine.statements import fault_of_key
 from node.records import BlobKept, CertificateAccepted, EntryAccepted, Record, pack_record
 from node.store import Batch, BlobRow, CertificateRow, EntryRow, RecordRow, Store
 from node.watch import Watch, happening_of
 from protocol.crypto import sha256
 from protocol.envelope import Verified, parse_carried
 from protocol.errors import ProtocolError
+from protocol.messages import KeySet
 from protocol.quorum import certificate_id, check_certificate, parse_certificate
 
 EVENTS_AT_ONCE = 64
@@ -74,6 +77,14 @@ class Durable:
                 mark.Mark(attestation, self.key_version, last.entry.seq, last.hash, raws),
             )
         self.store.commit(batch)
+
+    def take_key(self, keyset: KeySet) -> None:
+        """The mark and the key file of a fresh key. What the old one said is durable, under its own mark."""
+        try:
+            rotation.put_in_force(self.mark_path.parent, keyset)
+        except (KeyFault, OSError) as error:
+            raise mark.MarkError(f"the fresh key cannot take its place: {error}. A start finishes it.") from None
+        self.key_version = keyset.version
 
 
 Known = Mapping[bytes, Verified[Any]]
@@ -161,6 +172,10 @@ class Loop:
         for event in events:
             if isinstance(event, Ticked):
                 self._tick_waits = False
+            if isinstance(event, OperatorAsked) and isinstance(event.command, TakeKey):
+                await self._commit(decisions)
+                decisions, said, recorded = [], 0, 0
+                await self._take_key(event.command)
             decisions.append(self.machine.handle(event, now()))
             said += len(decisions[-1].own)
             recorded += len(decisions[-1].records)
@@ -168,6 +183,12 @@ class Loop:
                 await self._commit(decisions)
                 decisions, said, recorded = [], 0, 0
         await self._commit(decisions)
+
+    async def _take_key(self, command: TakeKey) -> None:
+        """One mark is of one key: nothing of the old one's waits when the new one's takes its place."""
+        if not fault_of_key(self.machine.state, command):
+            keyset = command.sealed.keyset
+            await trio.to_thread.run_sync(self.durable.take_key, keyset, limiter=self._writer)
 
     async def offer(self, event: Event) -> None:
         """From the network: into the inbox, at once where there is room, for a turn of the scheduler costs more than

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from typing import Any
 
 from adapters.policy import Policy, PolicyFaults, parse_text
 from governance.charter import Charter, CharterFaults, check, parse
-from node import keys, mark
+from node import keys, mark, rotation
 from node.config import NodeConfig
 from node.store import Store, StoreError
+from node.store_engine import take_lock
 from protocol.crypto import Signer
 from protocol.envelope import SealedKeySet, open_keyset
 from protocol.errors import ProtocolError
@@ -49,6 +51,8 @@ def load_parts(config: NodeConfig) -> Parts:
     faults: list[str] = []
     charter = _charter(config, faults)
     policy = _policy(config, faults)
+    if charter is not None and config.member in charter.by_name:
+        _guarded(faults, lambda: _finish_rotation(config, charter))
     sealing, carrying = keys.Purpose.ATTESTATION, keys.Purpose.TRANSPORT
     signer = _guarded(faults, lambda: keys.load_signer(keys.key_path(config.data_dir, sealing), sealing))
     seed = _guarded(faults, lambda: keys.load_secret(keys.key_path(config.data_dir, carrying), carrying))
@@ -94,9 +98,23 @@ def load_parts(config: NodeConfig) -> Parts:
 def _guarded(faults: list[str], load: Callable[[], Any]) -> Any:
     try:
         return load()
-    except keys.KeyFault as fault:
+    except (keys.KeyFault, mark.MarkError, StoreError) as fault:
         faults.append(str(fault))
         return None
+
+
+def _finish_rotation(config: NodeConfig, charter: Charter) -> None:
+    """What a crash, or a delegation put here while no node ran, left to be done (node.rotation)."""
+    mine = [one.keyset for one in _own_keysets(config, charter)]
+    newest = max(mine, key=lambda one: one.version, default=None)
+    if newest is None or not rotation.unfinished(config.data_dir, newest):
+        return
+    lock = take_lock(config.store)
+    try:
+        rotation.put_in_force(config.data_dir, newest)
+        rotation.move_transport(config.data_dir, newest)
+    finally:
+        os.close(lock)
 
 
 def _charter(config: NodeConfig, faults: list[str]) -> Charter | None:
@@ -129,16 +147,8 @@ def _policy(config: NodeConfig, faults: list[str]) -> Policy | None:
 
 def _own_keyset(config: NodeConfig, charter: Charter, signer: Signer) -> tuple[SealedKeySet, tuple[bytes, ...]]:
     """The delegation of the key that lies here: the charter's, or a later one beside the store."""
-    member = charter.by_name[config.member]
-    extra = []
-    for path in sorted(config.data_dir.glob("keyset-*.cbor")):
-        try:
-            open_keyset(path.read_bytes(), charter.network, member.governance_key)
-            extra.append(path.read_bytes())
-        except ProtocolError as error:
-            raise StartFault([f"{path}: {error.detail}; it is not a KeySet of this member and network"]) from None
-    opened = [*charter.keysets, *(open_keyset(raw, charter.network, member.governance_key) for raw in extra)]
-    mine = [one for one in opened if one.keyset.member == config.member and one.keyset.attestation == signer.public]
+    held = _own_keysets(config, charter)
+    mine = [one for one in held if one.keyset.attestation == signer.public]
     if not mine:
         raise StartFault(
             [
@@ -146,4 +156,16 @@ def _own_keyset(config: NodeConfig, charter: Charter, signer: Signer) -> tuple[S
                 "`tocsin charter sign`, or delegate it with `tocsin restore`"
             ]
         )
-    return max(mine, key=lambda one: one.keyset.version), tuple(extra)
+    extra = tuple(one.raw for one in held if one.raw not in charter.sealed)
+    return max(mine, key=lambda one: one.keyset.version), extra
+
+
+def _own_keysets(config: NodeConfig, charter: Charter) -> list[SealedKeySet]:
+    member = charter.by_name[config.member]
+    found = [one for one in charter.keysets if one.keyset.member == config.member]
+    for path in sorted(config.data_dir.glob("keyset-*.cbor")):
+        try:
+            found.append(open_keyset(path.read_bytes(), charter.network, member.governance_key))
+        except ProtocolError as error:
+            raise StartFault([f"{path}: {error.detail}; it is not a KeySet of this member and network"]) from None
+    return found

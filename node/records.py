@@ -253,6 +253,11 @@ def pack_record(record: Record) -> tuple[int, int, bytes]:
     return number, VERSION, encode(_TABLE[number].pack(record))
 
 
+def kind_of(record: type) -> int:
+    """The number under which records of this type are stored."""
+    return _NUMBER[record]
+
+
 def unpack_record(kind: int, version: int, body: bytes) -> Record:
     """Our own words come back as they were written, or the store is not ours: ImpossibleError; NewerRecordError where
     a later version wrote it."""

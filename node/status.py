@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from node.hearing import Heard, members_heard, sentence, told
 from node.loop import now
 from node.machine.action import ENDED, Phase
+from node.machine.expiry import own_warning
 from node.present import quorum
 from protocol.ids import MemberName
 
@@ -28,7 +29,7 @@ def status_of(node: Node) -> dict[str, Any]:
         "network": parts.charter.network.hex(),
         "network_name": parts.charter.parameters.name,
         "epoch": {"number": parts.epoch.number, "hash": parts.epoch.hash.hex()},
-        "signing": {"may": not why, "why": why},
+        "signing": {"may": not why, "why": why, "key_version": state.setup.key_version, "warning": own_warning(state)},
         "quorum": {**quorum(state), "says": sentence(state, heard), "silent_since_ms": silent},
         "mode": parts.policy.mode.name.lower(),
         "peers": _peers(node, heard),

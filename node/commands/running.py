@@ -114,6 +114,8 @@ def _status_lines(facts: dict[str, Any]) -> list[str]:
         "  signs" if signing.get("may") else f"  SIGNS NOTHING: {signing.get('why')}",
         f"  {quorum.get('says')}; margin {quorum.get('margin')}",
     ]
+    if signing.get("warning") and signing.get("may"):
+        lines.insert(2, f"  NOTE: {signing['warning']}")
     if quorum.get("blind"):
         lines.append("  BLIND: no ISOLATE or HALT can form; own evidence and GUARD only")
     lines.append(f"  clock {facts.get('skew_ms')} ms from the members' median")

@@ -23,7 +23,7 @@ from node.events import (
     SensorReported,
     Ticked,
 )
-from node.machine import actions, alarms, claims, heads, observers, stepping, views
+from node.machine import actions, alarms, claims, expiry, heads, observers, stepping, views
 from node.machine.action import ENDED
 from node.machine.evolve import evolve
 from node.machine.incoming import frame_arrived, looked_up
@@ -107,12 +107,14 @@ class Machine:
         return step.done()
 
     def _first_words(self, step: Step) -> None:
-        """What we run, and that we are here: as soon as we may speak."""
+        """What we run, and that we are here: as soon as we may speak, and under each new key: who meets us later takes
+        no Manifest of an older one."""
         state = step.state
         if state.may_sign() or state.said_manifest:
             return
         wanted = frozenset(state.setup.manifest)
-        if state.manifests.get(state.me) == wanted or step.say(Manifest(tuple(sorted(wanted)))) is not None:
+        under = state.manifest_versions.get(state.me) == state.setup.key_version
+        if (under and state.manifests.get(state.me) == wanted) or step.say(Manifest(tuple(sorted(wanted)))) is not None:
             state.said_manifest = True
 
     def _heartbeat_soon(self, at: Clock) -> None:
@@ -148,6 +150,7 @@ class Machine:
             state.decide_at_ms = step.at.mono_ms + DECIDE_AGAIN_MS
             actions.decide_topics(step)
         _say_margin(step)
+        expiry.tell_due(step)
 
 
 def _show_proofs(step: Step, peer_id: str) -> None:

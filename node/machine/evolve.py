@@ -110,6 +110,7 @@ def _entry(state: State, record: EntryAccepted, known: Any) -> None:
         _release(state, entry.author, body)
     elif isinstance(body, Manifest) and _is_latest_manifest(state, verified):
         state.manifests[entry.author] = frozenset(body.subjects)
+        state.manifest_versions[entry.author] = entry.key_version
 
 
 def _sealed_here(state: State, verified: Verified[Attestation]) -> None:

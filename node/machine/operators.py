@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from node.effects import Reply
-from node.events import ActionCommand, OperatorAsked, Publish, Raise, ReleaseTopic, Withdraw
+from node.events import ActionCommand, OperatorAsked, Publish, Raise, ReleaseTopic, TakeKey, Withdraw
 from node.machine import actions, alarms
 from node.machine.action import ENDED
 from node.machine.state import State
-from node.machine.statements import publish
+from node.machine.statements import publish, take_key
 from node.machine.step import Step
 from node.records import OperatorDid
 from protocol.alarm import is_live
@@ -26,6 +26,8 @@ def operator_asked(step: Step, event: OperatorAsked) -> None:
         fault = _release(step, command)
     elif isinstance(command, Publish):
         fault = publish(step, command.sealed)
+    elif isinstance(command, TakeKey):
+        fault = take_key(step, command)
     else:
         fault = _action(step, command, event.person)
     if fault:

@@ -137,6 +137,8 @@ class State:
     keep_until_ms: dict[tuple[Topic, MemberName], int] = field(default_factory=dict)
     releases: Releases = field(default_factory=Releases)
     manifests: dict[MemberName, frozenset[Subject]] = field(default_factory=dict)
+    manifest_versions: dict[MemberName, int] = field(default_factory=dict)
+    """Under which key version the latest one was said."""
     last_word_ms: dict[MemberName, int] = field(default_factory=dict)
     behind_ms: dict[MemberName, int] = field(default_factory=dict)
     """Our monotonic clock minus a member's wall clock, by its last Heartbeat: a wall clock of ours that is set wrong,
@@ -147,6 +149,8 @@ class State:
     handled_mono_ms: int = 0
     woke_mono_ms: int = 0
     """0: it never stood still."""
+    now_ms: int = 0
+    """By our wall clock, as of the step under way."""
     ahead_ms: int = 0
     """Our wall clock minus our monotonic one, as of the step under way."""
     blobs: dict[Digest, bytes] = field(default_factory=dict)
@@ -225,6 +229,8 @@ class State:
     heartbeat_said_ms: int = 0
     said_manifest: bool = False
     margin_said: str = ""
+    expiry_said: tuple[int, int | None] = (-1, None)
+    """(own key version, days that were left of it when people were last told)"""
     signing_ready: bool = False
 
     def __post_init__(self) -> None:
@@ -287,6 +293,9 @@ class State:
             return f"{self.me} has no seat in epoch {self.epoch.number}, so nothing that it says is heard"
         if self.current_version(self.me) != self.setup.key_version:
             return "the KeySet of this node was replaced by a newer one; its old key is silent"
+        own = self.keyset(self.me, self.setup.key_version)
+        if own is not None and own.keyset.expires_ms < self.now_ms:
+            return "the KeySet of this node has expired; tocsin key rotate gives it a new one"
         if self.equivocations.get((self.me, self.setup.key_version)):
             return "two payloads under one of our sequence numbers were seen: the key is used elsewhere"
         skew_ms = self.skew_ms()

@@ -7,12 +7,17 @@ any other member's node.
 from __future__ import annotations
 
 import enum
+from dataclasses import replace
 
+from node.effects import Broadcast
+from node.events import TakeKey
+from node.machine import alarms
 from node.machine.state import State
 from node.machine.step import Step
 from node.records import KeySetLearned
 from protocol.envelope import SealedKeySet, keyset_owner, open_keyset
 from protocol.errors import Code, ProtocolError
+from protocol.frames import KeySets, pack_frame
 from protocol.limits import KEYSETS_PER_MEMBER_MAX
 from protocol.messages import Statement
 
@@ -87,6 +92,41 @@ def publish(step: Step, raw: bytes) -> str:
     except ProtocolError as error:
         return f"it is not taken: {error.detail}"
     keyset_arrived(step, "", raw)
+    return ""
+
+
+def fault_of_key(state: State, command: TakeKey) -> str:
+    """ "" where this node may go on under this key, else why not. Asked before the mark is replaced, and after."""
+    sealed = command.sealed
+    if sealed.keyset.member != state.me:
+        return f"it is a KeySet of {sealed.keyset.member} and not of {state.me}"
+    if sealed.keyset.attestation != command.signer.public:
+        return "it delegates another key than the one given"
+    try:
+        sealed, standing = weigh_keyset(state, sealed.raw)
+    except ProtocolError as error:
+        return f"it is not taken: {error.detail}"
+    version = sealed.keyset.version
+    if version <= state.setup.key_version:
+        return f"version {version} is not above the one in use here ({state.setup.key_version})"
+    return _fault_of(state, sealed, standing)
+
+
+def take_key(step: Step, command: TakeKey) -> str:
+    """From here on this node speaks under the fresh key: the old one's feed has ended, and what it said and still
+    holds is said again at once. The KeySet goes ahead of it on every connection."""
+    state = step.state
+    fault = fault_of_key(state, command)
+    if fault:
+        return fault
+    keyset_arrived(step, "", command.sealed.raw)
+    version = command.sealed.keyset.version
+    state.setup = replace(state.setup, signer=command.signer, key_version=version, fresh=True, stopped_why="")
+    state.signing_ready = True
+    state.said_manifest = False
+    state.heartbeat_at_ms = 0
+    step.do(Broadcast(pack_frame(KeySets((command.sealed.raw,)))))
+    alarms.retry_answers(step)
     return ""
 
 

@@ -45,6 +45,7 @@ class Step:
     known: dict[bytes, Verified[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.state.now_ms = self.at.wall_ms
         self.state.ahead_ms = self.at.wall_ms - self.at.mono_ms
 
     @property

@@ -179,6 +179,9 @@ def _asked(event: told.OperatorAsked) -> str:
     command = event.command
     if isinstance(command, told.ActionCommand):
         return f"{event.person} asks: {command.verb} action {brief(command.key)}"
+    if isinstance(command, told.Publish | told.TakeKey):
+        raw = command.sealed if isinstance(command, told.Publish) else command.sealed.raw
+        return f"{event.person} asks: {type(command).__name__} {keyset_words(raw)}"
     level = f" {command.level.name}" if isinstance(command, told.Raise) else ""
     return f"{event.person} asks: {type(command).__name__}{level} {topic_words(command.subject, command.threat)}"
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from node.events import Publish
+from node.events import Publish, TakeKey
 from node.machine.statements import KEYSETS_PER_MEMBER_MAX
 from node.records import KeySetLearned
 from protocol.envelope import open_keyset, seal_keyset
 from protocol.ids import MemberName, NetworkId
 from protocol.messages import KeySet, Level, Statement
-from tests.unit.machine.world import DELAY_MS, NETWORK, START_MS, World, claim, governance, hot, keyset, member, opinion
+from tests.unit.machine.world import (
+    DELAY_MS,
+    HOUR_MS,
+    NETWORK,
+    START_MS,
+    World,
+    claim,
+    governance,
+    hot,
+    keyset,
+    member,
+    opinion,
+)
 
 LATER_MS = START_MS + 10_000_000
 
@@ -146,6 +158,100 @@ def test_a_node_that_must_not_sign_publishes_nothing() -> None:
     world.replug("m0")
     reply = world[0].ask(Publish(sealed("m3", 1)))
     assert not reply.ok and "mark and store disagree" in reply.says
+
+
+def taken(name: str, version: int = 1) -> TakeKey:
+    return TakeKey(hot(name, version), open_keyset(keyset(name, version), NETWORK, governance(name).public))
+
+
+def test_a_fresh_key_taken_in_the_middle_of_an_alarm_leaves_no_moment_of_silence() -> None:
+    """Each of the others holds either the old word or the new one at every moment, and no certificate ends."""
+    world = World(4)
+    world[0].sense(world.true(claim()))
+    world.run(1_000)
+    assert all(node.certificate() for node in world)
+    assert world[0].ask(Publish(keyset("m0", 1))).ok and world[0].ask(taken("m0")).ok
+    for _ in range(300):
+        world.run(1)
+        for node in world:
+            assert node.opinion("m0") is not None and node.certificate() is not None
+    for node in world:
+        said = node.opinion("m0")
+        assert said is not None and said.entry.key_version == 1 and said.body.level is Level.ISOLATE
+
+
+def test_the_old_key_never_signs_again_and_the_new_feed_begins_at_nothing() -> None:
+    world = World(4)
+    node = world[0]
+    node.ask(Publish(keyset("m0", 1)))
+    top = node.state.own_head()[0]
+    node.ask(taken("m0"))
+    node.sense(world.true(claim()))
+    world.run(70_000)
+    old, new = node.state.feeds[(member(0), 0)], node.state.feeds[(member(0), 1)]
+    assert (old.top, new.whole) == (top, new.top) and new.top > 1
+    assert "replaced" not in node.state.may_sign() and not world[1].state.equivocations
+
+
+def test_a_node_that_must_not_sign_is_cured_by_a_fresh_key() -> None:
+    world = World(4)
+    world[0].stop()
+    world[0].restart(stopped_why="mark and store disagree")
+    world.replug("m0")
+    assert world[0].ask(taken("m0")).ok
+    world[0].sense(world.true(claim()))
+    world.run(1_000)
+    assert world[1].opinion("m0") is not None
+
+
+def test_a_key_that_others_revoked_the_node_for_is_taken_when_it_comes() -> None:
+    world = World(4)
+    world[1].ask(Publish(keyset("m0", 1)))
+    world.run(100)
+    assert world[0].state.may_sign()
+    assert world[0].ask(taken("m0")).ok
+    assert not world[0].state.may_sign()
+
+
+def test_a_key_of_another_version_owner_or_hash_is_not_taken() -> None:
+    world = World(4)
+    node = world[0]
+    assert "not above" in node.ask(taken("m0", 0)).says
+    assert "of m1 and not of m0" in node.ask(taken("m1")).says
+    wrong = TakeKey(hot("m0", 9), taken("m0").sealed)
+    assert "another key" in node.ask(wrong).says
+    world[1].ask(Publish(keyset("m0", 3)))
+    world.run(100)
+    assert "version 3 of m0 is in force" in node.ask(taken("m0", 2)).says
+
+
+def test_who_meets_a_member_after_its_key_changed_knows_what_it_runs() -> None:
+    world = World(4)
+    world[0].ask(taken("m0"))
+    world.run(1_000)
+    new = world[3]
+    new.stop()
+    new.disk.clear()
+    new.restart(fresh=True)
+    world.replug("m3")
+    world.run(3_000)
+    assert new.state.manifests[member(0)] == world[1].state.manifests[member(0)] != frozenset()
+
+
+def test_an_expiring_key_is_told_of_thirty_seven_and_one_days_before_and_at_its_end_is_silent() -> None:
+    world = World(4)
+    node = world[0]
+    end_ms = START_MS + 8_000 * HOUR_MS
+    for days, says in ((31, ""), (29, "in 28 days"), (6, "in 5 days"), (0.9, "in 21 hours"), (-0.01, "has expired")):
+        node.told.clear()
+        world.skip(int(end_ms - days * 24 * HOUR_MS) - world.now_ms)
+        world.run(1_000)
+        told = [one for one in node.told if "KeySet" in one]
+        assert len(told) == bool(says) and all(says in one for one in told)
+    assert "expired" in node.state.may_sign()
+    top = node.state.own_head()[0]
+    world.run(120_000)
+    assert node.state.own_head()[0] == top
 
 
 def by_hash(raw: bytes) -> bytes:
