@@ -1,7 +1,8 @@
 """Reads golden files as another implementation would: `python checker.py FOLDER`, exit 1 where anything differs.
 
 Written from protocol/README.md (charter.json and what governs: governance/README.md) and importing no code of ours:
-files here, bytes in checker_wire.py, counting in checker_counting.py, rules in checker_governance.py beside it. Needs
+files here, bytes in checker_wire.py, counting in checker_counting.py, rules and
+epochs in checker_governance.py and checker_epochs.py beside it. Needs
 cbor2 and PyNaCl and nothing of ours."""
 
 import json
@@ -12,6 +13,7 @@ from nacl import bindings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from checker_counting import CERTIFICATE_BYTES, Epoch, alarm, arrival, certificate, code_of, formula, frame, un
+from checker_epochs import code_and_rule, epoch_certificate
 from checker_governance import Statement, consent_payload, epoch_of, judged, value_of
 from checker_judges import verdict
 from checker_wire import VOTES, Entry, KeySet, dumps, loads, opened, sha, subject, table, to_be_signed, verify
@@ -191,6 +193,7 @@ def onchain_file(v):
     for word in v["words"]:
         one = Entry(un(word["sealed"]), un(v["network"]))
         body = loads(one.payload, 16384)[7]
+        found.append(("epoch 0 of its network", sha(dumps(["tocsin/1/epoch", un(v["network"]), 0])), body[1]))
         body.pop(14, None)
         told = {"body_hash": sha(dumps(body)).hex(), "subject_key": sha(body[2]).hex()}
         told["author"] = one.author.encode().hex().ljust(64, "0")
@@ -233,6 +236,21 @@ def proposals_refused(v):
     return found + [(one["what"], judged(v, one), (one["code"], one.get("rule", ""))) for one in v["refused"]]
 
 
+def epochs_file(v):
+    found = []
+    for one in v["certificates"]:
+        got = epoch_certificate(v["epochs"][one["epoch"]], un(one["raw"]))
+        found.append((one["what"], got, (one["committed"], one["next"])))
+    return found
+
+
+def epochs_refused(v):
+    return [
+        (one["what"], code_and_rule(v["epochs"][one["epoch"]], un(one["raw"])), (one["code"], one.get("rule", "")))
+        for one in v["refused"]
+    ]
+
+
 FILES = {
     "entry-": entry_file,
     "keyset": keyset_file,
@@ -248,6 +266,8 @@ FILES = {
     "subjects": lambda v: [(one["text"], subject(un(one["raw"])), one) for one in v["subjects"]],
     "thresholds": thresholds_file,
     "onchain": onchain_file,
+    "epoch-certificates": epochs_file,
+    "refused-epoch-certificates": epochs_refused,
     "statements": statements_file,
     "refused-statements": statements_refused,
     "refused-proposals": proposals_refused,

@@ -84,26 +84,40 @@ def judged(v, one):
 
 def possible(of, said, now_ms):
     seats = {one["name"]: dict(one) for one in of["members"]}
-    change, kind, opened_ms = said["change"], said["kind"], said["opened_ms"]
+    opened_ms = said["opened_ms"]
     need(said["author"] in seats, "unknown-author")
+    parent = parent_of(of, said)
+    may_be_voted(of, said, parent, seats)
+    become(of, [said], opened_ms + 1)
+    need(opened_ms <= now_ms + AHEAD_MS, "from-the-future")
+
+
+def parent_of(of, said):
+    """An epoch of `past` with its Q, or this one."""
     parents = {of["hash"]: of, **{one["hash"]: one for one in of["past"]}}
     need(said["parent"] in parents, "wrong-epoch")
-    parent = parents[said["parent"]]
-    rule(
-        parent["activates_ms"] <= opened_ms < said["closes_ms"] <= opened_ms + 30 * DAY,
-        "closes-within-30-days",
-    )
+    return parents[said["parent"]]
+
+
+def may_be_voted(of, said, parent, seats):
+    """The rules on the proposal itself; whether it is its seat's own affair."""
+    change, opened_ms = said["change"], said["opened_ms"]
+    open_long = said["closes_ms"] <= opened_ms + 30 * DAY
+    rule(parent["activates_ms"] <= opened_ms < said["closes_ms"] and open_long, "closes-within-30-days")
     own = consents(of, said, seats)
-    if kind == 4 and change["member"] in seats:
+    if said["kind"] == 4 and change["member"] in seats:
         seat = seats[change["member"]]
+        others = {one["group"] for one in seats.values() if one is not seat}
         if own:
             rested = not seat["keyed_ms"] or opened_ms >= seat["keyed_ms"] + of["durations_ms"][0]
             rule(rested, "key-rests-between-moves")
         else:
-            others = {one["group"] for one in seats.values() if one is not seat}
-            rule(len(others) >= max(quorum(of), parent.get("q", quorum(of))), "others-can-reach-a-quorum")
-    become(of, [said], opened_ms + 1)
-    need(opened_ms <= now_ms + AHEAD_MS, "from-the-future")
+            rule(len(others) >= larger(of, parent), "others-can-reach-a-quorum")
+    return own
+
+
+def larger(of, parent):
+    return max(quorum(of), parent.get("q", 0))
 
 
 def quorum(of):

@@ -50,6 +50,9 @@ change 7: member=name 1..32
 change 8: member=name 1..32
 Source: id=text 1..64, operator=text 1..64, scope=text 1..64
 Value: parent=hash, number=uint, proposals=[hash] 0..64, proofs=[Suspect] 0..85, activates_ms=uint
+EpochCertificate: value=bytes 1..15360, proposals=[bytes 1..15360] 0..64, ballots=[bytes 1..15360] 0..4096,\
+ proofs=[Proof] 0..85, commits=[bytes 1..16384] 1..256, keysets=[bytes 1..16384] 1..512
+Proof: first=bytes 1..16384, second=bytes 1..16384
 Suspect: member=name 1..32, key_version=uint 0..16000000
 frame 1: network=hash, version=uint 0..1000, keysets=[bytes 1..16384] 0..256
 frame 2: raws=[bytes 1..16384] 1..64

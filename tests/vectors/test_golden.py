@@ -10,6 +10,7 @@ import pytest
 from adapters.policy import Limits, Mode, Policy
 from governance.ballots import open_ballot
 from governance.broken import RuleError
+from governance.epochs import check, parse_epoch_certificate
 from governance.genesis import epoch0_hash
 from governance.proposals import open_proposal, parse_proposal
 from governance.rules import judge
@@ -31,6 +32,8 @@ from tests.tidy.make_vectors import NOW, VECTORS, cold, hot
 from tests.vectors.alarms import CASES, level_of
 from tests.vectors.counted import EPOCHS, lookup
 from tests.vectors.governed import PLACES
+from tests.vectors.governed_epochs import OUT as PARENTS
+from tests.vectors.governed_epochs import after
 
 WITHOUT_BYTES = {
     "over-budget": "a budget of time: the same bytes are taken a second later",
@@ -176,6 +179,25 @@ def rule_of(one: Any) -> tuple[str, str]:
 def test_proposals_that_break_a_rule() -> None:
     told = [(one["what"], rule_of(one), (one["code"], one.get("rule", ""))) for one in cases("refused-proposals")]
     assert [row for row in told if row[1] != row[2]] == []
+
+
+def test_epoch_certificates_that_prove_nothing() -> None:
+    def fault_of(one: Any) -> tuple[str, str]:
+        try:
+            check(parse_epoch_certificate(raw(one["raw"])), PARENTS[one["epoch"]])
+        except ProtocolError as error:
+            return error.code.word, error.rule.value if isinstance(error, RuleError) else ""
+        return "", ""
+
+    told = cases("refused-epoch-certificates")
+    found = [(one["what"], fault_of(one), (one["code"], one.get("rule", ""))) for one in told]
+    assert [row for row in found if row[1] != row[2]] == []
+
+
+def test_epoch_certificates_and_the_epochs_they_make() -> None:
+    for one in read("epoch-certificates")["certificates"]:
+        enacted = check(parse_epoch_certificate(raw(one["raw"])), PARENTS[one["epoch"]])
+        assert (list(enacted.committed), after(enacted.epoch)) == (one["committed"], one["next"]), one["what"]
 
 
 def receiver(keysets: list[bytes]) -> Machine:
