@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from protocol.envelope import Entry
 from protocol.evidence import ClaimBlob, Judgement
-from protocol.ids import ActionKey, SourceId
-from protocol.messages import Basis, Claim, Level
+from protocol.ids import ActionKey, NetworkId, SourceId
+from protocol.messages import Attestation, Basis, Claim, Level
 from protocol.subjects import Subject
 
 
@@ -147,6 +148,10 @@ class Sink(Protocol):
     async def tell(self, text: str) -> None: ...
 
 
+Countersign = Callable[[NetworkId, Entry[Attestation]], bytes]
+"""An own attestation that is about to be sealed → its `evm_sig`. Pure and quick: it is part of sealing."""
+
+
 @dataclass(frozen=True)
 class Instances:
     """What the configuration named, built by the catalog."""
@@ -158,5 +163,7 @@ class Instances:
     sinks: tuple[Sink, ...] = ()
     probes: dict[str, Callable[[], Awaitable[str]]] = field(default_factory=dict)
     """Connection id → asks it now: "" where it is well, else what is wrong."""
+    countersign: Countersign | None = None
+    """For the one registry that this node's words are for."""
     closers: tuple[Callable[[], Awaitable[None]], ...] = ()
     """Awaited once when the node ends: connections and the like."""

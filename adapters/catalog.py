@@ -65,6 +65,8 @@ class Shop:
     shared: dict[Any, Any] = field(default_factory=dict, repr=False)
     evm_keys: Callable[[], Mapping[MemberName, bytes]] = dict
     """Member → address of its newest KeySet, now."""
+    evm_secrets: Callable[[str], bytes] = lambda name: b""
+    """The bytes of an evm key's file: it signs words, and is no account."""
     tell: Callable[[str], None] = lambda text: None
     """To people, through every sink: what they must look at and no machine may act on."""
 
@@ -81,14 +83,17 @@ def build(
     epoch: Callable[[], Epoch],
     secrets: Callable[[str], bytes],
     log: Callable[[str], None],
+    *,
     evm_keys: Callable[[], Mapping[MemberName, bytes]] = dict,
+    evm_secrets: Callable[[str], bytes] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Instances:
     """Everything that the configuration names. Raises CatalogFaults with all faults at once.
 
     `secrets(name)` gives the bytes of a key file; `epoch()` the epoch now, also for the register of sources;
-    `evm_keys()` the members' addresses by their newest KeySets; `tell` goes to people (absent: to the log)."""
-    shop = Shop(epoch, secrets, log, [], evm_keys=evm_keys, tell=tell or log)
+    `evm_keys()` the members' addresses by their newest KeySets; `evm_secrets` is as `secrets`, for keys that sign
+    words (absent: the same); `tell` goes to people (absent: to the log)."""
+    shop = Shop(epoch, secrets, log, [], evm_keys=evm_keys, evm_secrets=evm_secrets or secrets, tell=tell or log)
     for key in config:
         if key not in ("connection", "target", "sensor"):
             shop.faults.append(f"{key}: is no section here; allowed: connection, sensor, target")
@@ -174,5 +179,6 @@ def _joined(one: Instances, other: Instances) -> Instances:
         levers=one.levers | other.levers,
         sinks=(*one.sinks, *other.sinks),
         probes=one.probes | other.probes,
+        countersign=one.countersign or other.countersign,
         closers=(*one.closers, *other.closers),
     )

@@ -123,6 +123,7 @@ class Node:
             stopped_why=parts.stopped_why,
             skew_max_ms=parts.config.clock.skew_max_ms,
             observers=observers_of(parts.config),
+            countersign=self.instances.countersign,
         )
 
     def _own_sources(self) -> tuple[SourceId, ...]:

@@ -68,15 +68,21 @@ def declarations(config: NodeConfig, charter: Charter) -> dict[str, LeverDeclara
         "sensor": {name: dict(table) for name, table in config.sensors.items()},
     }
     try:
-        instances = build(tables, charter.epoch0, lambda file: _secret(config, file), lambda line: None)
+        instances = build(
+            tables,
+            charter.epoch0,
+            lambda file: _secret(config, file, Purpose.LEVER),
+            lambda line: None,
+            evm_secrets=lambda file: _secret(config, file, Purpose.EVM),
+        )
     except CatalogFaults as error:
         return PolicyReport(tuple(f"{config.path}: {fault}" for fault in error.faults))
     return {lever.declared.call: lever.declared for lever in instances.levers.values()}
 
 
-def _secret(config: NodeConfig, file: str) -> bytes:
+def _secret(config: NodeConfig, file: str, purpose: Purpose) -> bytes:
     try:
-        return keys.load_secret(config.keys / Path(file).name, Purpose.LEVER).reveal()
+        return keys.load_secret(config.keys / Path(file).name, purpose).reveal()
     except KeyFault as fault:
         raise ValueError(str(fault)) from None
 

@@ -35,6 +35,9 @@ def instances_of(node: Node) -> Instances:
     def secret(name: str) -> bytes:
         return keys.load_secret(config.data_dir / name, keys.Purpose.LEVER).reveal()
 
+    def evm_secret(name: str) -> bytes:
+        return keys.load_secret(config.data_dir / name, keys.Purpose.EVM).reveal()
+
     def members_evm_keys() -> dict[MemberName, bytes]:
         held = node.machine.state.keysets.values()
         return evm_keys((one.keyset for versions in held for one in versions.values()), now().wall_ms)
@@ -44,7 +47,15 @@ def instances_of(node: Node) -> Instances:
         node.tell_sinks(Tell(masked(text)))
 
     try:
-        built = build(document, lambda: node.parts.epoch, secret, log.info, members_evm_keys, tell)
+        built = build(
+            document,
+            lambda: node.parts.epoch,
+            secret,
+            log.info,
+            evm_keys=members_evm_keys,
+            evm_secrets=evm_secret,
+            tell=tell,
+        )
         return replace(built, sensors=tuple(KeptSensor(one) for one in built.sensors))
     except CatalogFaults as error:
         raise StartFault([f"{config.path}: {fault}" for fault in error.args[0]]) from None

@@ -1,6 +1,6 @@
 """Key files: one secret each, readable by the node's user alone, named for the one purpose it serves.
 
-Governance and attestation keys come back as a Signer that can only sign; transport and lever seeds as a Secret,
+Governance and attestation keys come back as a Signer that can only sign; transport, lever and evm seeds as a Secret,
 because the libraries that use them want the bytes.
 """
 
@@ -34,9 +34,12 @@ class Purpose(enum.Enum):
     """Ed25519: the libp2p identity."""
     LEVER = "lever"
     """secp256k1: sends transactions."""
+    EVM = "evm"
+    """secp256k1: says to contracts what the attestation key says to members. Pays for nothing."""
 
 
 ALL = tuple(Purpose)
+_ON_CHAINS = (Purpose.LEVER, Purpose.EVM)
 
 
 class KeyFault(Exception):
@@ -79,9 +82,9 @@ def mark_path(data_dir: Path) -> Path:
 
 def public_of(purpose: Purpose, secret: Secret) -> bytes:
     """32 bytes Ed25519, or 33 bytes compressed secp256k1. ValueError for a scalar that is no secp256k1 key."""
-    if purpose is not Purpose.LEVER:
+    if purpose not in _ON_CHAINS:
         return bytes(Signer(secret.reveal()).public)
-    # Imported here: a node without levers never loads it.
+    # Imported here: a node without such keys never loads it.
     from coincurve import PrivateKey
 
     return bytes(PrivateKey(secret.reveal()).public_key.format(compressed=True))
@@ -186,8 +189,8 @@ def load_signer(path: Path, purpose: Purpose) -> Signer:
 
 
 def load_secret(path: Path, purpose: Purpose) -> Secret:
-    """For transport and lever; KeyFault unless the file is private, whole and of this purpose."""
-    if purpose not in (Purpose.TRANSPORT, Purpose.LEVER):
+    """For transport, lever and evm; KeyFault unless the file is private, whole and of this purpose."""
+    if purpose not in (Purpose.TRANSPORT, *_ON_CHAINS):
         raise KeyFault(f"a {purpose.value} key never leaves its Signer", path, "Use load_signer.")
     return _load(path, purpose)
 

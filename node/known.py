@@ -21,6 +21,10 @@ class Known:
     epoch: Epoch
     evm: dict[MemberName, bytes]
     """Member → address of its newest KeySet that is known here."""
+    keysets: dict[tuple[MemberName, int], SealedKeySet]
+
+    def keyset(self, member: MemberName, version: int) -> SealedKeySet | None:
+        return self.keysets.get((member, version))
 
 
 def known_here(config: NodeConfig, charter: Charter, now_ms: int) -> Known:
@@ -37,7 +41,7 @@ def known_here(config: NodeConfig, charter: Charter, now_ms: int) -> Known:
             key = (sealed.keyset.member, sealed.keyset.version)
             # of two of one version the lower hash holds
             held[key] = min(held.get(key, sealed), sealed, key=lambda one: one.hash)
-    return Known(epoch, evm_keys((one.keyset for one in held.values()), now_ms))
+    return Known(epoch, evm_keys((one.keyset for one in held.values()), now_ms), held)
 
 
 def _keysets(config: NodeConfig, charter: Charter) -> Iterator[bytes]:

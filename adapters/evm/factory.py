@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from adapters.api import Instances
 from adapters.catalog import Shop
 from adapters.evm.client import Account, ChainClient, Connection
+from adapters.evm.eip712 import Domain
+from adapters.evm.evm_key import EvmKey
 from adapters.evm.lever_rows import Target
 from adapters.evm.levers import levers_for
 from adapters.evm.readers import Holding, readers_for
+from adapters.evm.registry import countersigned
 from adapters.evm.registry_watch import PATIENCE_S, PATIENCE_S_MAX, RegistryWatch
 from adapters.evm.registry_watch import POLL_MS as REGISTRY_POLL_MS
 from adapters.evm.sending import Sender
@@ -112,13 +116,29 @@ def registry(name: str, keys: Section, shop: Shop) -> Instances:
     chain, contract = keys.chain("chain"), keys.address("contract")
     poll_ms = keys.whole("poll_ms", REGISTRY_POLL_MS, POLL_MS_MIN, POLL_MS_MAX)
     patience_s = keys.whole("patience_s", PATIENCE_S, 0, PATIENCE_S_MAX)
+    key = _evm_key(keys, shop)
     if chain is not None and chain not in shop.chains:
         keys.fault("chain", f"no [[connection]] sees {chain}; add one")
     if chain is None or contract is None or chain not in shop.chains:
         return Instances()
     where = (chain, contract)
-    return Instances(
-        sensors=(
-            RegistryWatch(name, client_of(shop), shop.epoch, where, shop.evm_keys, shop.tell, poll_ms, patience_s),
-        )
-    )
+    own = key.address if key is not None else b""
+    watch = RegistryWatch(name, client_of(shop), shop.epoch, where, shop.evm_keys, shop.tell, poll_ms, patience_s, own)
+    domain = Domain(int(chain.removeprefix("eip155:")), contract)
+    return Instances(sensors=(watch,), countersign=None if key is None else partial(countersigned, domain, key))
+
+
+def _evm_key(keys: Section, shop: Shop) -> EvmKey | None:
+    """None without `key_file`: the registry is then watched and not spoken to."""
+    file = keys.text("key_file", needed=False)
+    if file is None:
+        return None
+    if shop.shared.setdefault("evm.countersign", keys.path) != keys.path:
+        keys.fault("key_file", f"stands in {shop.shared['evm.countersign']} too; a word has room for one signature")
+        return None
+    try:
+        return EvmKey(key_of(shop.evm_secrets(file)))
+    except (OSError, KeyError, ValueError) as broken:
+        why = broken.strerror or "cannot be read" if isinstance(broken, OSError) else str(broken)
+        keys.fault("key_file", f"{file!r}: {why}")
+        return None

@@ -145,6 +145,11 @@ def signed(domain: Domain, name: str, values: Mapping[str, Any], key: EvmKey) ->
     return key.sign(digest(domain, name, values))
 
 
+def countersigned(domain: Domain, key: EvmKey, network: NetworkId, entry: Entry[Attestation]) -> bytes:
+    """An own attestation's `evm_sig` for this registry."""
+    return signed(domain, "Alarm", alarm_values(network, entry), key)
+
+
 def signer(domain: Domain, name: str, values: Mapping[str, Any], signature: bytes) -> bytes | None:
     """The address that signed, None where the signature has no form of ours. Whether it is the author's is the
     caller's to see: its KeySet names one."""

@@ -40,10 +40,12 @@ class RegistryWatch(EvmSensor):
         tell: Callable[[str], None],
         poll_ms: int = POLL_MS,
         patience_s: float = PATIENCE_S,
+        own: bytes = b"",
     ) -> None:
+        """`own`: the address that this node signs with for this registry, where it does."""
         super().__init__(name, client, epoch, poll_ms)
         self._chain, self._contract = where
-        self._evm_keys, self._tell, self._patience_s = evm_keys, tell, patience_s
+        self._evm_keys, self._tell, self._patience_s, self._own = evm_keys, tell, patience_s, own
         self._since_s: dict[str, float] = {}
         self._told: dict[str, float] = {}
 
@@ -56,10 +58,14 @@ class RegistryWatch(EvmSensor):
 
     async def _look(self, report: Report) -> str:
         mirror = await read_mirror(self.client, self._chain, self._contract)
+        evm = self._evm_keys()
         try:
-            found = differences(mirror, self.epoch(), self._evm_keys())
+            found = differences(mirror, self.epoch(), evm)
         except ValueError as same_key:  # two members' KeySets name one evm key
             found = [Difference(str(same_key), True)]
+        if self._own and self._own not in evm.values():
+            says = f"this node signs for it with 0x{self._own.hex()}, and no newest KeySet names that key"
+            found.append(Difference(says, False))
         self._judge(found)
         return _shown([one.says for one in found])
 

@@ -86,6 +86,10 @@ class Sender:
         await self.wait(sent.tx, deadline_s)
         return created_address(self.account.address, sent.nonce)
 
+    async def price_of(self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any]) -> Costs:
+        """Sends nothing. Reverted with the contract's reason, ChainDown; a poor account is no error."""
+        return await self._priced(contract, abi.function(fn).encode(args), GAS_CALL_MAX)
+
     async def price_of_deploying(self, artifact: Artifact, args: Sequence[Any] = ()) -> tuple[Costs, bytes]:
         """Sends nothing: the costs, and where the contract would stand. Reverted, ChainDown; a poor account is none."""
         costs = await self._priced(None, artifact.bytecode + Abi(artifact.abi).construct(args), GAS_DEPLOY_MAX)

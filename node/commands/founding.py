@@ -56,7 +56,7 @@ def init(
     addr
         A multiaddr where others reach this node; may be given several times. "none": nobody can dial it, it dials.
     evm
-        The address of a secp256k1 key for contracts, where you have one.
+        The address of a secp256k1 key for contracts; "new" makes such a key here, for the node to sign with.
     """
     from node.commands.home import make_home
     from node.config_model import NOWHERE

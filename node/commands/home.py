@@ -31,6 +31,8 @@ POLICY_NAME = "policy.toml"
 GOVERNANCE_NAME = "governance.key"
 """Beside the card, never below data_dir: it is cold, and a copy of the node must not hold it."""
 CARD_BYTES_MAX = 64 * 1024
+NEW_EVM = "new"
+"""As `evm`: a key of its own is made beside the others, and its address goes on the card."""
 _POLICY = """# The owner's policy. `tocsin policy check --config node.toml` says in sentences what it would do.
 policy = 1
 mode = "observe"             # answers claims and raises alarms like every member; moves no lever
@@ -105,8 +107,9 @@ def _word_faults(name: str, group: str, addresses: tuple[str, ...], evm: str) ->
             faults.append(FileFault(what, "--addr", cure))
     if len(addresses) > ADDRESSES_MAX:
         faults.append(FileFault(f"{len(addresses)} addresses", "--addr", f"at most {ADDRESSES_MAX}"))
-    if evm and _evm(evm) is None:
-        faults.append(FileFault(f"{evm!r} is no address", "--evm", "give 20 bytes in hexadecimal"))
+    if evm not in ("", NEW_EVM) and _evm(evm) is None:
+        cure = f'give 20 bytes in hexadecimal, or "{NEW_EVM}" to make a key here'
+        faults.append(FileFault(f"{evm!r} is no address", "--evm", cure))
     return faults
 
 
@@ -116,6 +119,11 @@ def _evm(written: str) -> bytes | None:
     except ValueError:
         return None
     return raw if len(raw) == 20 else None
+
+
+def _evm_of(data: Path) -> bytes:
+    secret = keys.load_secret(keys.key_path(data, Purpose.EVM), Purpose.EVM)
+    return bytes.fromhex(evm_address_of(secret.reveal())[2:])
 
 
 def make_home(
@@ -133,7 +141,8 @@ def make_home(
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     data = directory / DATA_NAME
     # the attestation key's mark comes with it, so that an empty store beside it may sign at once (PROTOCOL 2)
-    hot = keys.new_keys(data, purposes=(Purpose.ATTESTATION, Purpose.TRANSPORT, Purpose.LEVER), seed=seed)
+    made = (Purpose.ATTESTATION, Purpose.TRANSPORT, Purpose.LEVER, *((Purpose.EVM,) if evm == NEW_EVM else ()))
+    hot = keys.new_keys(data, purposes=made, seed=seed)
     cold = keys.new_keys(data, purposes=(Purpose.GOVERNANCE,), seed=seed)
     keys.key_path(data, Purpose.GOVERNANCE).rename(directory / GOVERNANCE_NAME)
     transport = keys.load_secret(keys.key_path(data, Purpose.TRANSPORT), Purpose.TRANSPORT)
@@ -145,7 +154,7 @@ def make_home(
         attestation=PublicKey(hot[Purpose.ATTESTATION]),
         peer_id=peer_id_of(transport.reveal()),
         addresses=addresses,
-        evm=_evm(evm) if evm else None,
+        evm=_evm_of(data) if evm == NEW_EVM else _evm(evm) if evm else None,
     )
     _write_new(directory / CARD_NAME, write_card(card))
     _write_new(directory / POLICY_NAME, _POLICY)

@@ -118,24 +118,12 @@ def verify(file: Path, /, *, charter: Path = Path("charter.toml"), output: Outpu
     charter
         The network's charter.
     """
+    from node.commands.certificates import read_certificate
     from node.commands.founding import read_charter
-    from protocol.errors import ProtocolError
-    from protocol.limits import CERTIFICATE_BYTES_MAX
-    from protocol.quorum import check_certificate, parse_certificate
 
     founding = read_charter(charter)
-    try:
-        with file.open("rb") as opened:
-            raw = opened.read(CERTIFICATE_BYTES_MAX + 1)
-    except OSError as error:
-        raise CommandError(f"cannot be read: {error.strerror}", str(file), "check path and rights") from None
-    try:
-        known = {(one.keyset.member, one.keyset.version): one for one in founding.keysets}
-        checked = check_certificate(
-            parse_certificate(raw), raw, founding.epoch0(), lambda member, version: known.get((member, version))
-        )
-    except ProtocolError as error:
-        raise CommandError(f"proves nothing: {error}", str(file), f"is {charter} the charter of its network?") from None
+    known = {(one.keyset.member, one.keyset.version): one for one in founding.keysets}
+    checked = read_certificate(file, founding.epoch0(), lambda member, version: known.get((member, version)), charter)
     if output == "json":
         say_json(_certificate_facts(checked))
     else:

@@ -10,7 +10,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from adapters.api import ExposureReading, LeverDeclaration, Observation
+from adapters.api import Countersign, ExposureReading, LeverDeclaration, Observation
 from adapters.policy import Policy
 from node.events import Observer
 from node.ingress import LOOK_UPS, SERVED, Bucket, Budgets
@@ -53,6 +53,8 @@ class Setup:
     skew_max_ms: int = 30_000
     observers: Mapping[str, Observer] = field(default_factory=dict)
     """Peer id → who it is."""
+    countersign: Countersign | None = None
+    """Gives an own attestation of GUARD and above its `evm_sig`, where there is a registry to say it to."""
 
 
 SHOWN_MAX = 1024

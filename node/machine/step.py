@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from node.effects import Broadcast, Effect, Send
@@ -11,10 +11,11 @@ from node.events import Clock
 from node.machine.evolve import evolve
 from node.machine.state import State
 from node.records import EntryAccepted, Record, short
-from protocol.envelope import Verified, seal_entry
+from protocol.envelope import Entry, Verified, seal_entry
 from protocol.errors import Code
 from protocol.frames import ENTRIES_PER_FRAME_MAX, Blobs, Entries, pack_frame
-from protocol.messages import Body
+from protocol.ids import EntryHash
+from protocol.messages import Attestation, Body, EntryKind, Level
 
 OWN_PER_STEP_MAX = 64
 """Own words of one decision: the mark holds a commit's. What is left is said on the next tick."""
@@ -78,6 +79,8 @@ class Step:
         if state.may_sign() or len(self.own) >= OWN_PER_STEP_MAX:
             return None
         seq, head = state.own_head()
+        if isinstance(body, Attestation):
+            body = self._countersigned(body, seq + 1, head)
         sealed = seal_entry(
             state.epoch.network,
             state.setup.signer,
@@ -94,6 +97,16 @@ class Step:
             self.do(Broadcast(pack_frame(Blobs(together))))
         self.do(Broadcast(pack_frame(Entries((sealed.raw,)))))
         return sealed
+
+    def _countersigned(self, body: Attestation, seq: int, prev: EntryHash) -> Attestation:
+        """For contracts, over number and time of the very entry that carries it: what a word said again still bore is
+        of another."""
+        state, evm_sig = self.state, None
+        if state.setup.countersign is not None and body.level >= Level.GUARD:
+            kind, version = EntryKind.ATTESTATION, state.setup.key_version
+            entry = Entry(state.me, version, seq, prev, self.now_ms, int(kind), body)
+            evm_sig = state.setup.countersign(state.epoch.network, entry)
+        return body if evm_sig == body.evm_sig else replace(body, evm_sig=evm_sig)
 
     def send(self, peer_id: str, frame: Any, sync: bool = False) -> None:
         self.do(Send(peer_id, pack_frame(frame), sync))

@@ -3,6 +3,7 @@ model on what is taken and on what stands."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -19,6 +20,7 @@ from tests.unit.contracts.registry_stage import (
     THREAT,
     Stage,
     epoch_of,
+    key_of,
 )
 
 GROUP = {"m00": "a", "m01": "a", "m02": "b", "m03": "c", "m04": "d"}
@@ -27,11 +29,42 @@ LEASE_MS = {GUARD: 12 * HOUR_MS, ISOLATE: 6 * HOUR_MS, HALT: HOUR_MS}
 SUSPENDED = "m04"
 Q = 3
 
-members = st.lists(st.sampled_from(sorted(GROUP)), max_size=6)
-signers = members | st.just(["m00", "m02", "m03"]) | st.just(["m01", "m02", "m03"])
+GOOD = (["m00", "m02", "m03"], ["m01", "m02", "m03"], ["m00", "m01", "m02", "m03"])
+signers = st.sampled_from(GOOD) | st.lists(st.sampled_from(sorted(GROUP)), max_size=6)
 levels = st.sampled_from((GUARD, ISOLATE, HALT))
 subjects = st.sampled_from((SUBJECT, OTHER_SUBJECT))
-ago_ms = st.integers(-61_000, 700_000) | st.integers(0, 20_000)
+EDGES_MS = (-60_001, -60_000, -1, 600_000, 600_001)
+LEASES_MS = sorted({0, -1, 1, *(edge for most in LEASE_MS.values() for edge in (most, most + 1))})
+ago_ms = st.sampled_from((0, 0, 1)) | st.integers(0, 20_000) | st.sampled_from(EDGES_MS)
+lease_ms = st.integers(60_000, HOUR_MS) | st.integers(60_000, HOUR_MS) | st.sampled_from(LEASES_MS)
+submit_ms = st.just(600_000) | st.just(600_000) | st.sampled_from((600_001, 0, -1)) | st.integers(0, 600_000)
+
+
+@dataclass(frozen=True)
+class Said:
+    """One vote of an alarm: its level above the alarm's, its age, lease and time to submit in ms."""
+
+    name: str
+    above: int
+    ago: int
+    lease: int
+    submit: int
+
+
+@st.composite
+def votes_of(draw: st.DrawFn) -> list[Said]:
+    """Mostly alike and sound; now and then one of them is not."""
+    names = draw(signers)
+    ago, lease = draw(st.integers(0, 5_000)), draw(st.integers(60_000, HOUR_MS - 20_000))
+    odd = draw(st.integers(0, 12))
+    votes = []
+    for i, name in enumerate(names):
+        jitter = draw(st.integers(0, 9_000))
+        vote = Said(name, draw(st.sampled_from((0, 0, 0, 1, 2))), ago + jitter // 3, lease + jitter, 600_000)
+        if i == odd:
+            vote = Said(name, draw(st.integers(-1, 3)), draw(ago_ms), draw(lease_ms), draw(submit_ms))
+        votes.append(vote)
+    return votes
 
 
 class Model:
@@ -86,57 +119,76 @@ class RegistryMachine(RuleBasedStateMachine):
         self.calls.append((name, call))
         return expected
 
-    @rule(seconds=st.integers(1, 700) | st.integers(1, 30_000))
+    @rule(seconds=st.integers(1, 20) | st.integers(1, 700) | st.integers(1, 30_000))
     def time_passes(self, seconds: int) -> None:
         self.stage.world.now += seconds
 
-    @rule(
-        names=signers,
-        level=levels,
-        subject=subjects,
-        ago=ago_ms,
-        lease=st.integers(-1, LEASE_MS[GUARD] + 1) | st.integers(1_000, HOUR_MS),
-        submit=st.integers(-1_000, 601_000) | st.just(600_000),
-        old=st.integers(0, 9),
-    )
-    def an_alarm(
-        self, names: list[str], level: int, subject: bytes, ago: int, lease: int, submit: int, old: int
+    @rule(votes=votes_of(), level=levels, subject=subjects, old=st.integers(0, 9))
+    def an_alarm(self, votes: list[Said], level: int, subject: bytes, old: int) -> None:
+        epoch = bytes(32) if old == 0 else self.stage.row.hash
+        self._alarm(votes, level, subject, epoch)
+
+    @rule(names=st.sampled_from(GOOD), level=levels, subject=subjects, ago=ago_ms, lease=lease_ms, submit=submit_ms)
+    def an_alarm_of_one_voice(
+        self, names: list[str], level: int, subject: bytes, ago: int, lease: int, submit: int
     ) -> None:
-        issued = self.now_ms - ago
-        other = {"epoch": bytes(32)} if old == 0 else {}
-        words = {"subject": subject, "issued": issued, "expires": issued + lease, "submitBy": issued + submit}
-        call = self._alarm_call(names, level, words | other)
-        until = min(-(-(issued + lease) // 1000), self.stage.world.now + LEASE_MS[level] // 1000)
+        votes = [Said(name, 0, ago, lease, submit) for name in names]
+        self._alarm(votes, level, subject, self.stage.row.hash)
+
+    def _alarm(self, votes: list[Said], level: int, subject: bytes, epoch: bytes) -> None:
+        call = self._alarm_call(votes, level, subject, epoch)
         expected = (
-            not other
-            and self._sound(names, NEEDED[level])
-            and ago >= -60_000
-            and issued > self.model.released.get(subject, 0)
-            and submit <= 600_000
-            and self.now_ms <= issued + submit
-            and 0 < lease <= LEASE_MS[level]
-            and until > self.stage.world.now
+            epoch == self.stage.row.hash
+            and self._sound([one.name for one in votes], NEEDED[level])
+            and all(self._taken(one, level, subject) for one in votes)
         )
+        if expected:
+            ends, issued = min(self._expires(one) for one in votes), self.now_ms - max(one.ago for one in votes)
+            until = min(-(-ends // 1000), self.stage.world.now + LEASE_MS[level] // 1000)
+            expected = until > self.stage.world.now
         if self._told("alarm", call, expected):
             self.model.alarm(subject, level, issued, until)
 
-    def _alarm_call(self, names: list[str], level: int, words: dict[str, Any]) -> tuple[Any, ...]:
-        *front, _ = self.stage.alarm(["m00"], level, **words)
-        votes = [vote for name in self.stage.in_order(names) for vote in self.stage.alarm([name], level, **words)[-1]]
-        return *front, votes
+    def _expires(self, one: Said) -> int:
+        return self.now_ms - one.ago + one.lease
 
-    @rule(names=signers, subject=subjects, ago=st.integers(-1_000, 100_000), old=st.integers(0, 9))
-    def a_lift(self, names: list[str], subject: bytes, ago: int, old: int) -> None:
-        through = self.now_ms - ago
-        other = {"epoch": bytes(32)} if old == 0 else {}
-        *front, _ = self.stage.lift(["m00"], through, subject=subject, **other)
+    def _taken(self, one: Said, level: int, subject: bytes) -> bool:
+        said = level + one.above
+        return (
+            level <= said <= HALT
+            and -60_000 <= one.ago <= one.submit <= 600_000
+            and self.now_ms - one.ago > self.model.released.get(subject, 0)
+            and 0 < one.lease <= LEASE_MS[said]
+        )
+
+    def _alarm_call(self, votes: list[Said], level: int, subject: bytes, epoch: bytes) -> tuple[Any, ...]:
+        told = []
+        for one in sorted(votes, key=lambda one: key_of(one.name).address):
+            issued = self.now_ms - one.ago
+            words = {"subject": subject, "epoch": epoch, "issued": issued, "submitBy": issued + one.submit}
+            words |= {"expires": issued + one.lease, "level": level + one.above}
+            told += self.stage.alarm_of({one.name: self.stage.alarm_values(one.name, **words)}, level)[-1]
+        return epoch, subject, THREAT, level, told
+
+    @rule(
+        names=signers,
+        subject=subjects,
+        agos=st.lists(st.sampled_from((0, 0, 1, 5)) | st.integers(-1, 100_000), min_size=6, max_size=6),
+        old=st.integers(0, 9),
+    )
+    def a_lift(self, names: list[str], subject: bytes, agos: list[int], old: int) -> None:
+        epoch = bytes(32) if old == 0 else self.stage.row.hash
+        ordered = self.stage.in_order(names)
+        through = {name: self.now_ms - ago for name, ago in zip(ordered, agos)}
         votes = [
             vote
-            for name in self.stage.in_order(names)
-            for vote in self.stage.lift([name], through, subject=subject, **other)[-1]
+            for name in ordered
+            for vote in self.stage.lift([name], through[name], subject=subject, epoch=epoch)[-1]
         ]
-        if self._told("lift", (*front, votes), not other and ago >= 0 and self._sound(names, Q)):
-            self.model.released[subject] = max(self.model.released.get(subject, 0), through)
+        expected = epoch != bytes(32) and self._sound(names, Q) and max(through.values(), default=0) <= self.now_ms
+        if self._told("lift", (epoch, subject, THREAT, votes), expected):
+            earliest = min(through.values())
+            self.model.released[subject] = max(self.model.released.get(subject, 0), earliest)
 
     @rule(names=signers, skipped=st.integers(0, 5))
     def an_advance(self, names: list[str], skipped: int) -> None:
@@ -160,25 +212,22 @@ class RegistryMachine(RuleBasedStateMachine):
             assert not taken
         elif taken and name == "alarm":
             _, subject, _, level, votes = call
-            issued, expires = votes[0][4], votes[0][6]
-            assert self.now_ms <= votes[0][5] and issued > self.model.released.get(subject, 0)
-            until = min(-(-expires // 1000), self.stage.world.now + LEASE_MS[level] // 1000)
+            issued, ends = min(vote[4] for vote in votes), min(vote[6] for vote in votes)
+            assert issued > self.model.released.get(subject, 0)
+            assert self.now_ms <= min(vote[5] for vote in votes)
+            until = min(-(-ends // 1000), self.stage.world.now + LEASE_MS[level] // 1000)
             self.model.alarm(subject, level, issued, until)
         elif taken:
-            self.model.released[call[1]] = max(self.model.released.get(call[1], 0), call[3][0][1])
+            through = min(vote[1] for vote in call[3])
+            self.model.released[call[1]] = max(self.model.released.get(call[1], 0), through)
 
     @invariant()
-    def chain_and_model_agree(self) -> None:
+    def chain_and_model_agree_and_nothing_outlives_a_lease_from_now(self) -> None:
         for subject in (SUBJECT, OTHER_SUBJECT):
             assert self.stage.do("released_through", subject, THREAT) == self.model.released.get(subject, 0)
             for level in (GUARD, ISOLATE, HALT):
-                assert self.stage.do("level_until", subject, THREAT, level) == self.model.until(subject, level)
-
-    @invariant()
-    def nothing_outlives_a_lease_from_now(self) -> None:
-        for subject in (SUBJECT, OTHER_SUBJECT):
-            for level in (GUARD, ISOLATE, HALT):
                 until_s = self.stage.do("level_until", subject, THREAT, level)
+                assert until_s == self.model.until(subject, level)
                 assert until_s <= self.stage.world.now + LEASE_MS[level] // 1000
 
 

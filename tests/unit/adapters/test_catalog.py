@@ -178,3 +178,16 @@ def test_a_registry_needs_a_connection_and_an_address():
     assert len(said) == 2
     assert "sensor.mirror.contract" in said[0] or "sensor.mirror.contract" in said[1]
     assert any("no [[connection]] sees eip155:2" in one for one in said)
+
+
+def test_with_a_key_a_nodes_words_are_signed_for_the_registry():
+    found = made(REGISTRY.replace("patience_s = 60", 'key_file = "keys/evm.key"'))
+    assert found.countersign is not None
+    assert made(REGISTRY).countersign is None
+    assert any("not a key" in one for one in faults(REGISTRY + 'key_file = "keys/evm.key"\n', secret=b"short"))
+
+
+def test_a_word_has_room_for_one_signature():
+    second = REGISTRY[REGISTRY.index("[sensor") :].replace("mirror", "other")
+    said = faults((REGISTRY + second).replace("patience_s = 60", 'key_file = "keys/evm.key"'))
+    assert said == ["sensor.other.key_file: stands in sensor.mirror too; a word has room for one signature"]

@@ -193,3 +193,17 @@ def test_one_key_for_two_members_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
         assert "one evm key" in scene.told[0]
 
     play(story)
+
+
+def test_who_signs_with_a_key_that_no_keyset_names_hears_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Watched(monkeypatch)
+    scene.watch._own = b"\x55" * 20
+
+    async def story() -> None:
+        await scene.look()
+        assert "no newest KeySet names that key" in scene.watch.health()
+        scene.watch._own = EVM[MemberName("m00")]
+        await scene.look()
+        assert scene.watch.health() == ""
+
+    play(story)

@@ -6,6 +6,7 @@ import pytest
 
 from node import keys, mark
 from node.config import load
+from node.config_identity import evm_address_of
 from tests.unit.cli.world import Ran, run
 
 NAMES = ("issuer", "lender-a", "lender-b", "venue")
@@ -196,3 +197,11 @@ def test_a_member_that_nobody_can_dial_has_no_address_and_a_charter_that_says_so
     checked = run(capsys, "charter", "check", tmp_path / "charter.toml", "-o", "json")
     assert checked.json["ok"]
     assert any("no address of issuer: they must be the ones that dial" in note for note in checked.json["notes"])
+
+
+def test_an_evm_key_made_here_stands_on_the_card(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert run(capsys, "init", "venue", "--dir", tmp_path / "venue", "--evm", "new").code == 0
+    path = tmp_path / "venue" / "data" / "keys" / "evm.key"
+    address = evm_address_of(keys.load_secret(path, keys.Purpose.EVM).reveal())
+    assert f'evm = "{address}"' in (tmp_path / "venue" / "card.toml").read_text()
+    assert keys.key_path(tmp_path / "venue" / "data", keys.Purpose.LEVER).exists()  # which pays, and is another

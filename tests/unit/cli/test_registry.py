@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.evm.client import TrioProvider
+from adapters.evm.eip712 import Domain
 from adapters.evm.evm_key import EvmKey
-from governance.charter import Parameters, create, sign
+from adapters.evm.registry import countersigned
+from governance.charter import Parameters, create, parse, sign
 from node import keys
 from node.commands.home import Home, founder_of, make_home
 from node.config_identity import evm_address_of
@@ -21,18 +24,27 @@ from node.store_rows import Batch, RecordRow
 from node.testnet.chain_evm import EmbeddedChain
 from node.testnet.chain_rpc import Rpc
 from protocol.crypto import Signer, sha256
-from protocol.envelope import seal_keyset
-from protocol.ids import NetworkId, SourceId
+from protocol.envelope import Entry, seal_entry, seal_keyset
+from protocol.ids import ZERO_HASH, SourceId
 from protocol.membership import Source
-from protocol.messages import KeySet
+from protocol.messages import Attestation, Basis, KeySet, Level, Tlp
+from protocol.quorum import Certificate, pack_certificate
+from protocol.subjects import asset
 from tests.unit.cli.world import Ran, run
 
 MEMBERS = ("a", "b", "c", "d")
 CONNECTION = '[[connection]]\nid = "{id}"\nchain = "eip155:1"\nurl = "http://127.0.0.1:1/s3cret"\n'
 
 
+TOKEN = asset("eip155:1", b"\x11" * 20)
+
+
+def evm_key(member: str) -> EvmKey:
+    return EvmKey(sha256(b"evm key of " + member.encode()))
+
+
 def address(member: str) -> str:
-    return "0x" + EvmKey(sha256(b"evm key of " + member.encode())).address.hex()
+    return "0x" + evm_key(member).address.hex()
 
 
 class Site:
@@ -43,7 +55,7 @@ class Site:
         for member in MEMBERS:
             evm = address(member) if member in keyed else ""
             self.homes[member] = make_home(base / member, member, "", (), evm, seed=sha256(member.encode()))
-        sources = (Source(SourceId("a-home"), "a", "eip155:1"),)
+        sources = tuple(Source(SourceId(f"{member}-home"), member, "eip155:1") for member in MEMBERS)
         text = create([home.card for home in self.homes.values()], Parameters("net", now_ms(), sources=sources))
         for member, home in self.homes.items():
             founder = founder_of(home.directory, None, "365d", now_ms())
@@ -72,10 +84,44 @@ class Site:
     def deployed(self, capsys: pytest.CaptureFixture[str]) -> str:
         return str(self.said(capsys, "deploy", "--send", "-o", "json").json["contract"])
 
+    def certificate(self, folder: Path, contract: str, signing: str = "abc", issued_ms: int = 0) -> Path:
+        """An ISOLATE of a, b and c, as exported; of these, who is in `signing` signed for the registry too."""
+        charter = parse((self.home.directory / "charter.toml").read_text())
+        epoch, domain = charter.epoch0(), Domain(1, bytes.fromhex(contract[2:]))
+        at_ms, raws = issued_ms or now_ms(), []
+        for member in "abc":
+            home = self.homes[member]
+            path = keys.key_path(home.directory / "data", keys.Purpose.ATTESTATION)
+            own = (SourceId(f"{member}-home"),)
+            body = Attestation(
+                epoch.hash,
+                TOKEN,
+                34,
+                Level.ISOLATE,
+                Basis.OBSERVED,
+                (),
+                own,
+                "",
+                "",
+                at_ms,
+                at_ms + 3_600_000,
+                True,
+                Tlp.GREEN,
+            )
+            entry = Entry(home.card.name, 1, 0, ZERO_HASH, at_ms, 1, body)
+            if member in signing:
+                body = replace(body, evm_sig=countersigned(domain, evm_key(member), charter.network, entry))
+            signer = keys.load_signer(path, keys.Purpose.ATTESTATION)
+            seat = {"author": home.card.name, "key_version": 1, "seq": 0, "prev": ZERO_HASH}
+            raws.append(seal_entry(charter.network, signer, **seat, issued_ms=at_ms, body=body).raw)
+        sealed = tuple(sorted(one.raw for one in charter.keysets if one.keyset.member in "abc"))
+        path = folder / "alarm.cert"
+        path.write_bytes(pack_certificate(Certificate(epoch.hash, TOKEN, 34, Level.ISOLATE, tuple(raws), sealed)))
+        return path
+
     def learn(self, member: str, version: int, evm: bytes | None, sealed_by: str = "") -> None:
         """A later KeySet of a member, as the store of a has learned it."""
-        charter = (self.home.directory / "charter.toml").read_text()
-        network = NetworkId(bytes.fromhex(_network_of(charter)))
+        network = parse((self.home.directory / "charter.toml").read_text()).network
         governance = keys.load_signer(self.homes[sealed_by or member].governance_path, keys.Purpose.GOVERNANCE)
         fresh = Signer(sha256(f"{member} {version}".encode())).public
         keyset = KeySet(self.homes[member].card.name, version, fresh, evm, (), now_ms() + 1_000_000)
@@ -87,12 +133,6 @@ class Site:
 
 def now_ms() -> int:
     return int(time.time() * 1000)
-
-
-def _network_of(charter: str) -> str:
-    from governance.charter import parse
-
-    return parse(charter).network.hex()
 
 
 @pytest.fixture
@@ -207,3 +247,56 @@ def test_where_no_registry_is_that_is_said(site: Site, capsys: pytest.CaptureFix
 
 def test_json_is_json(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(site.said(capsys, "deploy", "-o", "json").out)["chain"] == "eip155:1"
+
+
+# -- a certificate becomes a call
+
+
+def test_a_certificate_whose_words_are_signed_for_it_restricts(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contract = site.deployed(capsys)
+    cert = site.certificate(tmp_path, contract)
+    planned = site.said(capsys, "submit", cert, "--contract", contract)
+    assert planned.code == 0
+    assert f"Would restrict (nothing is sent without --send): ISOLATE on {TOKEN}, 3 signed words" in planned.out
+    done = site.said(capsys, "submit", cert, "--contract", contract, "--send", "-o", "json").json
+    shown = site.said(capsys, "show", str(TOKEN), "bridge-forgery", "--contract", contract, "-o", "json").json
+    assert shown["standing"]["until_s"] == {"guard": done["until_s"], "isolate": done["until_s"], "halt": 0}
+    assert done["until_s"] > shown["standing"]["chain_s"]
+
+
+def test_too_few_signatures_are_said_with_what_gives_them(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contract = site.deployed(capsys)
+    ran = site.said(capsys, "submit", site.certificate(tmp_path, contract, signing="ab"), "--contract", contract)
+    assert ran.code == 1
+    assert "2 groups with keys in the registry have signed, 3 are needed for ISOLATE" in ran.err
+
+
+def test_words_for_another_registry_count_for_none(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contract = site.deployed(capsys)
+    cert = site.certificate(tmp_path, "0x" + "12" * 20)
+    assert (
+        "0 groups with keys in the registry have signed"
+        in site.said(capsys, "submit", cert, "--contract", contract).err
+    )
+
+
+def test_a_certificate_kept_too_long_is_refused_in_the_registrys_words(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    contract = site.deployed(capsys)
+    cert = site.certificate(tmp_path, contract, issued_ms=now_ms() - 700_000)
+    ran = site.said(capsys, "submit", cert, "--contract", contract, "--send")
+    assert (ran.code, "refused: late" in ran.err) == (1, True), ran.err
+
+
+def test_what_proves_nothing_is_not_submitted(site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    contract = site.deployed(capsys)
+    cert = site.certificate(tmp_path, contract)
+    cert.write_bytes(cert.read_bytes()[:-1])
+    assert "proves nothing" in site.said(capsys, "submit", cert, "--contract", contract).err

@@ -22,11 +22,11 @@ def test_new_keys_load_for_their_purpose(tmp_path: Path) -> None:
         signer = keys.load_signer(keys.key_path(tmp_path, purpose), purpose)
         assert signer.public == public[purpose]
         assert verify(signer.public, b"word", signer.sign(b"word"))
-    for purpose in (Purpose.TRANSPORT, Purpose.LEVER):
+    for purpose in (Purpose.TRANSPORT, Purpose.LEVER, Purpose.EVM):
         secret = keys.load_secret(keys.key_path(tmp_path, purpose), purpose)
         assert keys.public_of(purpose, secret) == public[purpose]
-    assert len(set(public.values())) == 4
-    assert len(public[Purpose.LEVER]) == 33
+    assert len(set(public.values())) == 5
+    assert len(public[Purpose.LEVER]) == len(public[Purpose.EVM]) == 33
 
 
 def test_a_key_file_holds_the_fields_that_are_promised(tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ from protocol.ids import MemberName
 from protocol.messages import KeySet
 
 
-def handed_over(monkeypatch: pytest.MonkeyPatch, node: Any) -> list[Any]:
-    """What `build` got."""
-    got: list[Any] = []
+def handed_over(monkeypatch: pytest.MonkeyPatch, node: Any) -> dict[str, Any]:
+    """What `build` got by name."""
+    got: dict[str, Any] = {}
 
-    def build(*args: Any) -> Instances:
-        got.extend(args)
+    def build(*args: Any, **named: Any) -> Instances:
+        got.update(named)
         return Instances()
 
     monkeypatch.setattr(instances, "build", build)
@@ -45,12 +45,10 @@ def test_the_newest_keysets_evm_keys_are_known(monkeypatch: pytest.MonkeyPatch) 
         return SimpleNamespace(keyset=KeySet(MemberName("a"), version, bytes(32), evm, (), 1 << 60))
 
     node = a_node({"a": {1: sealed(1, b"\x01" * 20), 2: sealed(2, b"\x02" * 20)}})
-    *_, evm_keys, _ = handed_over(monkeypatch, node)
-    assert evm_keys() == {"a": b"\x02" * 20}
+    assert handed_over(monkeypatch, node)["evm_keys"]() == {"a": b"\x02" * 20}
 
 
 def test_what_an_adapter_tells_goes_to_the_sinks_without_access_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     node = a_node({})
-    *_, tell = handed_over(monkeypatch, node)
-    tell("the registry at https://node.example/s3cret differs")
+    handed_over(monkeypatch, node)["tell"]("the registry at https://node.example/s3cret differs")
     assert node.told == [Tell("the registry at https://node.example differs")]

@@ -1,0 +1,24 @@
+"""An exported certificate, read and checked without a node."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from node.commands.common import CommandError
+from protocol.errors import ProtocolError
+from protocol.limits import CERTIFICATE_BYTES_MAX
+from protocol.membership import Epoch
+from protocol.quorum import CheckedCertificate, KeySetLookup, check_certificate, parse_certificate
+
+
+def read_certificate(file: Path, epoch: Epoch, keysets: KeySetLookup, charter: Path) -> CheckedCertificate:
+    """What `tocsin alert show --export` wrote. CommandError where it cannot be read or proves nothing."""
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(CERTIFICATE_BYTES_MAX + 1)
+    except OSError as error:
+        raise CommandError(f"cannot be read: {error.strerror}", str(file), "check path and rights") from None
+    try:
+        return check_certificate(parse_certificate(raw), raw, epoch, keysets)
+    except ProtocolError as error:
+        raise CommandError(f"proves nothing: {error}", str(file), f"is {charter} the charter of its network?") from None
