@@ -15,6 +15,7 @@ from node.loop import now
 from node.parts import StartFault
 from node.plugins import KeptSensor, masked
 from protocol.ids import MemberName
+from protocol.membership import Epoch
 from protocol.onchain import evm_keys
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ def instances_of(node: Node) -> Instances:
         "target": config.targets,
         "sensor": config.sensors,
     }
+
+    def epoch() -> Epoch:
+        """The one in force; while this is built no machine has read the store."""
+        return node.machine.state.epoch if "machine" in vars(node) else node.parts.epoch
 
     def secret(name: str) -> bytes:
         return keys.load_secret(config.data_dir / name, keys.Purpose.LEVER).reveal()
@@ -49,7 +54,7 @@ def instances_of(node: Node) -> Instances:
     try:
         built = build(
             document,
-            lambda: node.parts.epoch,
+            epoch,
             secret,
             log.info,
             evm_keys=members_evm_keys,

@@ -30,12 +30,13 @@ SUSPENDED = "m04"
 Q = 3
 
 GOOD = (["m00", "m02", "m03"], ["m01", "m02", "m03"], ["m00", "m01", "m02", "m03"])
-signers = st.sampled_from(GOOD) | st.lists(st.sampled_from(sorted(GROUP)), max_size=6)
-levels = st.sampled_from((GUARD, ISOLATE, HALT))
-subjects = st.sampled_from((SUBJECT, OTHER_SUBJECT))
+signers = st.sampled_from(GOOD) | st.sampled_from(GOOD) | st.lists(st.sampled_from(sorted(GROUP)), max_size=6)
+levels = st.sampled_from((ISOLATE, ISOLATE, GUARD, HALT))
+subjects = st.sampled_from((SUBJECT, SUBJECT, SUBJECT, OTHER_SUBJECT))
+"""Mostly one matter: what was said, lifted and said again of it is where a contract may go wrong."""
 EDGES_MS = (-60_001, -60_000, -1, 600_000, 600_001)
 LEASES_MS = sorted({0, -1, 1, *(edge for most in LEASE_MS.values() for edge in (most, most + 1))})
-ago_ms = st.sampled_from((0, 0, 1)) | st.integers(0, 20_000) | st.sampled_from(EDGES_MS)
+ago_ms = st.sampled_from((0, 0, 1)) | st.just(0) | st.integers(0, 20_000) | st.sampled_from(EDGES_MS)
 lease_ms = st.integers(60_000, HOUR_MS) | st.integers(60_000, HOUR_MS) | st.sampled_from(LEASES_MS)
 submit_ms = st.just(600_000) | st.just(600_000) | st.sampled_from((600_001, 0, -1)) | st.integers(0, 600_000)
 
@@ -173,8 +174,8 @@ class RegistryMachine(RuleBasedStateMachine):
     @rule(
         names=signers,
         subject=subjects,
-        agos=st.lists(st.sampled_from((0, 0, 1, 5)) | st.integers(-1, 100_000), min_size=6, max_size=6),
-        old=st.integers(0, 9),
+        agos=st.just([0] * 6) | st.lists(st.sampled_from((0, 1, 5)) | st.integers(-1, 9_000), min_size=6, max_size=6),
+        old=st.integers(0, 19),
     )
     def a_lift(self, names: list[str], subject: bytes, agos: list[int], old: int) -> None:
         epoch = bytes(32) if old == 0 else self.stage.row.hash
@@ -192,6 +193,8 @@ class RegistryMachine(RuleBasedStateMachine):
 
     @rule(names=signers, skipped=st.integers(0, 5))
     def an_advance(self, names: list[str], skipped: int) -> None:
+        if skipped:  # an epoch lasts
+            return
         self.epochs += 1
         row = self.stage.next_row(self._epoch())
         words = self.stage.words_of(self._epoch())

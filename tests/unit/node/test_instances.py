@@ -20,7 +20,7 @@ def handed_over(monkeypatch: pytest.MonkeyPatch, node: Any) -> dict[str, Any]:
     got: dict[str, Any] = {}
 
     def build(*args: Any, **named: Any) -> Instances:
-        got.update(named)
+        got.update(named, epoch=args[1])
         return Instances()
 
     monkeypatch.setattr(instances, "build", build)
@@ -52,3 +52,13 @@ def test_what_an_adapter_tells_goes_to_the_sinks_without_access_tokens(monkeypat
     node = a_node({})
     handed_over(monkeypatch, node)["tell"]("the registry at https://node.example/s3cret differs")
     assert node.told == [Tell("the registry at https://node.example differs")]
+
+
+def test_adapters_follow_the_epoch_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    node = a_node({})
+    node.parts.epoch, machine = "the one to begin with", node.machine
+    del node.machine
+    epoch = handed_over(monkeypatch, node)["epoch"]
+    assert epoch() == "the one to begin with"
+    node.machine, machine.state.epoch = machine, "the one in force"
+    assert epoch() == "the one in force"
