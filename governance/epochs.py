@@ -13,6 +13,7 @@ from governance import rules
 from governance.ballots import SealedBallot, Vote, open_ballot, parse_ballot
 from governance.broken import Rule, RuleError
 from governance.changes import next_epoch
+from governance.heard import voices
 from governance.proposals import Proposal, parse_proposal
 from governance.values import PROOFS_PER_EPOCH_MAX, PROPOSALS_PER_EPOCH_MAX, Suspect, Value, parse_value
 from protocol import messages
@@ -220,6 +221,8 @@ def _committed(certificate: EpochCertificate, epoch: Epoch, keysets: KeySetsByNa
     if len(set(authors)) != len(authors):
         raise ProtocolError(Code.DUPLICATE_SIGNER, "one member commits twice")
     groups = {epoch.group_of(author) for author in authors}
+    if not {*authors} <= {*voices(epoch).values()}:
+        raise ProtocolError(Code.MIXED_CERTIFICATE, "a Commit is not of its group's first member")
     if len(groups) < epoch.q:
         raise ProtocolError(Code.SHORT_OF_THRESHOLD, f"{len(groups)} groups committed, {epoch.q} are needed")
     return tuple(sorted(groups))

@@ -16,7 +16,19 @@ from checker_counting import CERTIFICATE_BYTES, Epoch, alarm, arrival, certifica
 from checker_epochs import code_and_rule, epoch_certificate
 from checker_governance import Statement, consent_payload, epoch_of, judged, value_of
 from checker_judges import verdict
-from checker_wire import VOTES, Entry, KeySet, dumps, loads, opened, sha, subject, table, to_be_signed, verify
+from checker_wire import (
+    Entry,
+    KeySet,
+    dumps,
+    loads,
+    opened,
+    sha,
+    subject,
+    table,
+    to_be_signed,
+    verify,
+    voted_two_ways,
+)
 
 
 def signed_by(seed, message):
@@ -142,11 +154,8 @@ def equivocation_file(v):
         first, later = sorted((of[a], of[b]), key=lambda one: one.seq)
         if first.seq == later.seq:
             return first.hash != later.hash
-        if first.kind == later.kind in VOTES and "epoch" in first.body and "epoch" in later.body:
-            here, there = ([one.body[key] for key in ("epoch", "round")] for one in (first, later))
-            value = "value" if first.kind == 8 else "value_hash"
-            if here == there and first.body[value] != later.body[value]:
-                return True
+        if voted_two_ways(first, later):
+            return True
         return later.seq == first.seq + 1 and un(later.prev) != first.hash
 
     found = {f"hash of {name}": (one.hash.hex(), v["entries"][name]["hash"]) for name, one in of.items()}

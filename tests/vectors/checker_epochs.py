@@ -16,7 +16,7 @@ from checker_governance import (
     rule,
     value_of,
 )
-from checker_wire import Entry, KeySet, Refused, loads, need, table
+from checker_wire import Entry, KeySet, Refused, loads, need, table, voted_two_ways
 
 CERTIFICATE_BYTES = 196_608
 
@@ -116,7 +116,7 @@ def ordered(of, told, suspects, hash_, seats):
         need((first.author, first.version) == (later.author, later.version) == suspect, "mixed-certificate")
         twice = first.seq == later.seq and first.hash != later.hash
         apart = later.seq == first.seq + 1 and un(later.prev) != first.hash
-        need(twice or apart, "mixed-certificate")
+        need(twice or apart or voted_two_ways(first, later), "mixed-certificate")
     said, rounds = [], set()
     for one in map(opened, told["commits"]):
         mine = one.kind == 10 and (one.body["epoch"], one.body["value_hash"]) == (of["hash"], hash_.hex())
@@ -126,6 +126,8 @@ def ordered(of, told, suspects, hash_, seats):
     need(len(rounds) == 1, "mixed-certificate")
     need(len(set(said)) == len(said), "duplicate-signer")
     groups = {seats[name]["group"] for name in said}
+    first = {group: min(name for name in seats if seats[name]["group"] == group) for group in groups}
+    need(set(said) == set(first.values()), "mixed-certificate")
     need(len(groups) >= quorum(of), "short-of-threshold")
     return sorted(groups)
 

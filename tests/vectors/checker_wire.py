@@ -240,6 +240,15 @@ class Entry:
         return self
 
 
+def voted_two_ways(one, other):
+    """Votes of one kind and one (epoch, round), for different values."""
+    if one.kind != other.kind or one.kind not in VOTES or "epoch" not in one.body or "epoch" not in other.body:
+        return False
+    value = "value" if one.kind == 8 else "value_hash"
+    same = all(one.body[name] == other.body[name] for name in ("epoch", "round"))
+    return same and one.body[value] != other.body[value]
+
+
 class KeySet:
     def __init__(self, raw, network, keys):
         """`keys`: member → governance key."""

@@ -96,6 +96,26 @@ def test_cold_keys_alone_order_nothing() -> None:
     assert code_of(replace(GOOD, commits=GOOD.commits[:2])) == "short-of-threshold"
 
 
+def test_a_group_commits_by_its_first_member_alone() -> None:
+    """Another seat's stolen key would put a group behind what its voice, which keeps its lock, never committed to."""
+    shared = epoch(5, {"m4": "m0"})
+    on = sealed(shared, ON.proposal)
+    made = value(shared, [on.hash], activates_ms=NOW + 3 * DAY_MS)
+    for who, code in ((("m0", "m1", "m2"), ""), (("m4", "m1", "m2"), "mixed-certificate")):
+        certificate = EpochCertificate(
+            pack_value(made),
+            (on.raw,),
+            tuple(one.raw for one in votes(shared, on, (*names(3), MemberName("m4")))),
+            (),
+            tuple(one.raw for one in commits(shared, made, who)),
+            tuple(keyset(name).raw for name in names(5)),
+        )
+        if code:
+            assert code_of(certificate, shared) == code
+        else:
+            assert check(certificate, shared).committed == ("m0", "m1", "m2")
+
+
 CASES: dict[str, tuple[Callable[[], EpochCertificate], str]] = {
     "another parent": (lambda: valued(parent=EpochHash(bytes(32))), "wrong-epoch"),
     "another number": (lambda: valued(number=2), "wrong-epoch"),

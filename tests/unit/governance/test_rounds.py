@@ -96,7 +96,7 @@ def test_a_proposal_of_anybody_else_is_not_heard() -> None:
     assert started().hear(2, propose(0)) == []
 
 
-def test_a_proposal_that_may_not_be_prepared_is_answered_with_nothing_when_its_time_is_over() -> None:
+def test_a_proposal_that_may_not_be_prepared_is_answered_with_nothing_in_time() -> None:
     member = started()
     assert member.hear(0, propose(0, JUNK)) == []
     assert member.after(PACE.propose_ms) == [prepare(0, NOTHING)]
@@ -200,6 +200,14 @@ def test_fewer_prepares_lock_nothing() -> None:
     member.hear(0, propose(0))
     assert member.hear(0, prepare(0)) == []
     assert member.rounds.lock.locked is None
+
+
+def test_of_five_groups_four_are_a_quorum() -> None:
+    """2f + 1 would be three, and two threes of five may have but a liar in common."""
+    member = started(n=5)
+    member.hear(0, propose(0))
+    assert member.hear_all([0, 2], prepare(0)) == []
+    assert member.hear(3, prepare(0)) == [commit(0)]
 
 
 def test_prepares_before_the_proposal_count_when_it_comes() -> None:
