@@ -71,6 +71,7 @@ def run(asked: argparse.Namespace) -> int:
 def small_tables() -> None:
     """What is remembered of the past fills in seconds instead of an hour: what grows then is not bounded."""
     watch.RING, feed.WINDOW, evolve.SEEN_MAX = 256, 128, 1_024
+    feed.WINDOW_BYTES, evolve.RELEASE_NAMES_MAX = 128 * 1024, 1_024
 
 
 @dataclass
