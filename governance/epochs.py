@@ -229,9 +229,11 @@ def _committed(certificate: EpochCertificate, epoch: Epoch, keysets: KeySetsByNa
 
 
 def chosen_commits(epoch: Epoch, commits: Sequence[Verified[Commit]]) -> tuple[Verified[Commit], ...]:
-    """The shortest of one of each group, as many as a quorum: whoever pads its words only leaves itself out."""
+    """Each group's voice's shortest, as many as a quorum: whoever pads its words only leaves itself out."""
+    spoke = {*voices(epoch).values()}
     by_group: dict[GroupName, Verified[Commit]] = {}
     for one in sorted(commits, key=lambda commit: (len(commit.raw), commit.hash), reverse=True):
-        by_group[epoch.group_of(one.entry.author)] = one
+        if one.entry.author in spoke:
+            by_group[epoch.group_of(one.entry.author)] = one
     ranked = sorted(by_group.values(), key=lambda commit: (len(commit.raw), commit.hash))[: epoch.q]
     return tuple(sorted(ranked, key=lambda commit: commit.entry.author))

@@ -11,6 +11,7 @@ from typing import Any
 from governance.ballots import Ballot, Vote, cast
 from governance.broken import RuleError
 from governance.epochs import EpochCertificate, Proof, check, parse_epoch_certificate
+from governance.heard import voices
 from governance.proposals import KIND_OF as KINDS
 from governance.proposals import (
     Admit,
@@ -135,7 +136,9 @@ class World:
         proofs = [Suspect(rng.choice(of.members).name, 1)] if rng.random() < 0.2 else []
         at_ms = self.now_ms + DAY_MS + SLOW_MS + rng.choice((0, 0, 0, 0, -3 * DAY_MS, 40 * DAY_MS))
         value = Value(of.hash, of.number + 1, tuple(one.hash for one in on), tuple(proofs), at_ms)
-        who = [one.name for one in of.members if rng.random() < 0.97]
+        who = [name for name in voices(of).values() if rng.random() < 0.97]
+        if rng.random() < 0.03:
+            who = sorted({*who, rng.choice(of.members).name})
         commits = [word(name, Commit(of.hash, 1, value_hash(value))).raw for name in who]
         signers = sorted({*who, *(one.member for one in proofs)})
         made = EpochCertificate(
