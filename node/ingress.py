@@ -78,6 +78,9 @@ LOOK_UPS = (16.0, 1.0)
 sends the past again and again has us read it seldom."""
 RANGE_PRICE = 4.0
 """Of that, an answer with a range of entries: up to 192 KiB are read and sent, some milliseconds."""
+ASKED = (128.0, 40.0)
+"""Certificates that we ask of one connection: fewer than anybody always answers, for ranges and blobs are asked for
+beside them."""
 
 
 @dataclass
@@ -91,9 +94,10 @@ class Budgets:
     def connection_may(self, peer_id: str, mono_ms: int, cost: float = 1) -> bool:
         return self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES)).take(cost, mono_ms)
 
-    def spoilt(self, peer_id: str, mono_ms: int) -> None:
-        """What was asked for is free, but not where it was not worth asking for."""
-        self.connection_may(peer_id, mono_ms)
+    def spoilt(self, peer_id: str, mono_ms: int, cost: float = 1) -> None:
+        """What was asked for is free, but not where it was not worth asking for: it costs all that is left, at most."""
+        bucket = self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES))
+        bucket.take(min(cost, max(0.0, bucket.now(mono_ms))), mono_ms)
 
     def fined(self, peer_id: str, mono_ms: int, code: Code) -> None:
         """For words of its own; what it was asked for, or passes on, is not its own."""

@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from adapters.api import Observation
 from node.effects import Broadcast, Gossip, Send
-from node.machine import actions, claims, views
-from node.machine.state import Link, Ruled, State
+from node.machine import actions, asking, claims, views
+from node.machine.links import Link
+from node.machine.state import Ruled, State
 from node.machine.step import Step
 from node.records import BlobKept, CertificateAccepted
 from protocol.alarm import Opinion, is_live, lease_fault, weigh_live
@@ -23,9 +24,9 @@ from protocol.messages import Attestation, Basis, Claim, Level, Tlp
 from protocol.quorum import assemble, certificate_id, check_certificate, fitting, pack_certificate
 from protocol.release import Topic, claim_names
 
-PUSH_GRACE_MS = 250
+PUSH_GRACE_MS = 2_000
 """A certificate is pushed to peers that have not shown it after this: on a healthy network everybody counted it
-alone by then, and the push would only cost."""
+alone, and who did not has asked for it."""
 VERIFIER = "verifier"
 """The detector of an answer."""
 FORGET_EVERY_MS = 10_000
@@ -312,6 +313,7 @@ def certificate_accepted(step: Step, id_: Digest, again: bool = False) -> None:
     state = step.state
     held = state.certificates[id_]
     review_at(state, held.certificate.topic, held.ends_ms)
+    asking.lacks_no_more(state, id_)
     if not again:
         state.to_show[id_] = None
         state.push_at_ms[id_] = step.at.mono_ms + PUSH_GRACE_MS

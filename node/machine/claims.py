@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from node.effects import VerifyClaim
 from node.machine import views
-from node.machine.state import Link, Missing, State
+from node.machine.links import Link
+from node.machine.state import Missing, State
 from node.machine.step import Step, cut
 from node.records import BlobKept, ClaimRuled, FalseStatement
 from protocol.alarm import Opinion, is_live

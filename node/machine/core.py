@@ -23,7 +23,7 @@ from node.events import (
     SensorReported,
     Ticked,
 )
-from node.machine import actions, alarms, claims, expiry, heads, observers, stepping, views
+from node.machine import actions, alarms, asking, claims, expiry, heads, observers, stepping, views
 from node.machine.action import ENDED
 from node.machine.evolve import evolve
 from node.machine.incoming import frame_arrived, looked_up
@@ -98,6 +98,7 @@ class Machine:
             for digest in gone.pushed if gone is not None else ():
                 self.state.pushed_blobs.pop(digest, None)
             self.state.budgets.forget(event.peer_id)
+            asking.peer_went(self.state, event.peer_id, at.mono_ms)
         elif isinstance(event, LookedUp):
             looked_up(step, event)
         elif isinstance(event, ObserversListed):
@@ -139,6 +140,7 @@ class Machine:
         alarms.show_due(step)
         alarms.push_due(step)
         alarms.review_due(step)
+        asking.ask_due(step)
         claims.ask_missing(step)
         claims.retry_undecided(step)
         alarms.retry_answers(step)

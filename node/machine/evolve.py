@@ -44,6 +44,7 @@ RELEASE_CLAIMS_MAX = 256
 RELEASE_NAMES_MAX = 16_384
 """Of claims that one author released, over all topics: some megabytes."""
 K = TypeVar("K")
+V = TypeVar("V")
 
 
 def verified_entry(state: State, raw: bytes) -> Verified[Any]:
@@ -97,9 +98,12 @@ def _entry(state: State, record: EntryAccepted, known: Any) -> None:
     verified: Verified[Any] = known or verified_entry(state, record.raw)
     entry = verified.entry
     key = (entry.author, entry.key_version)
-    state.feeds.setdefault(key, Feed(*key)).add(verified)
+    feed = state.feeds.get(key)
+    if feed is None:
+        feed = state.feeds[key] = Feed(*key)
+    feed.add(verified)
     state.last_word_ms[entry.author] = max(entry.issued_ms, state.last_word_ms.get(entry.author, 0))
-    _remember(state.seen, sha256(record.raw), SEEN_MAX)
+    _remember(state.seen, sha256(record.raw), (feed, entry.seq), SEEN_MAX)
     body = entry.body
     if isinstance(body, Attestation):
         if record.own:
@@ -119,15 +123,15 @@ def _sealed_here(state: State, verified: Verified[Attestation]) -> None:
     body = verified.body
     topic: Topic = (body.subject, body.threat)
     for claim in body.claims:
-        _remember(state.said, (topic, claim.type, claim.id), SAID_MAX)
+        _remember(state.said, (topic, claim.type, claim.id), None, SAID_MAX)
     state.sealed_here.pop(topic, None)
     state.sealed_here[topic] = verified
     if len(state.sealed_here) > OWN_TOPICS_MAX:
         del state.sealed_here[next(iter(state.sealed_here))]
 
 
-def _remember(known: dict[K, None], name: K, most: int) -> None:
-    known[name] = None
+def _remember(known: dict[K, V], name: K, value: V, most: int) -> None:
+    known[name] = value
     if len(known) > most:
         del known[next(iter(known))]
 

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from node.effects import Send, Tell
-from node.machine.state import Link, State, Wanted
+from node.machine import asking
+from node.machine.links import Link
+from node.machine.state import State
 from node.machine.step import Step, bundled
 from protocol.frames import (
     CERTIFICATES_SHOWN_MAX,
     HEADS_MAX,
-    WANTS_MAX,
     CertificateFrame,
     Head,
     Heads,
     Hello,
     KeySets,
+    Shown,
     WantCertificates,
-    WantEntries,
     pack_frame,
 )
-from protocol.ids import MemberName
+from protocol.ids import Digest, MemberName
 from protocol.limits import MEMBERS_MAX
 
-ASK_AGAIN_MS = (400, 800, 1_600, 3_200)
-"""A gap that nobody can fill is asked for ever more rarely, and often enough that after a cut it is filled in time."""
 HEADS_LIVE_MS = 1_000
 """Between Heads while an alarm runs or a peer's differ."""
 HEADS_QUIET_MS = 5_000
+SHOWN_MORE_MAX = 768
+"""Certificates shown to who comes up, beyond those in its first Heads."""
 OWN_HEAD_PATIENCE_MS = 10_000
 """PROTOCOL 2: with a store present and no peer reached for so long, the node observes and says so."""
-RANGE_MAX = 256
-RANGE_LEAST = 16
 SLEPT_MS = 5_000
 WAKING_MS = 2_000
 
@@ -43,7 +42,16 @@ def peer_came_up(step: Step, peer_id: str) -> None:
     for together in more:
         step.send(peer_id, KeySets(together))
     if link.member is not None:
-        step.send(peer_id, our_heads(state, step.now_ms), sync=True)
+        _show_all(step, peer_id)
+
+
+def _show_all(step: Step, peer_id: str) -> None:
+    """Our heads, and all certificates that run: who was away does not wait for their turn in later frames."""
+    frame = our_heads(step.state, step.now_ms)
+    step.send(peer_id, frame, sync=True)
+    rest = [id_ for id_ in _running(step.state, step.now_ms) if id_ not in set(frame.shown)][:SHOWN_MORE_MAX]
+    for first in range(0, len(rest), CERTIFICATES_SHOWN_MAX):
+        step.send(peer_id, Shown(tuple(rest[first : first + CERTIFICATES_SHOWN_MAX])), sync=True)
 
 
 def our_hello(state: State) -> Hello:
@@ -79,17 +87,21 @@ def our_heads(state: State, now_ms: int) -> Heads:
         for _, feed in sorted(state.feeds.items())
         if feed.top >= 0
     ]
-    running = [id_ for id_, held in sorted(state.certificates.items()) if held.ends_ms > now_ms]
+    running = _running(state, now_ms)
     # by the clock: more than a frame holds is shown in turn, or who was away would never hear of the rest
     turns = max(1, -(-len(running) // CERTIFICATES_SHOWN_MAX))
     first = now_ms // HEADS_LIVE_MS % turns * CERTIFICATES_SHOWN_MAX
     return Heads(tuple(heads[:HEADS_MAX]), tuple(running[first : first + CERTIFICATES_SHOWN_MAX]))
 
 
+def _running(state: State, now_ms: int) -> list[Digest]:
+    return [id_ for id_, held in sorted(state.certificates.items()) if held.ends_ms > now_ms]
+
+
 def heads_arrived(step: Step, link: Link, frame: Heads) -> None:
     state = step.state
     link.heads_at_ms = step.at.mono_ms
-    link.note_shown(frame.shown)
+    asking.shown(step, link, frame.shown)
     differs = unknown = False
     own = (state.me, state.setup.key_version)
     theirs_of_own = -1
@@ -109,9 +121,6 @@ def heads_arrived(step: Step, link: Link, frame: Heads) -> None:
     link.differs = differs or unknown
     if theirs_of_own <= state.own_head()[0]:
         link.own_head_seen = True
-    missing = [id_ for id_ in frame.shown if id_ not in state.certificates]
-    if missing:
-        step.send(link.peer_id, WantCertificates(tuple(missing[:WANTS_MAX])), sync=True)
     judge_readiness(step)
 
 
@@ -135,41 +144,9 @@ def _compare(step: Step, link: Link, head: Head) -> bool:
     link.theirs[key] = head.seq
     ours = feed.links.get(head.seq) if feed else None
     if ours is not None and ours.hash != head.hash and feed is not None and head.hash not in feed.rivals:
-        _want(step, link, WantEntries(head.author, head.key_version, head.seq, head.seq))
+        asking.ask_entry(step, link, key, head.seq)
         return True
-    return _ask_range(step, link, key)
-
-
-def _ask_range(step: Step, link: Link, key: tuple[MemberName, int]) -> bool:
-    feed = step.state.feeds.get(key)
-    whole, theirs = feed.whole if feed else -1, link.theirs.get(key, -1)
-    if theirs <= whole:
-        return False
-    room = step.state.budgets.sync_room(key[0], step.at.mono_ms)
-    if room < min(theirs - whole, RANGE_LEAST):
-        # it said more than anybody takes: asking all peers for it again and again would be its flood made by ourselves
-        return True
-    _want(step, link, WantEntries(*key, whole + 1, min(theirs, whole + min(room, RANGE_MAX))))
-    return True
-
-
-def _want(step: Step, link: Link, want: WantEntries) -> None:
-    """The same thing again only after a while; the next range at once."""
-    key = (want.author, want.key_version)
-    last = link.wanted.get(key)
-    tries = last.tries if last is not None and last.from_seq == want.from_seq else 0
-    wait_ms = ASK_AGAIN_MS[min(tries, len(ASK_AGAIN_MS)) - 1]
-    if last is None or not tries or step.at.mono_ms - last.at_ms >= wait_ms:
-        link.wanted[key] = Wanted(step.at.mono_ms, want.from_seq, want.to_seq, tries + 1)
-        step.send(link.peer_id, want, sync=True)
-
-
-def ask_on(step: Step, link: Link) -> None:
-    """An answer came: where its range is whole now and the peer has more, the next one is asked for at once."""
-    for key, last in sorted(link.wanted.items()):
-        feed = step.state.feeds.get(key)
-        if feed is not None and feed.whole >= last.to_seq and link.theirs.get(key, -1) > feed.whole:
-            _ask_range(step, link, key)
+    return asking.note_head(step, link, key)
 
 
 def serve_certificates(step: Step, link: Link, frame: WantCertificates) -> None:

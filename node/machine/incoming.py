@@ -8,9 +8,9 @@ from typing import Any
 from node.effects import ServeBlobs, ServeEntries, Tell
 from node.events import FrameArrived, LookedUp
 from node.ingress import FRAME_UNIT_BYTES, RANGE_PRICE
-from node.machine import alarms, claims, heads, observers, past, views
+from node.machine import alarms, asking, claims, heads, observers, past, views
 from node.machine.evolve import is_later, verify_parsed
-from node.machine.state import Link
+from node.machine.links import Link
 from node.machine.statements import keyset_arrived
 from node.machine.step import OFFENCES, Step, bundled
 from node.records import (
@@ -39,7 +39,7 @@ from protocol.frames import (
 )
 from protocol.ids import Digest
 from protocol.messages import Attestation, Heartbeat, Release, Statement
-from protocol.quorum import certificate_id, check_certificate, parse_certificate
+from protocol.quorum import Certificate, certificate_id, check_certificate, parse_certificate
 
 PUSHED_PER_PEER_MAX = 64
 """Blobs that came ahead of the entries naming them; 32 KiB each at most, the peer's own oldest goes first."""
@@ -56,8 +56,8 @@ def frame_arrived(step: Step, event: FrameArrived) -> None:
         except ProtocolError as error:
             step.refuse(event.peer_id, error.code)
         return
-    cost = 1 + len(event.raw) // FRAME_UNIT_BYTES
-    if not step.state.budgets.connection_may(event.peer_id, step.at.mono_ms, cost):
+    owed = event.asked and asking.owes_certificates(link, event.raw)
+    if not owed and not _may_be_read(step, event):
         step.refuse(event.peer_id, Code.OVER_BUDGET)
         return
     if link.member is not None and heads.same_heads(step, link, event.raw):
@@ -65,6 +65,8 @@ def frame_arrived(step: Step, event: FrameArrived) -> None:
     try:
         frame = parse_frame(event.raw)
     except ProtocolError as error:
+        if owed:
+            asking.owes_no_more(link)
         # gossip is passed on unread by honest peers too
         step.refuse(event.peer_id, error.code, spoilt=event.direct or event.asked)
         if event.direct or event.asked:
@@ -73,24 +75,31 @@ def frame_arrived(step: Step, event: FrameArrived) -> None:
     try:
         if link.member is None and not isinstance(frame, Hello | KeySets):
             raise ProtocolError(Code.UNKNOWN_AUTHOR, "only a member is listened to; a KeySet makes one")
-        _dispatch(step, link, frame, event)
+        _dispatch(step, link, frame, event, owed)
     except ProtocolError as error:
+        if owed:
+            asking.owes_no_more(link)
         step.refuse(event.peer_id, error.code)
 
 
-def _dispatch(step: Step, link: Link, frame: Frame, event: FrameArrived) -> None:
+def _may_be_read(step: Step, event: FrameArrived) -> bool:
+    cost = 1 + len(event.raw) // FRAME_UNIT_BYTES
+    return step.state.budgets.connection_may(event.peer_id, step.at.mono_ms, cost)
+
+
+def _dispatch(step: Step, link: Link, frame: Frame, event: FrameArrived, owed: bool) -> None:
     if isinstance(frame, Entries):
         for raw in frame.raws:
             _guarded(step, link, raw, event)
         if event.asked:
-            heads.ask_on(step, link)
+            asking.more_entries(step, link)
     elif isinstance(frame, Blobs):
         for raw in frame.raws:
             _blob(step, link, raw)
     elif isinstance(frame, CertificateFrame):
-        certificate_arrived(step, link, frame.raw)
+        certificate_arrived(step, link, event, frame.raw, owed=owed)
     elif isinstance(frame, Shown):
-        link.note_shown(frame.ids)
+        asking.shown(step, link, frame.ids)
     elif isinstance(frame, Heads):
         heads.heads_arrived(step, link, frame)
     elif isinstance(frame, Hello):
@@ -246,21 +255,38 @@ def _blob(step: Step, link: Link, raw: bytes) -> None:
     claims.blob_arrived(step, digest)
 
 
-def certificate_arrived(step: Step, link: Link, raw: bytes) -> None:
+def certificate_arrived(step: Step, link: Link, event: FrameArrived, raw: bytes, *, owed: bool) -> None:
+    """`owed`: its frame was not paid for yet, for it may be one that was asked for."""
     state = step.state
     certificate = parse_certificate(raw)
-    topic = certificate.topic
-    id_ = certificate_id(certificate.epoch, topic, certificate.level)
+    id_ = certificate_id(certificate.epoch, certificate.topic, certificate.level)
+    asked = owed and asking.was_asked_for(step, link, id_)
+    if owed and not asked and not _may_be_read(step, event):
+        raise ProtocolError(Code.OVER_BUDGET, "the peer answers what it was not asked for")
     link.note_shown((id_,))
     held = state.certificates.get(id_)
-    if held is not None and views.stands(state, held, step.now_ms):
-        return
-    if len(certificate.entries) > len(state.epoch.members):
+    if held is None or not views.stands(state, held, step.now_ms):
+        _take_certificate(step, link, certificate, raw, asked=asked)
+    if asked:
+        asking.more_certificates(step, link)
+
+
+def _take_certificate(step: Step, link: Link, certificate: Certificate, raw: bytes, *, asked: bool) -> None:
+    state, budgets, mono_ms = step.state, step.state.budgets, step.at.mono_ms
+    work = len(certificate.entries)
+    if work > len(state.epoch.members):
         raise ProtocolError(Code.DUPLICATE_SIGNER, "more entries than the epoch has members")
-    if not state.budgets.connection_may(link.peer_id, step.at.mono_ms, len(certificate.entries)):
+    may = (
+        budgets.connection_has(link.peer_id, mono_ms) if asked else budgets.connection_may(link.peer_id, mono_ms, work)
+    )
+    if not may:
         raise ProtocolError(Code.OVER_BUDGET, "the connection carries more certificates than its budget")
-    by_raw = {opinion.raw: opinion for opinion in state.opinions.get(topic, {}).values()}
-    checked = check_certificate(certificate, raw, state.epoch, state.keyset, by_raw.get)
+    try:
+        checked = check_certificate(certificate, raw, state.epoch, state.keyset, state.known_opinion)
+    except ProtocolError:
+        if asked:
+            budgets.spoilt(link.peer_id, mono_ms, work)
+        raise
     for keyset_raw in certificate.keysets:
         if len(keyset_raw) > 32:
             keyset_arrived(step, link.peer_id, keyset_raw)
@@ -268,7 +294,7 @@ def certificate_arrived(step: Step, link: Link, raw: bytes) -> None:
         step.record(CertificateAccepted(raw, assembled_here=False, at_ms=step.now_ms), checked)
         for opinion in checked.opinions:
             _take_from_certificate(step, link, opinion)
-        alarms.certificate_accepted(step, id_)
+        alarms.certificate_accepted(step, certificate_id(certificate.epoch, certificate.topic, certificate.level))
     else:
         _answer_with_later(step, link, checked.opinions)
 

@@ -4,7 +4,7 @@ record (who is connected, what was asked for): that part is in `Link` and `Sessi
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -13,17 +13,18 @@ from typing import Any
 from adapters.api import Countersign, ExposureReading, LeverDeclaration, Observation
 from adapters.policy import Policy
 from node.events import Observer
-from node.ingress import LOOK_UPS, SERVED, Bucket, Budgets
+from node.ingress import Budgets
 from node.machine.action import Action
+from node.machine.links import Lack, Link
 from protocol.alarm import Opinion
-from protocol.crypto import Signer
+from protocol.crypto import Signer, sha256
 from protocol.envelope import SealedKeySet
 from protocol.evidence import Judgement
 from protocol.feed import Feed
 from protocol.frames import Heads
 from protocol.ids import ZERO_HASH, ActionKey, Digest, EntryHash, EpochHash, GroupName, MemberName, SourceId
 from protocol.membership import Epoch
-from protocol.messages import Claim
+from protocol.messages import Attestation, Claim
 from protocol.quorum import CheckedCertificate
 from protocol.release import ClaimName, Releases, Topic
 from protocol.subjects import Subject
@@ -57,10 +58,6 @@ class Setup:
     """Gives an own attestation of GUARD and above its `evm_sig`, where there is a registry to say it to."""
 
 
-SHOWN_MAX = 1024
-"""`certificate_id`s remembered of a peer; more than run at once in any network that still tells alarms apart."""
-
-
 @dataclass
 class Ruled:
     """What our own verifier said of a claim, and when it is worth asking again."""
@@ -80,52 +77,6 @@ class Missing:
     author: MemberName
     ask_at_ms: int
     tries: int = 0
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What was last asked for of one feed at one peer: only that is an answer."""
-
-    at_ms: int
-    from_seq: int
-    to_seq: int
-    tries: int = 1
-
-
-@dataclass
-class Link:
-    """One connected peer. Everything in it is bounded: it is filled by what the peer says."""
-
-    peer_id: str
-    members: frozenset[MemberName]
-    """Whose newest KeySets name this peer id. Nothing proves which of them it is: a liar may name everybody's, and
-    takes nobody's connection by that."""
-    up_mono_ms: int = 0
-    shown: set[Digest] = field(default_factory=set)
-    heads_at_ms: int = 0
-    own_head_seen: bool = False
-    differs: bool = False
-    wanted: dict[tuple[MemberName, int], Wanted] = field(default_factory=dict)
-    theirs: dict[tuple[MemberName, int], int] = field(default_factory=dict)
-    """feed → their last seq, as they say."""
-    pushed: deque[Digest] = field(default_factory=deque)
-    serving: Bucket = field(default_factory=lambda: Bucket(*SERVED))
-    looking: Bucket = field(default_factory=lambda: Bucket(*LOOK_UPS))
-
-    @property
-    def member(self) -> MemberName | None:
-        """One of them; None: nobody's, so a stranger."""
-        return min(self.members, default=None)
-
-    def note_shown(self, ids: Iterable[Digest]) -> None:
-        """Forgetting costs one push too many; remembering all that a liar invents would cost memory."""
-        if len(self.shown) > SHOWN_MAX:
-            self.shown.clear()
-        self.shown.update(ids)
-
-    def asked_for(self, author: MemberName, key_version: int, seq: int) -> bool:
-        want = self.wanted.get((author, key_version))
-        return want is not None and want.from_seq <= seq <= want.to_seq
 
 
 @dataclass
@@ -195,12 +146,17 @@ class State:
     refusals_by_peer: dict[str, dict[str, int]] = field(default_factory=dict)
     offences: dict[str, int] = field(default_factory=dict)
     """Of those, how many no honest peer commits."""
-    seen: dict[bytes, None] = field(default_factory=dict)
-    """SHA-256 of the bytes of entries that were verified: the same bytes again cost one hash. Oldest first."""
+    seen: dict[bytes, tuple[Feed, int]] = field(default_factory=dict)
+    """SHA-256 of the bytes of entries that were verified → where they stand, if they still do: the same bytes again
+    cost one hash. Oldest first."""
     pushed_blobs: dict[Digest, bytes] = field(default_factory=dict)
     missing: dict[Digest, Missing] = field(default_factory=dict)
     judging: dict[Claim, MemberName] = field(default_factory=dict)
     """Being re-run now → on whose word."""
+    lacking: dict[Digest, Lack] = field(default_factory=dict)
+    """`certificate_id`s that peers show."""
+    gaps: dict[tuple[MemberName, int], Lack] = field(default_factory=dict)
+    """Feeds of which peers have more."""
     to_judge: dict[MemberName, deque[Claim]] = field(default_factory=dict)
     """Waiting for their author's turn: nobody's claims wait behind another's."""
     review_at_ms: dict[Topic, int] = field(default_factory=dict)
@@ -276,6 +232,15 @@ class State:
 
     def keyset(self, member: MemberName, version: int) -> SealedKeySet | None:
         return self.keysets.get(member, {}).get(version)
+
+    def known_opinion(self, raw: bytes) -> Opinion | None:
+        """One that was verified with exactly these bytes under a KeySet that still holds."""
+        place = self.seen.get(sha256(raw))
+        there = place[0].links.get(place[1]) if place is not None else None
+        if place is None or there is None or there.raw != raw or not isinstance(there.body, Attestation):
+            return None
+        feed = place[0]
+        return there if self.feeds.get((feed.author, feed.key_version)) is feed else None
 
     def members_of(self, peer_id: str) -> frozenset[MemberName]:
         """By the newest KeySets only: a replaced transport identity is a stranger's."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.machine import core, evolve, heads, incoming, past
+from node.machine import asking, core, evolve, heads, incoming, past
 from node.machine.state import State
 from protocol.feed import Feed
 from tests.sim.bugs.plant import Bug, edited, instead, together
@@ -50,7 +50,7 @@ BUGS = (
     Bug(
         "asks-above-its-top-only",
         "ranges are asked for above the highest entry held: a gap below it stays",
-        lambda: edited(heads, "_ask_range", ("feed.whole if feed else -1", "feed.top if feed else -1")),
+        lambda: edited(asking, "_whole", ("feed.whole if feed else -1", "feed.top if feed else -1")),
         needs=("loss",),
     ),
     Bug(
@@ -62,11 +62,11 @@ BUGS = (
         "asked-once",
         "a range that did not come is not asked for again",
         lambda: edited(
-            heads,
-            "_want",
+            asking,
+            "_note_asked",
             (
-                "if last is None or not tries or step.at.mono_ms - last.at_ms >= wait_ms:",
-                "if last is None or not tries:",
+                "lack.ask_at_ms = step.at.mono_ms + ANSWER_MS[min(lack.rounds, len(ANSWER_MS) - 1)]",
+                "lack.ask_at_ms = step.at.mono_ms + 3_600_000",
             ),
         ),
         needs=("loss",),

@@ -173,7 +173,7 @@ def an_amber_word_keeps_its_certificate_off_the_gossip(s: Scene) -> None:
         s.liar().lies(Level.GUARD, subject=subject, tlp=tlp)
         s.raises(0, Level.GUARD, subject)
         s.raises(1, Level.GUARD, subject)
-    s.run(2_000)
+    s.run(3_000)
     s.expect("GUARD on both", [len(s.certified(Level.GUARD, one)) for one in cast.SUBJECTS[:2]], [6, 6])
     subjects = [parse_certificate(parse_frame(raw).raw).subject for raw in gossiped]  # type: ignore[union-attr]
     s.check("something was gossiped", gossiped)

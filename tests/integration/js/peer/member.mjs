@@ -10,7 +10,7 @@ import { Feeds } from './feeds.mjs'
 const VERSION = 1
 const HEARTBEAT_MS = 60000
 const HEADS_MS = [1000, 5000]
-const PUSH_AFTER_MS = 300
+const PUSH_AFTER_MS = 2000
 const WANT_MOST = 256
 const PER_FRAME = 64
 const FRAME_ROOM = 200000
