@@ -25,6 +25,7 @@ from node.effects import (
     VerifyClaim,
 )
 from node.events import ClaimJudged, Event, LookedUp
+from node.machine.step import bundled
 from node.plugins import judgement_of, told
 from node.store import Store, StoreError
 from node.transport.api import Channel, Transport
@@ -166,8 +167,8 @@ class Performer:
             return [blob for blob in found if blob is not None]
 
         blobs = await trio.to_thread.run_sync(read, limiter=self._reading)
-        for blob in blobs:
-            self._transport.send(effect.peer_id, Channel.SYNC, pack_frame(Blobs((blob,))))
+        for together in bundled(blobs):
+            self._transport.send(effect.peer_id, Channel.SYNC, pack_frame(Blobs(together)))
 
 
 async def _verdict(verifier: Verifier, claim: Claim, blob: bytes) -> Judgement:

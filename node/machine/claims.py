@@ -15,7 +15,6 @@ from node.machine.step import Step, cut
 from node.records import BlobKept, ClaimRuled, FalseStatement
 from protocol.alarm import Opinion, is_live
 from protocol.evidence import Judgement, Ruling, undecided
-from protocol.frames import WantBlobs
 from protocol.ids import Digest, MemberName
 from protocol.limits import LABEL_CHARS_MAX
 from protocol.messages import Basis, Claim, Level
@@ -23,6 +22,8 @@ from protocol.messages import Basis, Claim, Level
 UNDECIDED_AGAIN_MS = (250, 500, 1_000, 2_000, 4_000, 8_000)
 UNDECIDED_TRIES_MAX = 40
 ASK_AGAIN_MS = (300, 600, 1_200, 2_500, 5_000)
+ANSWER_MS = 150
+"""So long whoever was asked first has the time to answer, before others that name the same are asked."""
 ASKS_MAX = 32
 ASKS_PER_TICK = 2
 """Per author: claims without blobs by the hundred would spend our share of the peers' answers."""
@@ -54,14 +55,15 @@ def look_into(step: Step, link: Link | None, opinion: Opinion, claim: Claim) -> 
     if blob is not None:
         _judge(step, claim, opinion.entry.author)
         return
-    if claim.digest not in state.missing:
+    missing = state.missing.get(claim.digest)
+    if missing is None:
         if not _room_for_missing(state, opinion.entry.author):
             return
-        first_at_ms = step.at.mono_ms + ASK_AGAIN_MS[0]
-        state.missing[claim.digest] = Missing(claim, opinion.entry.author, first_at_ms)
+        mono_ms = step.at.mono_ms
+        state.missing[claim.digest] = Missing(claim, opinion.entry.author, mono_ms + ASK_AGAIN_MS[0], mono_ms)
         if link is not None:
-            step.send(link.peer_id, WantBlobs((claim.digest,)), sync=True)
-    else:
+            step.want_blob(link.peer_id, claim.digest)
+    elif step.at.mono_ms - missing.since_ms >= ANSWER_MS:
         _ask_author(step, claim, opinion.entry.author)
 
 
@@ -72,10 +74,10 @@ def _room_for_missing(state: State, author: MemberName) -> bool:
 
 
 def _ask_author(step: Step, claim: Claim, author: MemberName) -> None:
-    """Of several that name it, who told first may never have had its blob: each is asked when it names it."""
+    """Of several that name it, who told first may never have had its blob: each that names it later is asked then."""
     for peer_id, link in sorted(step.state.links.items()):
         if author in link.members:
-            step.send(peer_id, WantBlobs((claim.digest,)), sync=True)
+            step.want_blob(peer_id, claim.digest)
             return
 
 
@@ -115,12 +117,12 @@ def blob_arrived(step: Step, digest: Digest) -> None:
 
 def citing(state: State, digest: Digest, now_ms: int) -> Iterator[tuple[Opinion, Claim]]:
     """Live opinions that name claims of this digest, and under what name each does."""
-    for topic in sorted(state.opinions, key=views.topic_order):
-        for author in sorted(state.opinions[topic]):
-            opinion = state.opinions[topic][author]
-            for claim in opinion.body.claims:
-                if claim.digest == digest and is_live(opinion, state.epoch, now_ms):
-                    yield opinion, claim
+    places = state.cited.get(digest, ())
+    for topic, author in sorted(places, key=lambda one: (views.topic_order(one[0]), one[1])):
+        opinion = state.opinions[topic][author]
+        for claim in opinion.body.claims:
+            if claim.digest == digest and is_live(opinion, state.epoch, now_ms):
+                yield opinion, claim
 
 
 def naming(state: State, claim: Claim, now_ms: int) -> Iterator[Opinion]:
@@ -179,9 +181,10 @@ def rule_claim(step: Step, claim: Claim, judgement: Judgement) -> None:
 def retry_undecided(step: Step) -> None:
     """On a tick: a chain that lagged or was down is asked again while somebody still claims it."""
     state = step.state
-    for claim in sorted(state.ruled):
+    unsure = [claim for claim, one in state.ruled.items() if one.judgement.ruling is Ruling.UNDECIDED]
+    for claim in sorted(unsure):
         ruled = state.ruled[claim]
-        if ruled.judgement.ruling is not Ruling.UNDECIDED or claim in state.judging:
+        if claim in state.judging:
             continue
         due = ruled.again_at_ms <= step.at.mono_ms and ruled.tries < UNDECIDED_TRIES_MAX
         opinion = next(naming(state, claim, step.now_ms), None) if due and claim.digest in state.blobs else None
@@ -203,7 +206,7 @@ def ask_missing(step: Step) -> None:
             continue
         missing.ask_at_ms = step.at.mono_ms + ASK_AGAIN_MS[min(missing.tries, len(ASK_AGAIN_MS) - 1)]
         if peers:
-            step.send(peers[missing.tries % len(peers)], WantBlobs((digest,)), sync=True)
+            step.want_blob(peers[missing.tries % len(peers)], digest)
         missing.tries += 1
 
 

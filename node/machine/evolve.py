@@ -166,10 +166,9 @@ def _opinion(state: State, verified: Verified[Attestation]) -> None:
     state.words += 1
     entry = verified.entry
     topic: Topic = (entry.body.subject, entry.body.threat)
-    held = state.opinions.setdefault(topic, {})
-    there = held.get(entry.author)
+    there = state.opinions.get(topic, {}).get(entry.author)
     if there is None or is_later(verified, there):
-        held[entry.author] = verified
+        state.hold_opinion(topic, verified)
     keep = (topic, entry.author)
     state.keep_until_ms[keep] = max(entry.body.expires_ms, state.keep_until_ms.get(keep, 0))
     if entry.author == state.me:
@@ -186,10 +185,10 @@ def is_later(one: Verified[Any], than: Verified[Any]) -> bool:
 
 def _cap_author(state: State, author: MemberName) -> None:
     """An author's live opinions are capped: the highest (level, seq) stay."""
-    mine = [(held[author], topic) for topic, held in state.opinions.items() if author in held]
-    if len(mine) > OPINIONS_PER_AUTHOR_MAX:
-        weakest = min(mine, key=lambda one: (one[0].body.level, one[0].entry.seq))
-        state.drop_opinion(weakest[1], author)
+    topics = state.topics_of[author]
+    if len(topics) > OPINIONS_PER_AUTHOR_MAX:
+        held = ((state.opinions[topic][author], topic) for topic in topics)
+        state.drop_opinion(min((one.body.level, one.entry.seq, topic) for one, topic in held)[2], author)
 
 
 def _blob(state: State, record: BlobKept, known: Any) -> None:
@@ -203,6 +202,7 @@ def _ruled(state: State, record: ClaimRuled, known: Any) -> None:
         Ruling(record.ruling), record.why, record.subject, record.threat, record.level, amount, sources
     )
     state.verdicts += 1
+    state.threats.add(record.threat)
     before = state.ruled.get(record.claim)
     tries = before.tries + 1 if before else 1
     state.ruled[record.claim] = Ruled(record.claim, judgement, tries=tries, at_ms=record.at_ms)
@@ -220,6 +220,7 @@ def _certificate(state: State, record: CertificateAccepted, known: Any) -> None:
         state.held_since_ms[id_] = record.at_ms
     state.accepted_ms[id_] = record.at_ms
     state.certificates[id_] = checked
+    state.threats.add(certificate.threat)
     firsts = state.first_newest_ms.setdefault(certificate.topic, {})
     for name in _sure_names(state, checked):
         firsts.setdefault(name, checked.newest_issued_ms)

@@ -76,6 +76,7 @@ class Missing:
     claim: Claim
     author: MemberName
     ask_at_ms: int
+    since_ms: int
     tries: int = 0
 
 
@@ -87,6 +88,12 @@ class State:
     keysets: dict[MemberName, dict[int, SealedKeySet]] = field(default_factory=dict)
     feeds: dict[tuple[MemberName, int], Feed] = field(default_factory=dict)
     opinions: dict[Topic, dict[MemberName, Opinion]] = field(default_factory=dict)
+    topics_of: dict[MemberName, set[Topic]] = field(default_factory=dict)
+    """Where each author has an opinion here."""
+    cited: dict[Digest, set[tuple[Topic, MemberName]]] = field(default_factory=dict)
+    """Digest of a claim's blob → the opinions here that name it."""
+    threats: set[int] = field(default_factory=set)
+    """Of whatever was said, certified or found here."""
     keep_until_ms: dict[tuple[Topic, MemberName], int] = field(default_factory=dict)
     releases: Releases = field(default_factory=Releases)
     manifests: dict[MemberName, frozenset[Subject]] = field(default_factory=dict)
@@ -308,9 +315,31 @@ class State:
         self.words += 1
         self.keep_until_ms.pop((topic, author), None)
         held = self.opinions.get(topic, {})
-        held.pop(author, None)
+        gone = held.pop(author, None)
+        if gone is not None:
+            self._forget_place(topic, gone)
+            self.topics_of[author].discard(topic)
         if not held:
             self.opinions.pop(topic, None)
+
+    def hold_opinion(self, topic: Topic, opinion: Opinion) -> None:
+        """In place of the author's last one on this topic."""
+        author = opinion.entry.author
+        held = self.opinions.setdefault(topic, {})
+        if author in held:
+            self._forget_place(topic, held[author])
+        held[author] = opinion
+        self.threats.add(topic[1])
+        self.topics_of.setdefault(author, set()).add(topic)
+        for claim in opinion.body.claims:
+            self.cited.setdefault(claim.digest, set()).add((topic, author))
+
+    def _forget_place(self, topic: Topic, opinion: Opinion) -> None:
+        for claim in opinion.body.claims:
+            places = self.cited.get(claim.digest, set())
+            places.discard((topic, opinion.entry.author))
+            if not places:
+                self.cited.pop(claim.digest, None)
 
     def heard_groups(self) -> int:
         here = {self.me} if self.seated() else frozenset()

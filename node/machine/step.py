@@ -13,8 +13,8 @@ from node.machine.state import State
 from node.records import EntryAccepted, Record, short
 from protocol.envelope import Entry, Verified, seal_entry
 from protocol.errors import Code
-from protocol.frames import ENTRIES_PER_FRAME_MAX, Blobs, Entries, pack_frame
-from protocol.ids import EntryHash
+from protocol.frames import ENTRIES_PER_FRAME_MAX, WANTS_MAX, Blobs, Entries, WantBlobs, pack_frame
+from protocol.ids import Digest, EntryHash
 from protocol.messages import Attestation, Body, EntryKind, Level
 
 OWN_PER_STEP_MAX = 64
@@ -44,6 +44,8 @@ class Step:
     effects: list[Effect] = field(default_factory=list)
     own: list[Verified[Any]] = field(default_factory=list)
     known: dict[bytes, Verified[Any]] = field(default_factory=dict)
+    blobs_wanted: dict[str, dict[Digest, None]] = field(default_factory=dict)
+    """Peer → digests: asked for in one frame when all of this step is decided."""
 
     def __post_init__(self) -> None:
         self.state.now_ms = self.at.wall_ms
@@ -111,7 +113,14 @@ class Step:
     def send(self, peer_id: str, frame: Any, sync: bool = False) -> None:
         self.do(Send(peer_id, pack_frame(frame), sync))
 
+    def want_blob(self, peer_id: str, digest: Digest) -> None:
+        self.blobs_wanted.setdefault(peer_id, {})[digest] = None
+
     def done(self) -> Decision:
+        for peer_id, wanted in sorted(self.blobs_wanted.items()):
+            digests = tuple(wanted)
+            for first in range(0, len(digests), WANTS_MAX):
+                self.send(peer_id, WantBlobs(digests[first : first + WANTS_MAX]), sync=True)
         return Decision(tuple(self.records), tuple(self.effects), tuple(self.own), self.known)
 
 

@@ -161,9 +161,7 @@ def situation(step: Step, subjects: Collection[Subject] = ()) -> Situation:
     """Of the subjects that the policy names, or only of these: on nothing else can a lever rest."""
     state = step.state
     named = kin(state, subjects)
-    topics = set(state.opinions) | {held.certificate.topic for held in state.certificates.values()}
-    topics.update(supported(state))
-    wanted = sorted((topic for topic in topics if topic[0] in named), key=topic_order)
+    wanted = sorted(((subject, threat) for subject in named for threat in state.threats), key=topic_order)
     return Situation(
         now_ms=step.now_ms,
         epoch_lease_ms=state.epoch.lease_ms,
@@ -229,10 +227,12 @@ def supported(state: State) -> Mapping[Topic, Sequence[Ruled]]:
     """What our own checks support, by topic and there in the order of the claims; made anew when a verdict comes."""
     if state.supported[0] != state.verdicts:
         found: dict[Topic, list[Ruled]] = {}
-        for claim in sorted(claim for claim, one in state.ruled.items() if one.judgement.ruling is Ruling.SUPPORTS):
-            judgement = state.ruled[claim].judgement
-            if judgement.subject is not None:
-                found.setdefault((judgement.subject, judgement.threat), []).append(state.ruled[claim])
+        for one in state.ruled.values():
+            judgement = one.judgement
+            if judgement.ruling is Ruling.SUPPORTS and judgement.subject is not None:
+                found.setdefault((judgement.subject, judgement.threat), []).append(one)
+        for held in found.values():
+            held.sort(key=lambda one: one.claim)
         state.supported = (state.verdicts, found)
     return state.supported[1]
 

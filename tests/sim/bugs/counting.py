@@ -186,8 +186,8 @@ BUGS = (
             evolve,
             "_opinion",
             (
-                "held[entry.author] = verified",
-                "held[entry.author] = verified\n"
+                "state.hold_opinion(topic, verified)",
+                "state.hold_opinion(topic, verified)\n"
                 "        if not entry.body.level:\n"
                 "            return state.drop_opinion(topic, entry.author)",
             ),
