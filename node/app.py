@@ -7,6 +7,7 @@ no new events, the commit under way finishes, nothing is undone; what stands is 
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import signal
 import sys
@@ -64,6 +65,8 @@ RECURSION_LIMIT = 1_000
 SWITCH_S = 0.000_5
 """A commit is a thread's, and each step of it asks the loop's thread for the interpreter: busy under a flood, that one
 would give way only after 5 ms, a dozen times a commit."""
+GARBAGE_AT = (10_000, 20, 50)
+"""Python's own 700, 10, 10 look through a growing state again and again; hardly anything here refers to itself."""
 READ_EXPOSURES_S = 1.0
 PROBE_CHAINS_S = 5.0
 CLOSE_S_MAX = 2.0
@@ -195,6 +198,9 @@ class Node:
             nursery.start_soon(self._signals)
             nursery.start_soon(self._stop_when_asked)
             nursery.start_soon(self.extra)
+            # what stands by now stands for good, and looking through it costs more than what could be found there
+            gc.freeze()
+            gc.set_threshold(*GARBAGE_AT)
             ready()
             await self.stopping.wait()
             self.on_stopping()

@@ -5,6 +5,7 @@ Every member answers, exposed or not, in every policy mode: observe, ask and act
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.api import Observation
@@ -14,7 +15,7 @@ from node.machine.links import Link
 from node.machine.state import Ruled, State
 from node.machine.step import Step
 from node.records import BlobKept, CertificateAccepted
-from protocol.alarm import Opinion, is_live, lease_fault, weigh_live
+from protocol.alarm import Opinion, effective_level, is_live, lease_fault, weigh_live
 from protocol.errors import Code, ProtocolError
 from protocol.evidence import Judgement, Ruling
 from protocol.frames import CERTIFICATES_SHOWN_MAX, CertificateFrame, Shown, pack_frame
@@ -208,9 +209,9 @@ def retry_answers(step: Step) -> None:
         elif not say_opinion(step, _dated(step, body)):
             return
     _say_unsaid(step)
-    for topic in sorted(state.opinions, key=views.topic_order):
-        if state.me not in state.opinions.get(topic, {}):
-            answer(step, topic)
+    unanswered = [topic for topic, held in state.opinions.items() if state.me not in held]
+    for topic in sorted(unanswered, key=views.topic_order):
+        answer(step, topic)
 
 
 def _dated(step: Step, body: Attestation) -> Attestation:
@@ -281,7 +282,10 @@ def say_opinion(step: Step, body: Attestation, blobs: tuple[bytes, ...] = ()) ->
 def review(step: Step, topic: Topic) -> None:
     """Count; where a level is reached that no standing certificate holds, or on more than it rests on, make one."""
     state = step.state
-    weighing = weigh_live(views.live_on(state, topic, step.now_ms), state.epoch)
+    alive = views.live_on(state, topic, step.now_ms)
+    if _adds_nothing(step, topic, alive):
+        return
+    weighing = weigh_live(alive, state.epoch)
     if weighing.level < Level.GUARD:
         return
     groups = fitting(state.epoch, weighing.level, weighing.groups, state.keyset)
@@ -306,6 +310,23 @@ def review(step: Step, topic: Topic) -> None:
         return
     step.record(CertificateAccepted(raw, assembled_here=True, at_ms=step.now_ms), checked)
     certificate_accepted(step, id_, again=standing)
+
+
+def _adds_nothing(step: Step, topic: Topic, alive: Sequence[Opinion]) -> bool:
+    """A certificate of the highest level that anybody says stands, and rests on all that anybody names: most words come
+    when nothing is left to be weighed."""
+    state = step.state
+    top = max((effective_level(one.body) for one in alive), default=Level.NONE)
+    if top < Level.GUARD or any(one.body.by_person for one in alive):
+        return False
+    held = state.certificates.get(certificate_id(state.epoch.hash, topic, top))
+    if held is None or not views.stands(state, held, step.now_ms):
+        return False
+    named = {(claim.type, claim.id) for one in alive for claim in one.body.claims}
+    if not named <= views.rests_on(state, held):
+        return False
+    review_at(state, topic, held.ends_ms)
+    return True
 
 
 def certificate_accepted(step: Step, id_: Digest, again: bool = False) -> None:

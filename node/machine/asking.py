@@ -16,6 +16,9 @@ from protocol.ids import Digest, MemberName
 
 GRACE_MS = 500
 """An entry that a peer shows is mostly on its way here, and a certificate mostly counted here a moment later."""
+STILL_COMING_MS = 250
+"""While new words come in, what peers show is most likely being counted here; but the grace ends at the latest after"""
+GRACE_MS_MAX = 1_500
 FRESH_MS = 2_000
 """So long what a peer shows on a new connection is what we missed."""
 ANSWER_MS = (800, 1_600, 3_200)
@@ -41,7 +44,7 @@ def shown(step: Step, link: Link, ids: Iterable[Digest]) -> None:
         lack = state.lacking.get(id_)
         if lack is None and len(link.first_shown) < SHOWN_LACKING_MAX:
             link.first_shown.add(id_)
-            lack = state.lacking[id_] = Lack(_soon_ms(step, link), first_shown_by=link.peer_id)
+            lack = state.lacking[id_] = Lack(_soon_ms(step, link), _by_ms(step, link), first_shown_by=link.peer_id)
         if lack is not None:
             _one_more_has_it(step, link, lack)
     if lacking and _fresh(step, link):
@@ -54,6 +57,15 @@ def _fresh(step: Step, link: Link) -> bool:
 
 def _soon_ms(step: Step, link: Link) -> int:
     return step.at.mono_ms + (0 if _fresh(step, link) else GRACE_MS)
+
+
+def _by_ms(step: Step, link: Link) -> int:
+    return step.at.mono_ms + (0 if _fresh(step, link) else GRACE_MS_MAX)
+
+
+def _comes_by_itself(step: Step, lack: Lack) -> bool:
+    mono_ms = step.at.mono_ms
+    return lack.asked_at_ms is None and mono_ms < lack.by_ms and mono_ms - step.state.word_mono_ms < STILL_COMING_MS
 
 
 def _one_more_has_it(step: Step, link: Link, lack: Lack) -> None:
@@ -72,7 +84,7 @@ def ask_certificates(step: Step) -> None:
     room = {link.peer_id: _room(link, mono_ms) for link in state.links.values() if link.member is not None}
     asks: dict[str, list[Digest]] = {}
     for id_, lack in list(state.lacking.items()):
-        if lack.ask_at_ms > mono_ms:
+        if lack.ask_at_ms > mono_ms or _comes_by_itself(step, lack):
             continue
         holders = [link for link in state.links.values() if link.peer_id in room and id_ in link.shown]
         if not holders or lack.rounds >= ROUNDS_MAX:
@@ -146,9 +158,9 @@ def note_head(step: Step, link: Link, key: tuple[MemberName, int]) -> bool:
     """Does this peer have more of a feed than we have without a gap? Then it is filled, by whoever can."""
     if link.theirs.get(key, -1) <= _whole(step.state, key):
         return False
-    gap = step.state.gaps.setdefault(key, Lack(_soon_ms(step, link)))
+    gap = step.state.gaps.setdefault(key, Lack(_soon_ms(step, link), _by_ms(step, link)))
     _one_more_has_it(step, link, gap)
-    if gap.ask_at_ms <= step.at.mono_ms:
+    if gap.ask_at_ms <= step.at.mono_ms and not _comes_by_itself(step, gap):
         _ask_range(step, key, gap)
     return True
 
@@ -203,7 +215,7 @@ def ask_due(step: Step) -> None:
     """On a tick: what did not come by itself, and what was asked for in vain."""
     state, mono_ms = step.state, step.at.mono_ms
     for key, gap in sorted(state.gaps.items()):
-        if gap.ask_at_ms <= mono_ms:
+        if gap.ask_at_ms <= mono_ms and not _comes_by_itself(step, gap):
             _ask_range(step, key, gap)
     for link in state.links.values():
         for id_ in [id_ for id_, at_ms in link.asked.items() if mono_ms - at_ms >= PAID_MS]:

@@ -188,6 +188,7 @@ def take_entry(step: Step, link: Link, verified: Verified[Any], *, direct: bool)
     """A proven entry that is new here."""
     author, version = verified.entry.author, verified.entry.key_version
     feed = step.state.feeds.get((author, version))
+    step.state.word_mono_ms = step.at.mono_ms
     if author == step.state.me:
         _own_word(step, verified)
     if feed is not None:

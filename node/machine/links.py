@@ -28,6 +28,8 @@ class Lack:
 
     ask_at_ms: int
     """When it, or the next peer, is asked."""
+    by_ms: int
+    """When it is asked for at the latest, though it may still come by itself."""
     peer_id: str = ""
     """Who was asked last, and when."""
     asked_at_ms: int | None = None

@@ -162,6 +162,8 @@ class State:
     """Being re-run now → on whose word."""
     lacking: dict[Digest, Lack] = field(default_factory=dict)
     """`certificate_id`s that peers show."""
+    word_mono_ms: int = 0
+    """When the last new word came."""
     gaps: dict[tuple[MemberName, int], Lack] = field(default_factory=dict)
     """Feeds of which peers have more."""
     to_judge: dict[MemberName, deque[Claim]] = field(default_factory=dict)

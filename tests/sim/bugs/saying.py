@@ -186,7 +186,7 @@ BUGS = (
         lambda: together(
             edited(alarms, "_expires_ms", ("any(cap is None for cap in caps)", "True")),
             edited(alarms, "_spent", ("(topic, claim.type, claim.id) in state.said", "False")),
-            edited(alarms, "retry_answers", ("if state.me not in state.opinions.get(topic, {})", "if True")),
+            edited(alarms, "retry_answers", ("if state.me not in held", "")),
         ),
     ),
     Bug(
