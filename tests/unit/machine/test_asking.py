@@ -240,7 +240,7 @@ def test_an_answer_is_free_once_and_what_nobody_asked_for_is_not() -> None:
     world.liars["m3"].send(Shown((invented,)), to=[0])
     world.run(GRACE_MS + A_MOMENT_MS)
     assert invented in world[0].state.links[peer_of("m3")].asked
-    before = world[0].state.budgets.connections[peer_of("m3")].remaining(world[0].clock().mono_ms)
+    before = world[0].state.budgets.connections[peer_of("m3")].now(world[0].clock().mono_ms)
     world.liars["m3"].send(CertificateFrame(held.raw), to=[0], sync=True)
     world.run(21)
     after = world[0].state.budgets.connections[peer_of("m3")].left
