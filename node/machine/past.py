@@ -7,7 +7,7 @@ from typing import Any
 from node.effects import Broadcast, LookUp, Tell
 from node.events import LookedUp
 from node.machine.evolve import verified_entry, verify_parsed
-from node.machine.state import Link
+from node.machine.links import Link
 from node.machine.step import Step
 from node.records import EquivocationProven
 from protocol.envelope import Parsed, Verified
