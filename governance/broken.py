@@ -25,6 +25,7 @@ class Rule(enum.Enum):
     BOUND = "at-most-max-1-f-groups-change"
     OTHERS = "others-can-reach-a-quorum"
     KEY_RESTS = "key-rests-between-moves"
+    ONCE = "decided-once"
     TIME = "ordered-in-its-time"
 
 

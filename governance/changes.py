@@ -90,7 +90,7 @@ def next_epoch(epoch: Epoch, value: Value, proposals: Mapping[Digest, Proposal])
     for hash_ in value.proposals:
         _apply(draft, proposals[hash_].change)
     _check(draft)
-    ended = Past(epoch.hash, epoch.number, epoch.q, epoch.activates_ms)
+    ended = Past(epoch.hash, epoch.number, epoch.q, epoch.activates_ms, epoch.made_of)
     return replace(
         epoch,
         number=draft.number,
@@ -102,6 +102,7 @@ def next_epoch(epoch: Epoch, value: Value, proposals: Mapping[Digest, Proposal])
         sources=tuple(sorted(draft.sources.values(), key=lambda one: one.id)),
         parent=epoch.hash,
         past=(ended, *epoch.past)[:PAST_MAX],
+        made_of=value.proposals,
         left=(*draft.gone, *epoch.left)[:LEFT_MAX],
         change_delay_ms=draft.durations["change_delay_ms"],
         loosen_delay_ms=draft.durations["loosen_delay_ms"],

@@ -100,7 +100,8 @@ def check(certificate: EpochCertificate, epoch: Epoch) -> Enacted:
     value = parse_value(certificate.value)
     check_place(value, epoch)
     proposals = _proposals(certificate, value, epoch)
-    for proposal in proposals.values():
+    for hash_, proposal in proposals.items():
+        rules.check_once(epoch, hash_)
         check_ordered(epoch, proposal, value.activates_ms)
     made = next_epoch(epoch, value, proposals)
     ballots = _ballots(certificate, proposals, epoch)

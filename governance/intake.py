@@ -28,7 +28,9 @@ PROPOSALS_PER_MEMBER_MAX = 8
 HELD_PER_MEMBER_MAX = 32
 """The same with those that failed, which people may still want to see."""
 BALLOTS_PER_MEMBER_MAX = 512
-"""On all proposals together, unknown ones too."""
+"""On all proposals that are held."""
+EARLY_PER_MEMBER_MAX = 64
+"""Ballots on proposals that have not come."""
 LATER_PER_MEMBER_MAX = 4
 """Proposals of an epoch that this node has not reached."""
 
@@ -52,8 +54,8 @@ class Intake:
     def __init__(self, epoch: Epoch) -> None:
         self.epoch = epoch
         self.held: dict[Digest, Held] = {}
-        self._early: dict[Digest, dict[MemberName, dict[int, Arrived]]] = {}
-        """Ballots whose proposal has not come."""
+        self._early: dict[MemberName, dict[tuple[Digest, int], Arrived]] = {}
+        """Ballots whose proposal has not come, by proposal and number; each member's oldest first."""
         self._later: dict[MemberName, list[bytes]] = {}
         self._keysets: dict[MemberName, SealedKeySet] = {}
         self._proofs: dict[MemberName, tuple[Suspect, Proof]] = {}
@@ -115,6 +117,7 @@ class Intake:
         if seat is None:
             raise ProtocolError(Code.UNKNOWN_AUTHOR, f"{author} has no seat and proposes nothing")
         open_proposal(raw, self.epoch.network, seat.governance_key)
+        rules.check_once(self.epoch, sealed.hash)
         try:
             rules.judge(self.epoch, sealed.proposal, now_ms)
         except ProtocolError as error:
@@ -124,7 +127,7 @@ class Intake:
             raise
         self._forget_ended(now_ms)
         self._make_room(author, now_ms)
-        held = self.held[sealed.hash] = Held(sealed, self._early.pop(sealed.hash, {}))
+        held = self.held[sealed.hash] = Held(sealed, self._waiting_for(sealed.hash))
         self._recount(held, now_ms)
         return sealed
 
@@ -150,24 +153,38 @@ class Intake:
             raise ProtocolError(Code.UNKNOWN_AUTHOR, f"{ballot.member} has no seat and no vote")
         sealed = open_ballot(raw, self.epoch.network, seat.governance_key)
         held = self.held.get(ballot.proposal)
-        box = held.box if held is not None else self._early.get(ballot.proposal, {})
-        known = box.get(ballot.member, {}).get(ballot.ballot_no)
+        if held is None:
+            return sealed if self._keep_early(sealed, now_ms) else None
+        known = held.box.get(ballot.member, {}).get(ballot.ballot_no)
         if known is not None and known.sealed.hash <= sealed.hash:
             return None
         if known is None and self._ballots_of(ballot.member) >= BALLOTS_PER_MEMBER_MAX:
-            self._forget_ended(now_ms)
-            if self._ballots_of(ballot.member) >= BALLOTS_PER_MEMBER_MAX:
-                raise ProtocolError(Code.AUTHOR_OVER_BUDGET, f"{ballot.member} has too many ballots")
-        if held is None:
-            self._early[ballot.proposal] = box
-        box.setdefault(ballot.member, {})[ballot.ballot_no] = Arrived(sealed, now_ms)
-        if held is not None:
-            self._recount(held, now_ms)
+            raise ProtocolError(Code.AUTHOR_OVER_BUDGET, f"{ballot.member} has too many ballots")
+        held.box.setdefault(ballot.member, {})[ballot.ballot_no] = Arrived(sealed, now_ms)
+        self._recount(held, now_ms)
         return sealed
 
+    def _keep_early(self, sealed: SealedBallot, now_ms: int) -> bool:
+        """Feeds come in any order, so a ballot may be here before its proposal. Who has many loses its oldest."""
+        mine = self._early.setdefault(sealed.ballot.member, {})
+        name = (sealed.ballot.proposal, sealed.ballot.ballot_no)
+        known = mine.get(name)
+        if known is not None and known.sealed.hash <= sealed.hash:
+            return False
+        mine[name] = Arrived(sealed, now_ms)
+        while len(mine) > EARLY_PER_MEMBER_MAX:
+            del mine[next(iter(mine))]
+        return True
+
+    def _waiting_for(self, proposal: Digest) -> dict[MemberName, dict[int, Arrived]]:
+        box: dict[MemberName, dict[int, Arrived]] = {}
+        for member, mine in self._early.items():
+            for name in [one for one in mine if one[0] == proposal]:
+                box.setdefault(member, {})[name[1]] = mine.pop(name)
+        return box
+
     def _ballots_of(self, member: MemberName) -> int:
-        boxes = [held.box for held in self.held.values()] + list(self._early.values())
-        return sum(len(box.get(member, {})) for box in boxes)
+        return sum(len(held.box.get(member, {})) for held in self.held.values())
 
     def _recount(self, held: Held, now_ms: int) -> None:
         """A quorum once held stays: what comes later takes nothing from it."""
@@ -179,10 +196,6 @@ class Intake:
     def _forget_ended(self, now_ms: int) -> None:
         for hash_ in [one for one, held in self.held.items() if now_ms > rules.ends_ms(self.epoch, held.proposal)]:
             del self.held[hash_]
-        kept_ms = now_ms - rules.OPEN_MS_MAX - rules.ORDER_WITHIN_MS
-        for hash_, box in list(self._early.items()):
-            if all(one.at_ms < kept_ms for mine in box.values() for one in mine.values()):
-                del self._early[hash_]
 
 
 def _newer(one: SealedKeySet, other: SealedKeySet) -> bool:

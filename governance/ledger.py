@@ -219,10 +219,7 @@ class Ledger(Intake):
             held.box = {member: mine for member, mine in held.box.items() if member in kept}
             passed_ms, held.passed_ms, held.passing = held.passed_ms, None, ()
             self._recount(held, now_ms if passed_ms is None else passed_ms)
-        self._early = {
-            hash_: {member: mine for member, mine in box.items() if member in kept}
-            for hash_, box in self._early.items()
-        }
+        self._early = {member: mine for member, mine in self._early.items() if member in kept}
         self._keysets = {member: one for member, one in self._keysets.items() if member in kept}
         self._proofs = {member: one for member, one in self._proofs.items() if member in self.epoch.by_name}
         self._take_later(now_ms)

@@ -71,11 +71,18 @@ def check_closing(epoch: Epoch, proposal: Proposal) -> None:
 def parent_of(epoch: Epoch, parent: EpochHash) -> Past:
     """The epoch that a proposal names, where this one still knows it; ProtocolError(wrong-epoch)."""
     if parent == epoch.hash:
-        return Past(epoch.hash, epoch.number, epoch.q, epoch.activates_ms)
+        return Past(epoch.hash, epoch.number, epoch.q, epoch.activates_ms, epoch.made_of)
     for past in epoch.past:
         if past.hash == parent:
             return past
     raise ProtocolError(Code.WRONG_EPOCH, "the proposal names an epoch that is not of this chain, or long gone")
+
+
+def check_once(epoch: Epoch, hash_: Digest) -> None:
+    """A proposal that made an epoch makes no other, though its ballots may still be at hand: whoever was reinstated by
+    it and suspended again would otherwise be reinstated by them once more."""
+    if hash_ in epoch.made_of or any(hash_ in past.made_of for past in epoch.past):
+        raise RuleError(Rule.ONCE, "it has made an epoch already")
 
 
 def check_consents(epoch: Epoch, proposal: Proposal) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from protocol.errors import Code, ProtocolError
-from protocol.ids import EpochHash, GroupName, MemberName, NetworkId, PublicKey, SourceId
+from protocol.ids import Digest, EpochHash, GroupName, MemberName, NetworkId, PublicKey, SourceId
 from protocol.limits import (
     EPOCH_OVERLAP_MS,
     LEASE_GUARD_MS_MAX,
@@ -164,6 +164,8 @@ class Past:
     number: int
     q: int
     activates_ms: int
+    made_of: tuple[Digest, ...] = ()
+    """The proposals that made it: none makes two epochs."""
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,8 @@ class Epoch:
     """Without a Heartbeat for that long, a seat may be proposed for suspension."""
     past: tuple[Past, ...] = ()
     """The epochs before, newest first, as many as open proposals may name."""
+    made_of: tuple[Digest, ...] = ()
+    """The proposals that made this one, by hash."""
     left: tuple[MemberName, ...] = ()
     """Names of seats that are gone, newest first: a name's feeds and KeySets stay its first owner's."""
 

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from governance import rules, tally
 from governance.ballots import Ballot, SealedBallot, Vote, cast, parse_ballot
 from governance.epochs import check, pack_epoch_certificate, parse_epoch_certificate
+from governance.heard import voices
 from governance.ledger import Ledger
 from governance.proposals import KIND_OF as KINDS
 from governance.proposals import (
@@ -233,7 +234,7 @@ class History(RuleBasedStateMachine):
                 waited = passed_ms + rules.delay_ms(before, one) + rules.INCIDENT_MS_MAX <= self.now_ms
                 assert waited or not rules.loosens(before, one.change)
         commit = Commit(before.hash, 0, value_hash(made))
-        said = [says(seat.name, commit, version=self.version[seat.name]) for seat in before.members]
+        said = [says(name, commit, version=self.version[name]) for name in voices(before).values()]
         certificate = self.one.certificate(made, said, lambda name, version: self.keyset(name, version))
         assert certificate is not None
         again = parse_epoch_certificate(pack_epoch_certificate(certificate))

@@ -36,7 +36,7 @@ from protocol.frames import (
     pack_frame,
 )
 from protocol.ids import ZERO_HASH, EntryHash, EpochHash, GroupName, MemberName, NetworkId, SourceId
-from protocol.membership import DEFAULT_FORMULAS, Epoch, Member, Source, evaluate
+from protocol.membership import DEFAULT_FORMULAS, Epoch, Member, Past, Source, evaluate
 from protocol.messages import (
     NOTHING,
     ActionReport,
@@ -90,7 +90,8 @@ def cold(name: str) -> Signer:
 
 
 GOVERNED: dict[type, tuple[str, ...]] = {
-    Epoch: ("change_delay_ms", "loosen_delay_ms", "seat_term_ms", "silence_ms", "past", "left"),
+    Epoch: ("change_delay_ms", "loosen_delay_ms", "seat_term_ms", "silence_ms", "past", "left", "made_of"),
+    Past: ("made_of",),
     Value: ("later",),
     Member: ("since", "seated_ms", "keyed_ms", "why", "proven"),
 }

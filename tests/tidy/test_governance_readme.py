@@ -74,5 +74,6 @@ def test_tags_and_small_numbers_in_the_prose_are_those_of_the_code() -> None:
         f"at most {intake.PROPOSALS_PER_MEMBER_MAX} open or passed proposals, {intake.HELD_PER_MEMBER_MAX} with" in flat
     )
     assert f"and {intake.BALLOTS_PER_MEMBER_MAX} ballots" in flat
+    assert f"the newest {intake.EARLY_PER_MEMBER_MAX} of a member" in flat
     assert f"here {intake.LATER_PER_MEMBER_MAX} of an author are kept" in flat
     assert f"delay + {ORDER_WITHIN_MS // DAY_MS} days" in flat

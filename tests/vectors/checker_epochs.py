@@ -62,8 +62,10 @@ def epoch_certificate(of, raw):
     made = [Statement(un(one), network, "tocsin/1/proposal") for one in told["proposals"]]
     proposals = {one.hash.hex(): one.said for one in made}
     need(len(made) == len(proposals) and sorted(proposals) == said["proposals"], "mixed-certificate")
+    decided = {name for one in (of, *of["past"]) for name in one.get("made_of", ())}
     needs = {}
     for name, one in proposals.items():
+        rule(name not in decided, "decided-once")
         parent = parent_of(of, one)
         own = may_be_voted(of, one, parent, seats)
         delay = delay_ms(of, one, own)
@@ -126,6 +128,10 @@ def ordered(of, told, suspects, hash_, seats):
     need(len(rounds) == 1, "mixed-certificate")
     need(len(set(said)) == len(said), "duplicate-signer")
     groups = {seats[name]["group"] for name in said}
+    need(
+        all(name == min(one for one in seats if seats[one]["group"] == seats[name]["group"]) for name in said),
+        "mixed-certificate",
+    )
     first = {group: min(name for name in seats if seats[name]["group"] == group) for group in groups}
     need(set(said) == set(first.values()), "mixed-certificate")
     need(len(groups) >= quorum(of), "short-of-threshold")
@@ -144,7 +150,7 @@ def following(of, said, new, hash_):
         "lease_ms": {str(level): one for level, one in new["leases"].items()},
         "sources": [new["sources"][name] for name in sorted(new["sources"])],
         "durations_ms": new["durations"],
-        "past": [past, *of["past"]][:64],
+        "past": [{name: one[name] for name in past} for one in [past, *of["past"]]][:64],
         "left": new["left"][:1024],
     }
 

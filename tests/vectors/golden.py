@@ -14,7 +14,7 @@ from tests.tidy.make_vectors import ESCROW, FAR, FEED, HOME, NOW, TOKEN, TWIN, c
 from tests.vectors.alarms import alarms
 from tests.vectors.counted import certificates_counted, certificates_counted_by_group
 from tests.vectors.governed import governed
-from tests.vectors.governed_epochs import epoch_certificates, refused_epoch_certificates
+from tests.vectors.governed_epochs import epoch_certificates, refused_epoch_certificates, replayed
 from tests.vectors.refused_certificates import refused_certificates
 from tests.vectors.refused_entries import refused_entries, refused_keysets
 from tests.vectors.refused_others import (
@@ -82,4 +82,5 @@ def golden() -> dict[str, dict[str, Any]]:
         **governed(),
         "epoch-certificates": epoch_certificates(),
         "refused-epoch-certificates": refused_epoch_certificates(),
+        "refused-epoch-certificates-replayed": replayed(),
     }

@@ -306,4 +306,32 @@ def refused_epoch_certificates() -> dict[str, Any]:
     return {"epochs": {name: whole(of) for name, of in OUT.items()}, "refused": rows}
 
 
+def entire(of: Epoch) -> dict[str, Any]:
+    """With what was decided already."""
+    past = [plain(one) | {"made_of": plain(one.made_of)} for one in of.past]
+    return whole(of) | {"made_of": plain(of.made_of), "past": past}
+
+
+def replayed() -> dict[str, Any]:
+    """One proposal, told again in the next epoch and in the one after."""
+    tuned = next_epoch(SEVEN, value(SEVEN, [HALT_OF_N], CHANGE_MS), {HALT_OF_N.hash: HALT_OF_N.proposal})
+    back = replace(tuned, formulas=SEVEN.formulas)
+    later = next_epoch(back, value(back, [], CHANGE_MS + 1, [Suspect(LENDER, 1)]), {})
+    places = {"the next": back, "the one after": later}
+    again = {place: certified(of, [HALT_OF_N], CHANGE_MS + 2) for place, of in places.items()}
+    return {
+        "epochs": {place: entire(of) for place, of in places.items()},
+        "refused": [
+            {
+                "what": f"a proposal told again in {place}",
+                "epoch": place,
+                "raw": packed(made),
+                "code": "breaks-rule",
+                "rule": "decided-once",
+            }
+            for place, made in again.items()
+        ],
+    }
+
+
 RULES = {"ordered-in-its-time", "consents-of-new-keys", "at-most-max-1-f-groups-change", "changes-something"}

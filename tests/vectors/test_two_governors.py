@@ -36,8 +36,7 @@ from protocol.ids import GroupName, MemberName, SourceId
 from protocol.membership import DAY_MS, Epoch, Member, Source
 from protocol.messages import Commit, Heartbeat
 from tests.tidy.make_vectors import HOME, NETWORK, NOW, epoch, keyset, seed, word
-from tests.vectors.governed import whole
-from tests.vectors.governed_epochs import after, packed
+from tests.vectors.governed_epochs import after, entire, packed
 from tests.vectors.test_checker import READER
 
 WORLDS = 40
@@ -185,7 +184,7 @@ def ours(raw: bytes, of: Epoch) -> tuple[Any, Epoch | None]:
 
 
 def theirs(raw: bytes, of: Epoch) -> Any:
-    told = whole(of)
+    told = entire(of)
     return (
         READER.code_and_rule(told, raw) if any(READER.code_and_rule(told, raw)) else READER.epoch_certificate(told, raw)
     )

@@ -23,7 +23,7 @@ from governance.values import Suspect, Value, pack_value
 from protocol.errors import ProtocolError
 from protocol.ids import Digest, EpochHash, GroupName, MemberName
 from protocol.limits import EPOCH_CERTIFICATE_BYTES_MAX
-from protocol.membership import DAY_MS, Epoch
+from protocol.membership import DAY_MS, Epoch, Past
 from protocol.messages import Commit, Heartbeat
 from tests.unit.governance.members import (
     NOW,
@@ -239,6 +239,15 @@ def test_a_founders_liar_quorum_of_an_old_epoch_proves_nothing_of_a_new_one() ->
     """Three of four founders are a quorum of the founding, not of the network that grew."""
     grown = replace(epoch(10), number=7, hash=EpochHash(b"\x07" * 32))
     assert code_of(GOOD, grown) == "wrong-epoch"
+
+
+def test_a_proposal_makes_one_epoch() -> None:
+    after = check(GOOD, FOUR).epoch
+    looser = replace(after, formulas=FOUR.formulas)
+    again = replace(VALUE, parent=after.hash, number=2, activates_ms=after.activates_ms + 1)
+    assert code_of(certified(looser, again), looser) == "decided-once"
+    later = replace(looser, number=2, made_of=(), past=(Past(after.hash, 1, 3, 0, after.made_of),))
+    assert code_of(certified(later, replace(again, parent=later.hash, number=3)), later) == "decided-once"
 
 
 def test_padded_commits_are_left_out() -> None:

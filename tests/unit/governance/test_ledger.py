@@ -7,8 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from governance.broken import Rule, RuleError
 from governance.epochs import Enacted
-from governance.intake import BALLOTS_PER_MEMBER_MAX, HELD_PER_MEMBER_MAX, PROPOSALS_PER_MEMBER_MAX
+from governance.intake import (
+    BALLOTS_PER_MEMBER_MAX,
+    EARLY_PER_MEMBER_MAX,
+    HELD_PER_MEMBER_MAX,
+    PROPOSALS_PER_MEMBER_MAX,
+)
 from governance.ledger import Ledger
 from governance.proposals import Admit, Change, Proposal, Regroup, Reinstate, Rekey, Remove, Retune, SealedProposal
 from governance.proposals import Suspend as SuspendSeat
@@ -535,16 +541,59 @@ def test_failed_proposals_make_room_and_are_forgotten_in_their_turn() -> None:
     assert len(books.standings(NOW)) == HELD_PER_MEMBER_MAX
 
 
-def test_ballots_on_nothing_known_are_bounded() -> None:
+def test_who_votes_on_what_nobody_knows_loses_its_own_oldest_ballots() -> None:
     books = ledger_of(epoch(4))
-    for at in range(BALLOTS_PER_MEMBER_MAX):
-        on = Digest(at.to_bytes(32, "big"))
-        books.take(vote(books.epoch, sealed(books.epoch, proposal(books.epoch, STRICTER)), "m1", proposal=on).raw, NOW)
-    over = vote(books.epoch, sealed(books.epoch, proposal(books.epoch, STRICTER)), "m1")
-    with pytest.raises(ProtocolError) as caught:
-        books.take(over.raw, NOW)
-    assert caught.value.code is Code.AUTHOR_OVER_BUDGET
-    books.take(over.raw, NOW + 60 * DAY_MS)
+    on = sealed(books.epoch, proposal(books.epoch, STRICTER))
+    books.take(vote(books.epoch, on, "m1").raw, NOW)
+    books.take(vote(books.epoch, on, "m2").raw, NOW)
+    for at in range(EARLY_PER_MEMBER_MAX):
+        books.take(vote(books.epoch, on, "m1", proposal=Digest(at.to_bytes(32, "big"))).raw, NOW)
+    books.take(on.raw, NOW)
+    assert standing(books, on).count.yes == ("m2",)
+
+
+def test_a_member_has_so_many_ballots_on_what_is_open() -> None:
+    books = ledger_of(epoch(7))
+    rows = [
+        told(books, proposal(books.epoch, Retune(silence_ms=8 * at + more + 1), author=f"m{at}"))
+        for at in range(5)
+        for more in range(PROPOSALS_PER_MEMBER_MAX)
+    ]
+    room = BALLOTS_PER_MEMBER_MAX
+    for on in rows:
+        for number in range(16):
+            ballot = vote(books.epoch, on, "m1", False, ballot_no=number).raw
+            if room:
+                books.take(ballot, NOW)
+                room -= 1
+                continue
+            with pytest.raises(ProtocolError) as caught:
+                books.take(ballot, NOW)
+            assert caught.value.code is Code.AUTHOR_OVER_BUDGET
+    vote_all(books, rows[0], ("m2",))
+
+
+def test_a_proposal_makes_one_epoch_however_often_it_is_told() -> None:
+    """Reinstated by ballots, suspended again by a proof: the old ballots are still at every node, and in no time."""
+    books = ledger_of(epoch(4))
+    books.convict(*fork("m3"))
+    order(books, ready(books, NOW), NOW)
+    books.keyset_heard(keyset("m3", 2))
+    back = passed(books, Reinstate(M3), at_ms=NOW + 10)
+    rows = [vote(books.epoch, back, seat.name, cast_ms=NOW + 10).raw for seat in books.epoch.members]
+    at_ms = NOW + 4 * DAY_MS
+    order(books, ready(books, at_ms), at_ms)
+    books.convict(*fork("m3", 2))
+    made = ready(books, at_ms + 1)
+    certificate = books.certificate(made, commits(books.epoch, made, names(4)), lookup)
+    assert certificate is not None
+    books.enter(certificate, at_ms + 1)
+    assert not books.epoch.may_count(M3)
+    for raw in rows:
+        books.take(raw, at_ms + 2)
+    with pytest.raises(RuleError) as caught:
+        books.take(back.raw, at_ms + 2)
+    assert caught.value.rule is Rule.ONCE
 
 
 def test_a_lost_key_moves_by_the_ballots_of_the_others() -> None:
