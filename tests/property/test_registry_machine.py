@@ -180,16 +180,41 @@ class RegistryMachine(RuleBasedStateMachine):
     def a_lift(self, names: list[str], subject: bytes, agos: list[int], old: int) -> None:
         epoch = bytes(32) if old == 0 else self.stage.row.hash
         ordered = self.stage.in_order(names)
-        through = {name: self.now_ms - ago for name, ago in zip(ordered, agos)}
+        self._lift({name: self.now_ms - ago for name, ago in zip(ordered, agos)}, subject, epoch, ordered)
+
+    def _lift(self, through: dict[str, int], subject: bytes, epoch: bytes, names: list[str] | None = None) -> None:
+        """`names` where one of them signs twice."""
+        ordered = self.stage.in_order(through) if names is None else names
         votes = [
             vote
             for name in ordered
             for vote in self.stage.lift([name], through[name], subject=subject, epoch=epoch)[-1]
         ]
-        expected = epoch != bytes(32) and self._sound(names, Q) and max(through.values(), default=0) <= self.now_ms
+        expected = epoch != bytes(32) and self._sound(ordered, Q) and max(through.values(), default=0) <= self.now_ms
         if self._told("lift", (epoch, subject, THREAT, votes), expected):
             earliest = min(through.values())
             self.model.released[subject] = max(self.model.released.get(subject, 0), earliest)
+
+    @rule(
+        level=levels,
+        ahead=st.sampled_from((0, 0, 60_000)),
+        leases=st.tuples(st.integers(30_000, HOUR_MS) | st.just(None), st.integers(30_000, HOUR_MS)),
+        short=st.sampled_from((0, 0, 0, 1)),
+        seconds=st.integers(1, 20),
+        after=st.sampled_from((0, 1, 1_000)),
+    )
+    def said_lifted_and_said_again(
+        self, level: int, ahead: int, leases: tuple[int | None, int], short: int, seconds: int, after: int
+    ) -> None:
+        """`short`: by how much the lift falls short of the first word; `after`: how long after it the second came."""
+        first = LEASE_MS[level] if leases[0] is None else leases[0]
+        said_ms = self.now_ms + ahead
+        self._alarm([Said(n, 0, -ahead, first, 600_000) for n in GOOD[0]], level, SUBJECT, self.stage.row.hash)
+        self.stage.world.now += seconds + ahead // 1000
+        through = said_ms - short
+        self._lift(dict.fromkeys(GOOD[1], through), SUBJECT, self.stage.row.hash)
+        ago = self.now_ms - (through + after)
+        self._alarm([Said(n, 0, ago, leases[1], 600_000) for n in GOOD[1]], level, SUBJECT, self.stage.row.hash)
 
     @rule(names=signers, skipped=st.integers(0, 5))
     def an_advance(self, names: list[str], skipped: int) -> None:
@@ -236,5 +261,5 @@ class RegistryMachine(RuleBasedStateMachine):
 
 TestRegistry = RegistryMachine.TestCase
 TestRegistry.settings = settings(
-    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
