@@ -32,6 +32,10 @@ class CardFaults(FileFaults):
     """A member card that cannot be used."""
 
 
+class ApplicationFaults(FileFaults):
+    """A joiner's application that cannot be used."""
+
+
 class CharterFaults(FileFaults):
     """A charter that cannot be read or does not hold."""
 

@@ -147,14 +147,17 @@ class Ledger(Intake):
             return error.detail
         return ""
 
-    def acceptable(self, value: Value, now_ms: int, restricted: bool) -> str:
-        """ "" or why this node does not Prepare it."""
+    def acceptable(self, value: Value, now_ms: int, restricted: bool, prepared: bool = False) -> str:
+        """ "" or why this node does not Prepare it. `prepared`: a Propose brought Q Prepares of an earlier round:
+        those nodes saw to votes, delay, veto and incident, and only what nobody can change is asked again, else what is
+        locked by some could be refused by the others for ever."""
         missing = [hash_.hex()[:8] for hash_ in value.proposals if hash_ not in self.held]
         if missing:
             return f"unknown-proposal: {', '.join(missing)}"
         suspects = self.suspects()
         for suspect in value.proofs:
-            if suspect not in suspects:
+            proven = self._proofs.get(suspect.member)
+            if suspect not in suspects and not (prepared and proven is not None and proven[0] == suspect):
                 return f"unproven: nothing suspends {suspect.member} for its key {suspect.key_version}, as known here"
         if value.activates_ms > now_ms + SKEW_AHEAD_MS_MAX:
             return "from-the-future: it activates ahead of now"
@@ -163,7 +166,9 @@ class Ledger(Intake):
             return fault
         for hash_ in value.proposals:
             state, why = self._state(self.held[hash_], now_ms, restricted)
-            if state is not State.READY:
+            if prepared and self._passing(self.held[hash_]) is None:
+                return f"short-of-quorum: {hash_.hex()[:8]} has not passed here"
+            if not prepared and state is not State.READY:
                 return f"{state.value}: {hash_.hex()[:8]} {why}".rstrip()
         return ""
 

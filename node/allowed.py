@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -48,8 +47,11 @@ def allowed_now(parts: Parts, state: State) -> dict[str, PeerAddress]:
     addresses = {one.member: one.addresses for one in charter.contacts}
     addresses |= {MemberName(one.member): tuple(one.addrs) for one in config.peers}
     newest: dict[MemberName, KeySet] = {}
-    held = (sealed.keyset for versions in state.keysets.values() for sealed in versions.values())
-    for keyset in itertools.chain((sealed.keyset for sealed in charter.keysets), held):
+    held = [sealed.keyset for versions in state.keysets.values() for sealed in versions.values()]
+    # before the machine has begun it knows none: then those of the start, of who still sits
+    for keyset in held or [sealed.keyset for sealed in parts.keysets]:
+        if keyset.member not in state.epoch.by_name:
+            continue
         known = newest.get(keyset.member)
         if known is None or keyset.version >= known.version:
             newest[keyset.member] = keyset

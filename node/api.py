@@ -17,7 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from node import present, present_keys
+from node import present, present_governance, present_keys
 from node.effects import Reply
 from node.events import ActionCommand, Command, Event, OperatorAsked, Publish, Raise, ReleaseTopic, TakeKey, Withdraw
 from node.loop import now
@@ -86,6 +86,8 @@ class Surface:
     backup: Callable[[str], Awaitable[dict[str, Any]]]
     next_key: Callable[[bytes], TakeKey]
     """Opens a KeySet of our own and finds the key that it delegates; Refused where they cannot be had."""
+    export: Callable[[], dict[str, Any]]
+    """The chain of epochs, for whoever verifies or joins."""
     stop: Callable[[], list[str]]
     """Begins the stop; says what stands."""
     numbers: Any = field(default_factory=lambda: itertools.count(1))
@@ -145,6 +147,7 @@ def make_app(surface: Surface) -> FastAPI:
     _read_routes(app, surface)
     _alert_routes(app, surface)
     _action_routes(app, surface)
+    _governance_routes(app, surface)
     _house_routes(app, surface)
     return app
 
@@ -230,6 +233,29 @@ def _action_routes(app: FastAPI, surface: Surface) -> None:
         if verb not in ("approve", "refuse", "lift"):
             raise Refused(404, "unknown-verb", f"an action cannot be asked to {verb[:32]!r}", "approve, refuse or lift")
         return await surface.command(body.person, ActionCommand(surface.action(id_).key, verb))
+
+
+def _governance_routes(app: FastAPI, surface: Surface) -> None:
+    @app.get("/v1/network")
+    async def network() -> dict[str, Any]:
+        return present_governance.network(surface.state, now().wall_ms)
+
+    @app.get("/v1/network/export")
+    async def export() -> dict[str, Any]:
+        return surface.export()
+
+    @app.get("/v1/proposals")
+    async def proposals() -> list[dict[str, Any]]:
+        return present_governance.proposals(surface.state, now().wall_ms)
+
+    @app.get("/v1/proposals/{id_}")
+    async def proposal(id_: str) -> dict[str, Any]:
+        told = present_governance.find(surface.state, id_, now().wall_ms) if len(id_) >= 6 else None
+        if told is None:
+            raise Refused(
+                404, "unknown-proposal", f"no proposal {id_[:64]!r}, or several", "list them: tocsin vote list"
+            )
+        return told
 
 
 def _house_routes(app: FastAPI, surface: Surface) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import trio
 
 from adapters.api import ExposureReading, Observation
+from governance.charter import write as write_charter
 from node import backup as backups
 from node import owner
 from node.allowed import allowed_now, follow_members, list_observers_anew, observers_of
@@ -46,6 +47,7 @@ from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
 from node.plugins import close_all, reading_of, told
 from node.present import when
+from node.present_governance import export
 from node.records import EntryAccepted, KeySetLearned, NewerRecordError, Record, unpack_record
 from node.serving import serve_control
 from node.status import status_of
@@ -55,6 +57,7 @@ from node.telemetry import open_log
 from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerUp, ReceivedFrame
 from node.transport.host import Libp2pTransport
 from node.watch import Watch
+from protocol.envelope import keyset_owner
 from protocol.errors import ImpossibleError, ProtocolError
 from protocol.ids import SourceId
 from protocol.subjects import Subject
@@ -133,7 +136,8 @@ class Node:
         """What this member itself operates: chains that it has a connection to, and services, which need none."""
         here = {one.id for one in self.parts.config.connections}
         own = [one for one in self.parts.epoch.sources if one.operator == self.parts.config.member]
-        return tuple(sorted(one.id for one in own if one.id in here or ":" not in one.scope))
+        services = {one.id for one in own if ":" not in one.scope}
+        return tuple(sorted({*(SourceId(one) for one in here), *services}))
 
     def _allowed(self) -> dict[str, PeerAddress]:
         return allowed_now(self.parts, self.machine.state)
@@ -146,8 +150,10 @@ class Node:
             self.machine.recover(records)
             if self.parts.adopted:
                 held = {sealed.raw for versions in self.machine.state.keysets.values() for sealed in versions.values()}
-                wanted = [*self.parts.charter.sealed, *self.parts.extra_keysets]
-                adopted: list[Record] = [KeySetLearned(raw) for raw in wanted if raw not in held]
+                wanted = [one.raw for one in self.parts.keysets]
+                sits = self.machine.state.epoch.by_name
+                missing = [raw for raw in wanted if raw not in held and keyset_owner(raw) in sits]
+                adopted: list[Record] = [KeySetLearned(raw) for raw in missing]
                 adopted += [EntryAccepted(raw, True, now().wall_ms) for raw in self.parts.adopted]
                 self.machine.recover(adopted)
                 store.commit(batch_of(adopted, self.machine.state, now().wall_ms))
@@ -183,7 +189,7 @@ class Node:
             self.tell_sinks = performer[0]
             await nursery.start(self.transport.run)
             await nursery.start(self._serve_control, performer[0])
-            await loop.begin([*self.parts.charter.sealed, *self.parts.extra_keysets])
+            await loop.begin([one.raw for one in self.parts.keysets])
             nursery.start_soon(loop.tick)
             nursery.start_soon(self._pump)
             nursery.start_soon(self._keep_discipline)
@@ -332,9 +338,13 @@ class Node:
             status=self.status,
             backup=self._backup,
             next_key=functools.partial(next_key, self.parts, self.machine.state),
+            export=self._export,
             stop=self._stop,
         )
         await serve_control(make_app(surface), self.parts.config.control, self.stopping, task_status=task_status)
+
+    def _export(self) -> dict[str, Any]:
+        return export(self.machine.state, write_charter(self.parts.charter), self.parts.before)
 
     def _stop(self) -> list[str]:
         self.asked_to_stop.set()

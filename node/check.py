@@ -22,7 +22,7 @@ from node.config_identity import evm_address_of, peer_id_of
 from node.config_model import split_multiaddr
 from node.expiry import CURE, warning
 from node.keys import KeyFault, Purpose
-from protocol.envelope import open_keyset
+from node.origin import NoSeatError, Origin, OriginFault, origin_of
 from protocol.errors import ProtocolError
 from protocol.ids import PublicKey, SourceId
 from protocol.messages import KeySet
@@ -38,6 +38,7 @@ class Facts:
     config: NodeConfig
     probes: Probes
     charter: Charter | None = None
+    origin: Origin | None = None
     attestation: PublicKey | None = None
     own_peer_id: str = ""
     status: dict[str, Any] | None = field(default=None)
@@ -132,13 +133,19 @@ def _seat(facts: Facts) -> Iterator[Finding]:
     charter, member = facts.charter, facts.config.member
     if charter is None:
         return
-    if member not in charter.by_name:
+    try:
+        facts.origin = origin_of(facts.config, charter)
+    except NoSeatError:
         names = ", ".join(charter.by_name)
-        yield Finding("seat", False, f"{member} has no seat in this charter ({names})", "mend `member`, or the charter")
+        cure = "mend `member`, or the charter; who joins starts with `tocsin join`"
+        yield Finding("seat", False, f"{member} has no seat in this charter ({names})", cure)
+        return
+    except OriginFault as error:
+        yield Finding("seat", False, str(error), "put it there anew")
         return
     if facts.attestation is None:
         return
-    delegated = _delegated(facts, charter)
+    delegated = _delegated(facts, facts.origin)
     newest = max(delegated, key=lambda one: one.version, default=None)
     if newest is None or newest.attestation != facts.attestation:
         cure = "run `tocsin charter sign` before founding, or `tocsin restore --fresh-key` after"
@@ -151,9 +158,8 @@ def _seat(facts: Facts) -> Iterator[Finding]:
         yield Finding("seat", True, f"{member}, KeySet {newest.version}")
 
 
-def _delegated(facts: Facts, charter: Charter) -> list[KeySet]:
-    member = charter.by_name[facts.config.member]
-    raws = [*charter.sealed]
+def _delegated(facts: Facts, origin: Origin) -> list[KeySet]:
+    raws = [*origin.keysets, *(one.raw for one in origin.extra)]
     for path in sorted(facts.config.data_dir.glob("keyset-*.cbor")):
         try:
             raws.append(path.read_bytes()[:65_536])
@@ -162,10 +168,10 @@ def _delegated(facts: Facts, charter: Charter) -> list[KeySet]:
     found = []
     for raw in raws:
         try:
-            keyset = open_keyset(raw, charter.network, member.governance_key).keyset
+            keyset = origin.open_own(raw).keyset
         except ProtocolError:
             continue
-        if keyset.member == member.name:
+        if keyset.member == facts.config.member:
             found.append(keyset)
     return found
 
@@ -257,11 +263,16 @@ def _port(facts: Facts) -> Iterator[Finding]:
 def _chains(facts: Facts) -> Iterator[Finding]:
     for connection in facts.config.connections:
         where = f"{connection.id} at {connection.shown_url}"
-        registered = {} if facts.charter is None else facts.charter.epoch0().source_by_id
+        registered = {} if facts.origin is None else facts.origin.head.source_by_id
         source = registered.get(SourceId(connection.id))
-        if facts.charter is not None and (source is None or source.scope != connection.chain):
-            what = f"{where} is no source of {connection.chain} in the charter: what it says counts for no quorum"
-            yield Finding("chain", None, what, "name it by its id in the charter's [[source]] list")
+        if facts.origin is not None and (source is None or source.scope != connection.chain):
+            what = f"{where} is no source of {connection.chain} in the register: what it says counts for no quorum"
+            yield Finding(
+                "chain",
+                None,
+                what,
+                "name it by its id in the register: tocsin network show, or the charter's [[source]] list",
+            )
         namespace, _, reference = connection.chain.partition(":")
         if namespace != "eip155" or connection.url.startswith("ws"):
             yield Finding("chain", None, f"{where}: not asked (only eip155 over http is)", "")

@@ -11,7 +11,19 @@ from pathlib import Path
 
 from cyclopts import App, CycloptsError
 
-from node.commands import actions, alerts, founding, keeping, keying, registry, running
+from node.commands import (
+    actions,
+    alerts,
+    founding,
+    joining,
+    keeping,
+    keying,
+    members,
+    registry,
+    running,
+    verifying,
+    votes,
+)
 from node.commands.common import FAILED, INTERRUPTED, OK, UNREACHABLE, USAGE, CommandError, tell_error
 
 Command = Callable[..., int]
@@ -31,13 +43,21 @@ def build_app() -> App:
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
-    first: tuple[Command, ...] = (founding.init, running.up, running.down, running.status, running.testnet)
+    first: tuple[Command, ...] = (
+        founding.init,
+        joining.join,
+        running.up,
+        running.down,
+        running.status,
+        running.testnet,
+    )
     for command in first:
         app.command(command)
     groups = (founding.charter_app, alerts.alert_app, actions.action_app, keying.key_app, keeping.config_app)
-    for group in (*groups, keeping.policy_app, registry.registry_app):
+    voting = (members.member_app, votes.vote_app, joining.network_app)
+    for group in (*groups, keeping.policy_app, *voting, registry.registry_app):
         app.command(group)
-    last: tuple[Command, ...] = (keeping.backup, keeping.restore, keeping.verify, keeping.explain, keeping.doctor)
+    last: tuple[Command, ...] = (keeping.backup, keeping.restore, verifying.verify, keeping.explain, keeping.doctor)
     for command in (*last, keeping.version):
         app.command(command)
     return app

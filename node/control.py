@@ -148,6 +148,19 @@ class Control:
     def feeds(self, links: bool = True) -> list[dict[str, Any]]:
         return list(self._get("/feeds", links=str(links).lower()))
 
+    def network(self) -> dict[str, Any]:
+        return dict(self._get("/network"))
+
+    def export(self) -> dict[str, Any]:
+        """Charter, epoch certificates, fresh Heartbeats and KeySets, hexadecimal."""
+        return dict(self._call("GET", "/network/export", 60.0))
+
+    def proposals(self) -> list[dict[str, Any]]:
+        return list(self._get("/proposals"))
+
+    def proposal(self, proposal_id: str) -> dict[str, Any]:
+        return dict(self._get(f"/proposals/{quote(proposal_id, safe='')}"))
+
     def backup(self, path: Path) -> dict[str, Any]:
         return dict(self._post("/backup", {"path": str(path)}, timeout_s=300.0) or {})
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from governance.charter import Charter
 from node.config import NodeConfig
-from node.records import KeySetLearned, pack_record, unpack_record
+from node.origin import Origin, origin_of
+from node.records import VERSION, KeySetLearned, kind_of, unpack_record
 from node.store_check import bodies_of
 from protocol.envelope import SealedKeySet, keyset_owner, open_keyset
 from protocol.errors import ImpossibleError, ProtocolError
@@ -28,10 +29,11 @@ class Known:
 
 
 def known_here(config: NodeConfig, charter: Charter, now_ms: int) -> Known:
-    """From the charter, the KeySets beside the store and those that the store has learned. StoreError."""
-    epoch = charter.epoch0()
+    """From what the node starts from, the KeySets beside the store and what the store has learned. StoreError."""
+    origin = origin_of(config, charter)
+    epoch = origin.head
     held: dict[tuple[MemberName, int], SealedKeySet] = {}
-    for raw in _keysets(config, charter):
+    for raw in _keysets(config, origin):
         try:
             member = epoch.by_name.get(keyset_owner(raw))
             sealed = open_keyset(raw, epoch.network, member.governance_key) if member is not None else None
@@ -44,14 +46,14 @@ def known_here(config: NodeConfig, charter: Charter, now_ms: int) -> Known:
     return Known(epoch, evm_keys((one.keyset for one in held.values()), now_ms), held)
 
 
-def _keysets(config: NodeConfig, charter: Charter) -> Iterator[bytes]:
-    yield from charter.sealed
+def _keysets(config: NodeConfig, origin: Origin) -> Iterator[bytes]:
+    yield from origin.keysets
     for path in sorted(config.data_dir.glob("keyset-*.cbor")):
         yield path.read_bytes()
-    kind, version, _ = pack_record(KeySetLearned(b"-"))
+    kind = kind_of(KeySetLearned)
     for body in bodies_of(config.store, kind):
         try:
-            record = unpack_record(kind, version, body)
+            record = unpack_record(kind, VERSION, body)
         except (ImpossibleError, ProtocolError):
             continue
         if isinstance(record, KeySetLearned):

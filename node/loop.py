@@ -115,8 +115,11 @@ def _certificate_row(record: CertificateAccepted, state: State, now_ms: int) -> 
     certificate = parse_certificate(record.raw)
     held = state.certificates.get(certificate_id(certificate.epoch, certificate.topic, certificate.level))
     if held is None or held.raw != record.raw:  # one that came later in the same batch took its place
+        epoch = state.epoch_of(certificate.epoch)
         try:
-            held = check_certificate(certificate, record.raw, state.epoch, state.keyset)
+            if epoch is None:
+                return []
+            held = check_certificate(certificate, record.raw, epoch, state.keyset)
         except ProtocolError:  # and a KeySet of its signers was replaced too: it stays a record, nobody asks for it
             return []
     subject, level = certificate.subject.raw, int(certificate.level)

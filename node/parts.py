@@ -12,10 +12,11 @@ from adapters.policy import Policy, PolicyFaults, parse_text
 from governance.charter import Charter, CharterFaults, check, parse
 from node import keys, mark, rotation
 from node.config import NodeConfig
+from node.origin import Origin, OriginFault, origin_of
 from node.store import Store, StoreError
 from node.store_engine import take_lock
 from protocol.crypto import Signer
-from protocol.envelope import SealedKeySet, open_keyset
+from protocol.envelope import SealedKeySet
 from protocol.errors import ProtocolError
 from protocol.membership import Epoch
 
@@ -37,13 +38,16 @@ class Parts:
     epoch: Epoch
     signer: Signer
     keyset: SealedKeySet
-    extra_keysets: tuple[bytes, ...]
+    keysets: tuple[SealedKeySet, ...]
+    """To be learnt at the start: founders' or those of a later epoch, and what was delegated here since."""
     transport_seed: bytes
     policy: Policy
     store: Store
     stopped_why: str
     fresh: bool
     adopted: tuple[bytes, ...]
+    before: tuple[bytes, ...]
+    """Epoch certificates ahead of the epoch that it starts from."""
 
 
 def load_parts(config: NodeConfig) -> Parts:
@@ -51,15 +55,15 @@ def load_parts(config: NodeConfig) -> Parts:
     faults: list[str] = []
     charter = _charter(config, faults)
     policy = _policy(config, faults)
-    if charter is not None and config.member in charter.by_name:
-        _guarded(faults, lambda: _finish_rotation(config, charter))
+    origin = _guarded(faults, lambda: origin_of(config, charter)) if charter is not None else None
+    if origin is not None:
+        _guarded(faults, lambda: _finish_rotation(config, origin))
     sealing, carrying = keys.Purpose.ATTESTATION, keys.Purpose.TRANSPORT
     signer = _guarded(faults, lambda: keys.load_signer(keys.key_path(config.data_dir, sealing), sealing))
     seed = _guarded(faults, lambda: keys.load_secret(keys.key_path(config.data_dir, carrying), carrying))
-    if faults or charter is None or policy is None or signer is None or seed is None:
+    if faults or charter is None or origin is None or policy is None or signer is None or seed is None:
         raise StartFault(faults)
-    epoch = charter.epoch0()
-    keyset, extra = _own_keyset(config, charter, signer)
+    keyset, extra = _own_keyset(config, origin, signer)
     try:
         store = Store.open(config.store)
         store.bind_network(charter.network, config.member)
@@ -82,30 +86,34 @@ def load_parts(config: NodeConfig) -> Parts:
     return Parts(
         config=config,
         charter=charter,
-        epoch=epoch,
+        epoch=origin.epoch,
         signer=signer,
         keyset=keyset,
-        extra_keysets=extra,
         transport_seed=seed.reveal(),
         policy=policy,
         store=store,
         stopped_why=verdict.reason if verdict.ruling is mark.Ruling.REFUSE else "",
         fresh=verdict.ruling is mark.Ruling.MAY_SIGN and isinstance(found, mark.Mark) and found.seq < 0,
         adopted=verdict.raws if verdict.ruling is mark.Ruling.ADOPT else (),
+        before=origin.before,
+        keysets=tuple(
+            {one.raw: one for one in (*map(origin.opened, origin.keysets), *extra) if one is not None}.values()
+        ),
     )
 
 
 def _guarded(faults: list[str], load: Callable[[], Any]) -> Any:
     try:
         return load()
-    except (keys.KeyFault, mark.MarkError, StoreError) as fault:
+    except (keys.KeyFault, mark.MarkError, StoreError, OriginFault) as fault:
         faults.append(str(fault))
         return None
 
 
-def _finish_rotation(config: NodeConfig, charter: Charter) -> None:
+def _finish_rotation(config: NodeConfig, origin: Origin) -> None:
     """What a crash, or a delegation put here while no node ran, left to be done (node.rotation)."""
-    mine = [one.keyset for one in _own_keysets(config, charter)]
+    held, extra = _own_keysets(config, origin)
+    mine = [one.keyset for one in (*held, *extra)]
     newest = max(mine, key=lambda one: one.version, default=None)
     if newest is None or not rotation.unfinished(config.data_dir, newest):
         return
@@ -128,8 +136,6 @@ def _charter(config: NodeConfig, faults: list[str]) -> Charter | None:
         return None
     judged = check(charter, time.time_ns() // 1_000_000)
     faults.extend(f"{config.charter}: {fault}" for fault in judged.faults)
-    if config.member not in charter.by_name:
-        faults.append(f"{config.charter}: {config.member} is no member of it; is it another network's charter?")
     return charter
 
 
@@ -145,10 +151,10 @@ def _policy(config: NodeConfig, faults: list[str]) -> Policy | None:
     return None
 
 
-def _own_keyset(config: NodeConfig, charter: Charter, signer: Signer) -> tuple[SealedKeySet, tuple[bytes, ...]]:
-    """The delegation of the key that lies here: the charter's, or a later one beside the store."""
-    held = _own_keysets(config, charter)
-    mine = [one for one in held if one.keyset.attestation == signer.public]
+def _own_keyset(config: NodeConfig, origin: Origin, signer: Signer) -> tuple[SealedKeySet, list[SealedKeySet]]:
+    """The delegation of the key that lies here, the start's or a later one beside the store; and all of the latter."""
+    held, extra = _own_keysets(config, origin)
+    mine = [one for one in (*held, *extra) if one.keyset.attestation == signer.public]
     if not mine:
         raise StartFault(
             [
@@ -156,16 +162,16 @@ def _own_keyset(config: NodeConfig, charter: Charter, signer: Signer) -> tuple[S
                 "`tocsin charter sign`, or delegate it with `tocsin restore`"
             ]
         )
-    extra = tuple(one.raw for one in held if one.raw not in charter.sealed)
     return max(mine, key=lambda one: one.keyset.version), extra
 
 
-def _own_keysets(config: NodeConfig, charter: Charter) -> list[SealedKeySet]:
-    member = charter.by_name[config.member]
-    found = [one for one in charter.keysets if one.keyset.member == config.member]
+def _own_keysets(config: NodeConfig, origin: Origin) -> tuple[list[SealedKeySet], list[SealedKeySet]]:
+    """This member's: those of the start, and those that lie here."""
+    extra = list(origin.extra)
     for path in sorted(config.data_dir.glob("keyset-*.cbor")):
         try:
-            found.append(open_keyset(path.read_bytes(), charter.network, member.governance_key))
+            extra.append(origin.open_own(path.read_bytes()))
         except ProtocolError as error:
             raise StartFault([f"{path}: {error.detail}; it is not a KeySet of this member and network"]) from None
-    return found
+    known = [one for one in map(origin.opened, origin.keysets) if one is not None]
+    return [one for one in known if one.keyset.member == config.member], extra

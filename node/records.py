@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from governance.lock import LOCK_BYTES_MAX
 from protocol.codec import decode, encode
 from protocol.errors import ImpossibleError
-from protocol.limits import BLOB_BYTES_MAX, CERTIFICATE_BYTES_MAX, ENTRY_BYTES_MAX
+from protocol.limits import BLOB_BYTES_MAX, CERTIFICATE_BYTES_MAX, ENTRY_BYTES_MAX, EPOCH_CERTIFICATE_BYTES_MAX
 from protocol.messages import CLAIM, HASH, Claim, Level
 from protocol.schema import Codec, Field, Schema, boolean, enumerated, many, raw_bytes, text, unsigned
 from protocol.subjects import SUBJECT, Subject
@@ -150,6 +151,30 @@ class SigningStopped:
     at_ms: int
 
 
+@dataclass(frozen=True)
+class VoteLocked:
+    """What this member said, and is bound to, in the rounds of the epoch in force (`governance.lock`): durable before
+    the vote beside it leaves."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class EpochCertified:
+    """What follows the epoch in force is proven; it begins at its own time."""
+
+    raw: bytes
+    at_ms: int
+
+
+@dataclass(frozen=True)
+class EpochEntered:
+    """The certified one is in force from here on."""
+
+    number: int
+    at_ms: int
+
+
 Record = (
     KeySetLearned
     | EntryAccepted
@@ -164,6 +189,9 @@ Record = (
     | ActionStepped
     | OperatorDid
     | SigningStopped
+    | VoteLocked
+    | EpochCertified
+    | EpochEntered
 )
 
 _SEALED = raw_bytes(1, ENTRY_BYTES_MAX)
@@ -243,6 +271,9 @@ _TABLE: dict[int, Schema[Any]] = {
     ),
     12: Schema(OperatorDid, Field(1, "person", text(64)), Field(2, "deed", _SAYS), _AT),
     13: Schema(SigningStopped, Field(1, "key_version", unsigned()), Field(2, "why", _SAYS), _AT),
+    14: Schema(VoteLocked, Field(1, "raw", raw_bytes(1, LOCK_BYTES_MAX))),
+    15: Schema(EpochCertified, Field(1, "raw", raw_bytes(1, EPOCH_CERTIFICATE_BYTES_MAX)), _AT),
+    16: Schema(EpochEntered, Field(1, "number", unsigned()), _AT),
 }
 _NUMBER: Mapping[type, int] = {schema.kind: number for number, schema in _TABLE.items()}
 

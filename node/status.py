@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from governance.standing import flags
 from node.hearing import Heard, members_heard, sentence, told
 from node.loop import now
 from node.machine.action import ENDED, Phase
@@ -28,7 +29,7 @@ def status_of(node: Node) -> dict[str, Any]:
         "member": parts.config.member,
         "network": parts.charter.network.hex(),
         "network_name": parts.charter.parameters.name,
-        "epoch": {"number": parts.epoch.number, "hash": parts.epoch.hash.hex()},
+        "epoch": {"number": state.epoch.number, "hash": state.epoch.hash.hex()},
         "signing": {"may": not why, "why": why, "key_version": state.setup.key_version, "warning": own_warning(state)},
         "quorum": {**quorum(state), "says": sentence(state, heard), "silent_since_ms": silent},
         "mode": parts.policy.mode.name.lower(),
@@ -41,6 +42,13 @@ def status_of(node: Node) -> dict[str, Any]:
         "wire_refusals": dict(sorted(node.misbehaved.items())),
         "false_statements": {name: list(told) for name, told in sorted(state.false_statements.items())},
         "equivocations": sorted({author for author, _ in state.equivocations}),
+        "suspended": {one.name: one.why for one in state.epoch.members if one.suspended},
+        "flagged": [
+            f"{flag.member} {flag.what}"
+            for flag in flags(state.epoch, dict(state.last_word_ms), now().wall_ms)
+            if flag.member != state.me
+        ],
+        "proposals": len(state.ledger.held),
         "alerts": len(state.opinions),
         "certificates": len(state.certificates),
         "actions": sum(1 for one in state.actions.values() if one.phase not in ENDED),

@@ -197,6 +197,23 @@ def _operator(record: rec.OperatorDid, state: State) -> Happening:
     return {"kind": "operator", "person": record.person, "deed": record.deed}
 
 
+def _epoch_certified(record: rec.EpochCertified, state: State) -> Happening:
+    return {"kind": "epoch-certified", "number": state.epoch.number + (state.certified is not None)}
+
+
+def _epoch_entered(record: rec.EpochEntered, state: State) -> Happening:
+    epoch = next((one for one in state.epochs if one.number == record.number), state.epoch)
+    return {
+        "kind": "epoch",
+        "number": epoch.number,
+        "hash": epoch.hash.hex(),
+        "n": epoch.n,
+        "q": epoch.q,
+        "members": [one.name for one in epoch.members],
+        "suspended": [one.name for one in epoch.members if one.suspended],
+    }
+
+
 _TELLERS: dict[type, Callable[[Any, State], Happening | None]] = {
     rec.CertificateAccepted: _certificate,
     rec.ClaimRuled: _ruled,
@@ -208,4 +225,6 @@ _TELLERS: dict[type, Callable[[Any, State], Happening | None]] = {
     rec.ActionRenewed: _renewed,
     rec.SigningStopped: _stopped,
     rec.OperatorDid: _operator,
+    rec.EpochCertified: _epoch_certified,
+    rec.EpochEntered: _epoch_entered,
 }

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from governance.card import Card, parse_card, write_card
 from governance.durations import parse_duration
@@ -21,10 +22,15 @@ from node import keys, mark
 from node.config_identity import evm_address_of, peer_id_of
 from node.config_model import ADDRESSES_MAX, NOWHERE, split_multiaddr
 from node.keys import Purpose
+from node.origin import APPLICATION_NAME, NETWORK_NAME
 from protocol.crypto import Signer
 from protocol.ids import GroupName, MemberName, PublicKey
 from protocol.limits import KEYSET_TERM_MS_MAX, NAME_CHARS_MAX
 from protocol.messages import NAME_ALPHABET, KeySet
+
+if TYPE_CHECKING:
+    from governance.chain import Chain
+    from protocol.membership import Epoch
 
 CARD_NAME, CONFIG_NAME, CHARTER_NAME, DATA_NAME = "card.toml", "node.toml", "charter.toml", "data"
 POLICY_NAME = "policy.toml"
@@ -214,3 +220,31 @@ def _card(path: Path) -> Card:
         what = error.strerror if isinstance(error, OSError) else "not UTF-8"
         cure = "name the directory that `tocsin init` made with --dir"
         raise FileFaults([FileFault(f"the card cannot be read: {what}", str(path), cure)]) from None
+
+
+def applicant_of(directory: Path, governance_key: Path | None, term: str, now_ms: int) -> tuple[Founder, GroupName]:
+    """The same for who applies for a seat, and the group of its card."""
+    return founder_of(directory, governance_key, term, now_ms), _card(directory / CARD_NAME).group
+
+
+def settle(directory: Path, chain: Chain, epoch: Epoch, application: Path | None) -> Path:
+    """Writes the network's charter, the chain and what the seat starts with into `directory`; the node.toml to start
+    with. FileFaults where the application is another's, or whoever has no seat brings none."""
+    from governance.application import parse_application
+    from governance.chain import pack_chain
+
+    card = _card(directory / CARD_NAME)
+    data = directory / DATA_NAME
+    if application is not None:
+        text = application.read_text(encoding="utf-8")
+        one = parse_application(text)
+        if one.admit.member != card.name or one.network != epoch.network:
+            raise FileFaults([FileFault("is of another member or network", str(application), "name your own")])
+        _write_new(data / APPLICATION_NAME, text)
+    elif card.name not in epoch.by_name:
+        cure = "add --application FILE, as `tocsin member apply` wrote it"
+        raise FileFaults([FileFault(f"{card.name} has no seat in epoch {epoch.number}", "", cure)])
+    _write_new(directory / CHARTER_NAME, chain.charter)
+    mark.write_durably(data / NETWORK_NAME, pack_chain(chain))
+    mark.sync_directory(directory)
+    return directory / CONFIG_NAME

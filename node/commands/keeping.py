@@ -1,11 +1,11 @@
-"""`tocsin backup | restore | verify | explain | doctor | config check | policy check | version`."""
+"""`tocsin backup | restore | explain | doctor | config check | policy check | version`."""
 
 from __future__ import annotations
 
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from cyclopts import App
 
@@ -21,12 +21,8 @@ from node.commands.common import (
     load_config,
     say,
     say_json,
-    span,
     usage,
 )
-
-if TYPE_CHECKING:
-    from protocol.quorum import CheckedCertificate
 
 config_app = App(name="config", help="The node's configuration.")
 policy_app = App(name="policy", help="The owner's policy.")
@@ -104,65 +100,6 @@ def restore(
     say(f"{loaded.member} has attestation key version {done.key_version}; members hear of it when the node starts.")
     say("Nothing sealed under an older version counts any more. Put the governance key away; then `tocsin up`.")
     return OK
-
-
-def verify(file: Path, /, *, charter: Path = Path("charter.toml"), output: Output = "human") -> int:
-    """Check an exported certificate offline, against the charter alone: no node, no network.
-
-    Example: `tocsin verify rseth.cert --charter charter.toml`
-
-    Parameters
-    ----------
-    file
-        What `tocsin alert show --export` wrote.
-    charter
-        The network's charter.
-    """
-    from node.commands.certificates import read_certificate
-    from node.commands.founding import read_charter
-
-    founding = read_charter(charter)
-    known = {(one.keyset.member, one.keyset.version): one for one in founding.keysets}
-    checked = read_certificate(file, founding.epoch0(), lambda member, version: known.get((member, version)), charter)
-    if output == "json":
-        say_json(_certificate_facts(checked))
-    else:
-        say(*_certificate_lines(checked))
-    return OK
-
-
-def _certificate_facts(checked: CheckedCertificate) -> dict[str, Any]:
-    certificate = checked.certificate
-    return {
-        "ok": True,
-        "digest": checked.digest.hex(),
-        "level": certificate.level.name,
-        "threat": _threat(certificate.threat),
-        "subject": str(certificate.subject),
-        "groups": list(checked.groups),
-        "operators": sorted(checked.operators),
-        "newest_issued_ms": checked.newest_issued_ms,
-        "ends_ms": checked.ends_ms,
-        "runs": checked.ends_ms > time.time() * 1000,
-    }
-
-
-def _threat(number: int) -> str:
-    from protocol.messages import Threat
-
-    return next((threat.word for threat in Threat if threat == number), f"threat {number}")
-
-
-def _certificate_lines(checked: CheckedCertificate) -> list[str]:
-    certificate, now_ms = checked.certificate, time.time() * 1000
-    left_s = (checked.ends_ms - now_ms) / 1000
-    ends = f"runs for {span(left_s)} more" if left_s > 0 else f"ended {span(-left_s)} ago"
-    return [
-        f"Holds: {certificate.level.name}, {_threat(certificate.threat)} on {certificate.subject}",
-        f"  said by {len(checked.groups)} groups: {', '.join(checked.groups)}",
-        f"  their sources are run by: {', '.join(sorted(checked.operators)) or 'nobody'}",
-        f"  {ends}; digest {checked.digest.hex()}",
-    ]
 
 
 def explain(any_id: str, /, *, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:

@@ -55,7 +55,7 @@ class Submission:
 def prepare_submission(site: Site, place: Place, file: Path, key: Path | None) -> Submission:
     """CommandError where the certificate proves nothing, too few of its words are signed for contracts, or the registry
     refuses it: then with the registry's own reason."""
-    checked = read_certificate(file, site.known.epoch, site.known.keyset, site.config.charter)
+    checked = read_certificate(file, [site.known.epoch], site.known.keyset, site.config.charter)
     path = key or keys.key_path(site.config.data_dir, keys.Purpose.LEVER)
     account = Account(keys.load_secret(path, keys.Purpose.LEVER).reveal())
     chain, contract = place

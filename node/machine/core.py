@@ -23,7 +23,7 @@ from node.events import (
     SensorReported,
     Ticked,
 )
-from node.machine import actions, alarms, asking, claims, expiry, heads, observers, stepping, views
+from node.machine import actions, alarms, asking, claims, expiry, governing, heads, observers, stepping, views
 from node.machine.action import ENDED
 from node.machine.evolve import evolve
 from node.machine.incoming import frame_arrived, looked_up
@@ -66,6 +66,8 @@ class Machine:
         heads.judge_readiness(step)
         self._first_words(step)
         alarms.review_all(step)
+        governing.begin(step)
+        governing.due(step)
         for action in sorted(self.state.actions.values(), key=lambda one: one.key):
             if action.phase not in ENDED:
                 stepping.run_next(step, action)
@@ -92,6 +94,7 @@ class Machine:
             heads.peer_came_up(step, event.peer_id)
             observers.came_up(step, event.peer_id)
             _show_proofs(step, event.peer_id)
+            governing.ask_epochs(step, self.state.links[event.peer_id])
             self._heartbeat_soon(at)
         elif isinstance(event, PeerWentDown):
             gone = self.state.links.pop(event.peer_id, None)
@@ -132,6 +135,7 @@ class Machine:
             state.heartbeat_at_ms = step.at.mono_ms + HEARTBEAT_MS
             state.heartbeat_said_ms = step.at.mono_ms
             step.say(Heartbeat(state.epoch.hash))
+        governing.due(step)
         sound = state.clock_is_sound()
         if sound and not state.clock_was_sound:  # what it took for past or to come while it was off is looked at now
             alarms.review_all(step)

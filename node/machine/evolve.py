@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from node.machine import deciding
 from node.machine.action import ENDED, Action, Phase
 from node.machine.state import Ruled, State
 from node.records import (
@@ -17,12 +18,15 @@ from node.records import (
     ClaimRuled,
     DecisionMade,
     EntryAccepted,
+    EpochCertified,
+    EpochEntered,
     EquivocationProven,
     FalseStatement,
     KeySetLearned,
     OperatorDid,
     Record,
     SigningStopped,
+    VoteLocked,
 )
 from protocol.crypto import sha256
 from protocol.envelope import Parsed, Verified, keyset_owner, open_keyset, parse_carried, verify_entry
@@ -31,7 +35,7 @@ from protocol.evidence import Judgement, Ruling
 from protocol.feed import Feed
 from protocol.ids import ActionKey, Digest, GroupName, MemberName, SourceId
 from protocol.limits import OPINIONS_PER_AUTHOR_MAX
-from protocol.messages import Attestation, Level, Manifest, Release
+from protocol.messages import VOTES, Attestation, Heartbeat, Level, Manifest, Release, Statement
 from protocol.quorum import CheckedCertificate, certificate_id, check_certificate, parse_certificate
 from protocol.release import ClaimName, Topic, claim_names
 
@@ -77,6 +81,7 @@ def _keyset(state: State, record: KeySetLearned, known: Any) -> None:
         if there is not None:
             state.feeds.pop((owner.name, version), None)
         _silence(state, owner.name, max(versions), version if there is not None else -1)
+        deciding.take_keyset(state, versions[max(versions)], afresh=there is not None and version == max(versions))
     for link in state.links.values():
         link.members = state.members_of(link.peer_id)
 
@@ -112,6 +117,14 @@ def _entry(state: State, record: EntryAccepted, known: Any) -> None:
             _opinion(state, verified)
     elif isinstance(body, Release):
         _release(state, entry.author, body)
+    elif isinstance(body, Heartbeat):
+        known_beat = state.heartbeats.get(entry.author)
+        if known_beat is None or is_later(verified, known_beat):
+            state.heartbeats[entry.author] = verified
+    elif isinstance(body, Statement):
+        deciding.take_statement(state, body.sealed, record.at_ms)
+    elif isinstance(body, VOTES):
+        deciding.take_vote(state, verified, record.own)
     elif isinstance(body, Manifest) and _is_latest_manifest(state, verified):
         state.manifests[entry.author] = frozenset(body.subjects)
         state.manifest_versions[entry.author] = entry.key_version
@@ -244,6 +257,7 @@ def _sure_names(state: State, checked: CheckedCertificate) -> list[ClaimName]:
 def _equivocation(state: State, record: EquivocationProven, known: Any) -> None:
     one = known or verified_entry(state, record.one)
     state.equivocations.setdefault((one.entry.author, one.entry.key_version), (record.one, record.other))
+    deciding.convict(state, one, verified_entry(state, record.other))
 
 
 def _false(state: State, record: FalseStatement, known: Any) -> None:
@@ -311,6 +325,18 @@ def _nothing(state: State, record: OperatorDid, known: Any) -> None:
     """Kept for people; no rule reads it."""
 
 
+def _locked(state: State, record: VoteLocked, known: Any) -> None:
+    deciding.lock_votes(state, record.raw)
+
+
+def _certified(state: State, record: EpochCertified, known: Any) -> None:
+    state.certified = record.raw
+
+
+def _entered(state: State, record: EpochEntered, known: Any) -> None:
+    deciding.enter(state, record.at_ms)
+
+
 def _stopped(state: State, record: SigningStopped, known: Any) -> None:
     state.stopped[record.key_version] = record.why
 
@@ -329,4 +355,7 @@ _TABLE: dict[type, Callable[[State, Any, Any], None]] = {
     ActionStepped: _stepped,
     OperatorDid: _nothing,
     SigningStopped: _stopped,
+    VoteLocked: _locked,
+    EpochCertified: _certified,
+    EpochEntered: _entered,
 }

@@ -85,7 +85,7 @@ def our_heads(state: State, now_ms: int) -> Heads:
     heads = [
         Head(feed.author, feed.key_version, feed.whole + 1, feed.top, feed.top_hash)
         for _, feed in sorted(state.feeds.items())
-        if feed.top >= 0
+        if feed.top >= 0 and feed.author in state.epoch.by_name
     ]
     running = _running(state, now_ms)
     # by the clock: more than a frame holds is shown in turn, or who was away would never hear of the rest

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from governance.proposals import statement_type
 from node.effects import ServeBlobs, ServeEntries, Tell
 from node.events import FrameArrived, LookedUp
 from node.ingress import FRAME_UNIT_BYTES, RANGE_PRICE
-from node.machine import alarms, asking, claims, heads, observers, past, views
+from node.machine import alarms, asking, claims, deciding, governing, heads, observers, past, views
 from node.machine.evolve import is_later, verify_parsed
 from node.machine.links import Link
 from node.machine.statements import keyset_arrived
@@ -27,6 +28,7 @@ from protocol.frames import (
     Blobs,
     CertificateFrame,
     Entries,
+    EpochCertificates,
     Frame,
     Heads,
     Hello,
@@ -35,10 +37,11 @@ from protocol.frames import (
     WantBlobs,
     WantCertificates,
     WantEntries,
+    WantEpochs,
     parse_frame,
 )
 from protocol.ids import Digest
-from protocol.messages import Attestation, Heartbeat, Release, Statement
+from protocol.messages import Attestation, Commit, Heartbeat, Prepare, Propose, Release, Statement
 from protocol.quorum import Certificate, certificate_id, check_certificate, parse_certificate
 
 PUSHED_PER_PEER_MAX = 64
@@ -113,6 +116,10 @@ def _dispatch(step: Step, link: Link, frame: Frame, event: FrameArrived, owed: b
     elif isinstance(frame, WantBlobs):
         _charge(step, link, len(frame.digests))
         step.do(ServeBlobs(link.peer_id, frame.digests))
+    elif isinstance(frame, WantEpochs):
+        governing.serve_epochs(step, link, frame.after)
+    elif isinstance(frame, EpochCertificates):
+        governing.certificates_arrived(step, link, frame.raws)
     elif isinstance(frame, WantCertificates):
         _charge(step, link, len(frame.ids))
         heads.serve_certificates(step, link, frame)
@@ -226,6 +233,8 @@ def _own_word(step: Step, verified: Verified[Any]) -> None:
 def accept_entry(step: Step, link: Link | None, verified: Verified[Any], *, direct: bool) -> None:
     step.record(EntryAccepted(verified.raw, own=False, at_ms=step.now_ms), verified)
     body = verified.body
+    if isinstance(body, Attestation | Heartbeat | Propose | Prepare | Commit):
+        governing.heard_of(step, link, body.epoch)
     if isinstance(body, Attestation):
         alarms.opinion_arrived(step, link, verified)
     elif isinstance(body, Release):
@@ -234,12 +243,17 @@ def accept_entry(step: Step, link: Link | None, verified: Verified[Any], *, dire
         heads.heartbeat_heard(step, verified.entry.author, verified.entry.issued_ms)
     elif isinstance(body, Statement):
         _statement(step, link, body)
+    elif isinstance(body, Propose | Prepare | Commit):
+        governing.due(step)
 
 
 def _statement(step: Step, link: Link | None, body: Statement) -> None:
-    """A KeySet carried by a feed; proposals and ballots are stored and chained until votes are spoken here."""
+    """A KeySet takes effect here; a proposal or ballot did, in the ledger, when it was recorded."""
     try:
-        keyset_arrived(step, link.peer_id if link else "", body.sealed)
+        if statement_type(body.sealed):
+            governing.due(step)
+        elif deciding.applicants_keyset(step.state, body.sealed) is None:
+            keyset_arrived(step, link.peer_id if link else "", body.sealed)
     except ProtocolError:
         return
 

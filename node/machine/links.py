@@ -55,6 +55,7 @@ class Link:
     up_mono_ms: int = 0
     shown: set[Digest] = field(default_factory=set)
     heads_at_ms: int = 0
+    epochs_asked_ms: int = -1_000_000
     own_head_seen: bool = False
     differs: bool = False
     wanted: dict[tuple[MemberName, int], Wanted] = field(default_factory=dict)

@@ -50,7 +50,7 @@ def _raise(step: Step, command: Raise) -> str:
     bound_ms = state.epoch.lease_bound_ms(level)
     if command.lease_ms > bound_ms:
         return f"a lease of {command.lease_ms} ms is above the charter's {bound_ms} ms for {level.name}"
-    if not state.setup.own_sources:
+    if not state.own_sources():
         return "the register knows no source that this member operates; an opinion needs at least one"
     verified = live is not None and live.basis is Basis.VERIFIED and live.level >= level
     body = Attestation(
@@ -60,7 +60,7 @@ def _raise(step: Step, command: Raise) -> str:
         level=level,
         basis=Basis.VERIFIED if verified else Basis.OBSERVED,
         claims=live.claims if live is not None else (),
-        sources=(live.sources if live is not None else ()) or state.setup.own_sources[:SOURCES_MAX],
+        sources=(live.sources if live is not None else ()) or state.own_sources()[:SOURCES_MAX],
         detector="person",
         incident=command.incident[:64],
         since_ms=step.now_ms,

@@ -12,19 +12,22 @@ from typing import Any
 
 from adapters.api import Countersign, ExposureReading, LeverDeclaration, Observation
 from adapters.policy import Policy
+from governance.ledger import Ledger
+from governance.rounds import Rounds
 from node.events import Observer
 from node.ingress import Budgets
 from node.machine.action import Action
+from node.machine.asked import Asked
 from node.machine.links import Lack, Link
 from protocol.alarm import Opinion
 from protocol.crypto import Signer, sha256
-from protocol.envelope import SealedKeySet
+from protocol.envelope import SealedKeySet, Verified
 from protocol.evidence import Judgement
 from protocol.feed import Feed
 from protocol.frames import Heads
 from protocol.ids import ZERO_HASH, ActionKey, Digest, EntryHash, EpochHash, GroupName, MemberName, SourceId
 from protocol.membership import Epoch
-from protocol.messages import Attestation, Claim
+from protocol.messages import Attestation, Claim, Heartbeat
 from protocol.quorum import CheckedCertificate
 from protocol.release import ClaimName, Releases, Topic
 from protocol.subjects import Subject
@@ -85,6 +88,12 @@ class State:
     setup: Setup
     epochs: tuple[Epoch, ...] = ()
     """The one in force first, then those before it whose certificates may still run."""
+    chain: list[tuple[EpochHash, bytes]] = field(default_factory=list)
+    """(parent, epoch certificate) of each that followed the one this node starts from."""
+    certified: bytes | None = None
+    """Of the epoch that begins next."""
+    applicants: dict[MemberName, SealedKeySet] = field(default_factory=dict)
+    """First KeySets of who is proposed for a seat, or for a new governance key."""
     keysets: dict[MemberName, dict[int, SealedKeySet]] = field(default_factory=dict)
     feeds: dict[tuple[MemberName, int], Feed] = field(default_factory=dict)
     opinions: dict[Topic, dict[MemberName, Opinion]] = field(default_factory=dict)
@@ -100,6 +109,8 @@ class State:
     manifest_versions: dict[MemberName, int] = field(default_factory=dict)
     """Under which key version the latest one was said."""
     last_word_ms: dict[MemberName, int] = field(default_factory=dict)
+    heartbeats: dict[MemberName, Verified[Heartbeat]] = field(default_factory=dict)
+    """Each member's latest, for whoever wants to see that a chain of epochs is current."""
     behind_ms: dict[MemberName, int] = field(default_factory=dict)
     """Our monotonic clock minus a member's wall clock, by its last Heartbeat: a wall clock of ours that is set wrong,
     or right again, shows at once and not at the next Heartbeat."""
@@ -145,6 +156,8 @@ class State:
     """Own key version → why it never signs again."""
     exposures: dict[str, ExposureReading] = field(default_factory=dict)
     # what is not recorded
+    restricted: bool = False
+    """A live ISOLATE or HALT stands on what f + 1 groups run, as of the last step of the rounds."""
     links: dict[str, Link] = field(default_factory=dict)
     budgets: Budgets = field(default_factory=Budgets)
     desks: dict[str, Any] = field(default_factory=dict)
@@ -202,6 +215,8 @@ class State:
 
     def __post_init__(self) -> None:
         self.epochs = self.epochs or (self.setup.epoch,)
+        self.ledger = Ledger(self.epoch)
+        self.rounds = Rounds(self.epoch, self.me if self.seated() else None, Asked(self))
 
     @property
     def epoch(self) -> Epoch:
@@ -312,6 +327,10 @@ class State:
     def own_group(self) -> GroupName:
         """ "" where this member has no seat."""
         return self.epoch.group_of(self.me) if self.seated() else GroupName("")
+
+    def own_sources(self) -> tuple[SourceId, ...]:
+        """Of those that this node can vouch for, what the epoch in force registers."""
+        return tuple(one for one in self.setup.own_sources if one in self.epoch.source_by_id)
 
     def drop_opinion(self, topic: Topic, author: MemberName) -> None:
         self.words += 1

@@ -9,9 +9,10 @@ from __future__ import annotations
 import enum
 from dataclasses import replace
 
+from governance.proposals import statement_type
 from node.effects import Broadcast
 from node.events import TakeKey
-from node.machine import alarms
+from node.machine import alarms, deciding
 from node.machine.state import State
 from node.machine.step import Step
 from node.records import KeySetLearned
@@ -83,6 +84,11 @@ def publish(step: Step, raw: bytes) -> str:
     if fault:
         return f"this node must not sign: {fault}"
     try:
+        if statement_type(raw):
+            step.state.ledger.take(raw, step.now_ms)
+            return _said(step, raw)
+        if deciding.applicants_keyset(step.state, raw) is not None:
+            return _said(step, raw)
         sealed, standing = weigh_keyset(step.state, raw)
         fault = _fault_of(step.state, sealed, standing)
         if fault:
@@ -93,6 +99,10 @@ def publish(step: Step, raw: bytes) -> str:
         return f"it is not taken: {error.detail}"
     keyset_arrived(step, "", raw)
     return ""
+
+
+def _said(step: Step, raw: bytes) -> str:
+    return "" if step.say(Statement(raw)) is not None else "too much is being said at this moment: ask again"
 
 
 def fault_of_key(state: State, command: TakeKey) -> str:

@@ -116,8 +116,7 @@ class RealShell(Shell):
         parts = SimpleNamespace(
             store=store,
             adopted=told.raws if told.ruling is mark.Ruling.ADOPT else (),
-            charter=SimpleNamespace(sealed=KEYSETS),
-            extra_keysets=(),
+            keysets=[SimpleNamespace(raw=raw) for raw in KEYSETS],
             config=SimpleNamespace(store="store"),
         )
         Node._recover(SimpleNamespace(parts=parts, machine=self.machine))  # type: ignore[arg-type]

@@ -25,6 +25,7 @@ from node.records import Record
 from protocol.envelope import Verified
 from protocol.errors import Code, ProtocolError
 from protocol.evidence import Judgement, Ruling, open_claim, refuted, undecided
+from protocol.membership import Epoch
 from protocol.messages import Basis, Level
 from protocol.subjects import Subject
 from tests.sim import cast
@@ -73,7 +74,9 @@ class World(Ports):
         names = [seat.name for seat in self.seats]
         self._assign_roles()
         suspended = self.liar_names[:1] if "suspended_seat" in options.faults else []
-        self.epoch = cast.epoch_of(self.seats, options.vendors, options.lease_divisor, frozenset(suspended))
+        first = cast.epoch_of(self.seats, options.vendors, options.lease_divisor, frozenset(suspended))
+        self.epochs = {first.hash: first}
+        """All that honest nodes ever entered, oldest first."""
         self.truth = Truth(self.epoch, self.time.chance("truth"))
         self.network = Network(self.time, options, names, self._deliver, self._linked)
         self.extra_keysets: list[bytes] = []
@@ -292,6 +295,15 @@ class World(Ports):
 
     def cause(self, subject: Subject) -> None:
         self.history.causes.setdefault(subject.raw, []).append(self.time.now_ms)
+
+    @property
+    def epoch(self) -> Epoch:
+        """The newest."""
+        return next(reversed(self.epochs.values()))
+
+    def epoch_of(self, process: Process) -> Epoch:
+        """In which this node is."""
+        return self.epochs[process.state.epoch.hash]
 
     def run(self, ms: int) -> None:
         self.time.run_until(self.time.now_ms + ms)

@@ -38,7 +38,6 @@ class Liar:
         self.world, self.name = world, name
         self.chance = world.time.chance(f"liar {name}")
         self.pen = Pen(name, world.epoch.network)
-        self.epoch: bytes = world.epoch.hash
         self.blobs: dict[bytes, bytes] = {}
         self.acted: dict[str, int] = {}
         """What it did, how often."""
@@ -48,6 +47,11 @@ class Liar:
             self._rouse()
 
     # what the network tells
+    @property
+    def epoch(self) -> bytes:
+        """That in which the others are by now."""
+        return self.world.epoch.hash
+
     def linked(self, other: str, up: bool) -> None:
         if up and self.serves:
             self.tell(ink.hello(self.pen.network), [other])

@@ -38,7 +38,7 @@ def l1_what_is_reached_is_certified(
         return ""
     topics = {topic for topic, held in state.opinions.items() if any(one.raw in raws for one in held.values())}
     for topic in sorted(topics, key=lambda one: (one[0].raw, one[1])):
-        due = weigh(state.opinions.get(topic, {}).values(), world.epoch, now_ms, state.releases).level
+        due = weigh(state.opinions.get(topic, {}).values(), world.epoch_of(process), now_ms, state.releases).level
         held = [one for one in state.certificates.values() if one.certificate.topic == topic and one.ends_ms > now_ms]
         if due >= Level.GUARD and max((one.certificate.level for one in held), default=Level.NONE) < due:
             return f"the words held reach {due.name} on {topic[0]}, and no certificate says so"

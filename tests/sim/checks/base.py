@@ -21,6 +21,7 @@ from node.records import (
 from protocol.envelope import Verified
 from protocol.evidence import Ruling
 from protocol.quorum import CheckedCertificate, check_certificate, parse_certificate
+from tests.sim.checks import chain
 from tests.sim.shell import Process
 from tests.sim.world import Watcher, World
 
@@ -73,19 +74,22 @@ class Checker(Watcher):
             if misset and not name.startswith(OF_ANY_CLOCK):
                 continue
             self.asked += 1
-            said = invariant(self.seen, world, process, *args)
-            if said and len(self.violations) < VIOLATIONS_MAX:
-                who = process.name if process is not None else "world"
-                self.violations.append(Violation(name, world.time.now_ms, who, said))
-                world.note(who, f"VIOLATION of {name}: {said}")
+            self.tell(name, world, process, invariant(self.seen, world, process, *args))
+
+    def tell(self, name: str, world: World, process: Process | None, said: str) -> None:
+        if said and len(self.violations) < VIOLATIONS_MAX:
+            who = process.name if process is not None else "world"
+            self.violations.append(Violation(name, world.time.now_ms, who, said))
+            world.note(who, f"VIOLATION of {name}: {said}")
 
     def decided(self, world: World, process: Process, event: Event | None, decision: Decision) -> None:
+        chain.follow(self, world, process, decision.records)
         for at, record in enumerate(decision.records):
             kind = type(record)
             if kind is CertificateAccepted:
                 after = decision.records[at + 1 :]
                 self.seen.later = frozenset(one.raw for one in after if isinstance(one, EntryAccepted))
-                held = _held(process, record)
+                held = _held(world, process, record)
                 self.seen.accepted.setdefault(process.name, set()).add(held.digest)
                 self.ask("certificate", world, process, held)
             elif kind is ActionOpened:
@@ -109,10 +113,8 @@ class Checker(Watcher):
         self.ask("lever", world, process, effect)
 
 
-def _held(process: Process, record: CertificateAccepted) -> CheckedCertificate:
-    """What was accepted; another of the same decision may have taken its place already."""
-    for one in process.state.certificates.values():
-        if one.raw == record.raw:
-            return one
-    state = process.state
-    return check_certificate(parse_certificate(record.raw), record.raw, state.epoch, state.keyset)
+def _held(world: World, process: Process, record: CertificateAccepted) -> CheckedCertificate:
+    """By the epoch that it names where anybody is in it; else by the node's own, which takes no other."""
+    certificate = parse_certificate(record.raw)
+    epoch = world.epochs.get(certificate.epoch, process.state.epoch)
+    return check_certificate(certificate, record.raw, epoch, process.state.keyset)

@@ -35,8 +35,8 @@ def l3_certificates_are_everywhere(seen: Seen, world: World, process: None) -> s
     for topic, words in sorted(_common_words(seen, world).items(), key=lambda one: (one[0][0].raw, one[0][1])):  # type: ignore[attr-defined]
         for one in world.honest():
             now_ms, state = one.clock().wall_ms, one.state
-            live = [word for word in words.values() if is_live(word, world.epoch, now_ms)]  # type: ignore[arg-type]
-            due = weigh(live, world.epoch, now_ms, state.releases).level
+            live = [word for word in words.values() if is_live(word, world.epoch_of(one), now_ms)]  # type: ignore[arg-type]
+            due = weigh(live, world.epoch_of(one), now_ms, state.releases).level
             if due < Level.GUARD:
                 continue
             held = [

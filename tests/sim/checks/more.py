@@ -56,7 +56,7 @@ def s1_the_latest_words_count(seen: Seen, world: World, process: Process, event:
         if isinstance(record, KeySetLearned):
             return ""
         if isinstance(record, CertificateAccepted):
-            fault = _latest_words(world, process, _held(process, record), set(raws[raws.index(record.raw) :]))
+            fault = _latest_words(world, process, _held(world, process, record), set(raws[raws.index(record.raw) :]))
             if fault:
                 return fault
     return ""
@@ -221,7 +221,7 @@ def s5_undone_only_for_a_reason(seen: Seen, world: World, process: Process, effe
 
 def _released_by(world: World, process: Process, action: Action) -> int:
     """Groups all of whose unsuspended seats have ever released this subject for one and the same threat."""
-    suspended = {one.name for one in world.epoch.members if one.suspended}
+    suspended = {one.name for one in world.epoch_of(process).members if one.suspended}
     found = 0
     for threat in {action.threat, *(one.threat for one in process.state.actions.values())}:
         groups: dict[str, bool] = {}

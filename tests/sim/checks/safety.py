@@ -32,14 +32,18 @@ def groups_behind(world: World, certificate: CheckedCertificate, now_ms: int) ->
     told = certificate.certificate
     by_group: dict[str, list[Any]] = {}
     seats = {seat.name: seat.group for seat in world.seats}
-    suspended = {one.name for one in world.epoch.members if one.suspended}
+    epoch = world.epochs.get(told.epoch)
+    if epoch is None:
+        return {}
+    suspended = {one.name for one in epoch.members if one.suspended}
     for opinion in certificate.opinions:
         body, entry = opinion.body, opinion.entry
-        bound_ms = world.epoch.lease_ms[body.level if body.level > 0 else Level.WATCH]
+        bound_ms = epoch.lease_ms[body.level if body.level > 0 else Level.WATCH]
+        of_before = body.epoch == epoch.parent and entry.issued_ms < epoch.activates_ms + 600_000
         counts = (
             entry.author in seats
             and entry.author not in suspended
-            and body.epoch == told.epoch == world.epoch.hash
+            and (body.epoch == told.epoch or of_before)
             and (body.subject, body.threat) == (told.subject, told.threat)
             and body.level >= told.level
             and body.basis is not Basis.HEARSAY
@@ -194,7 +198,8 @@ def slack_ms(world: World, process: Process) -> int:
 
 
 def s7_nothing_of_another_epoch(seen: Seen, world: World, process: Process, held: CheckedCertificate) -> str:
-    if held.certificate.epoch != world.epoch.hash:
+    epoch = world.epochs.get(held.certificate.epoch)
+    if epoch is None or world.epoch_of(process).number - epoch.number > 1:  # a decision may take it and go on
         return "a certificate of another epoch was accepted"
     return ""
 
@@ -211,7 +216,7 @@ def s11_released_never_counts_again(seen: Seen, world: World, process: Process, 
     if not releases:
         return ""
     groups: dict[str, int] = {}
-    suspended = {member.name for member in world.epoch.members if member.suspended}
+    suspended = {member.name for member in world.epoch_of(process).members if member.suspended}
     for seat in world.seats:
         if seat.name in suspended:  # a group's point is its unsuspended members'
             groups.setdefault(seat.group, 0)

@@ -606,3 +606,20 @@ def test_a_lost_key_moves_by_the_ballots_of_the_others() -> None:
     assert standing(books, on).due_ms == LOOSE
     made = order(books, ready(books, LOOSE), LOOSE).epoch
     assert made.by_name[M3].governance_key == cold("m3", 1).public
+
+
+def test_what_a_quorum_prepared_is_not_refused_for_a_veto_that_only_we_saw() -> None:
+    books = ledger_of(epoch(4))
+    on = passed(books, STRICTER, names(3))
+    named = value(books.epoch, [on.hash], activates_ms=DUE)
+    for name in ("m2", "m3"):
+        books.take(vote(books.epoch, on, name, False, ballot_no=1, cast_ms=NOW + 2).raw, NOW + 2)
+    assert books.acceptable(named, DUE, False).startswith("vetoed")
+    assert books.acceptable(named, DUE, False, prepared=True) == ""
+
+
+def test_what_has_not_passed_anywhere_is_refused_whoever_prepared_it() -> None:
+    books = ledger_of(epoch(4))
+    on = passed(books, STRICTER, names(2))
+    named = value(books.epoch, [on.hash], activates_ms=DUE)
+    assert books.acceptable(named, DUE, False, prepared=True).startswith("short-of-quorum")

@@ -271,7 +271,7 @@ class World:
     ) -> None:
         self.now_ms = START_MS
         self.rng = random.Random(seed)
-        self.epoch = epoch_of(n)
+        self.epoch = setup.pop("epoch", None) or epoch_of(n)
         self.truth: dict[Digest, Judgement] = {}
         self.extra_keysets: list[bytes] = []
         self.wires: dict[str, set[str]] = {}

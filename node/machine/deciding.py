@@ -1,0 +1,119 @@
+"""What records make of the ledger, the rounds and the epoch. Part of `evolve`: no clock, no effect.
+
+Whatever a member says is proven by its own seal, so what others sealed is taken as it came, or passed over; the same
+records in the same order make the same ledger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from governance.epochs import parse_epoch_certificate
+from governance.lock import Lock, parse_lock
+from governance.proposals import Admit, Rekey
+from governance.rounds import Rounds
+from node.machine import epochs
+from node.machine.asked import Asked
+from node.machine.state import State
+from protocol.envelope import SealedKeySet, Verified, keyset_owner, open_keyset
+from protocol.errors import ProtocolError
+from protocol.ids import MemberName
+from protocol.messages import NOTHING, Prepare, Propose, value_hash
+
+
+def take_statement(state: State, raw: bytes, at_ms: int) -> None:
+    """A proposal or ballot, or the first KeySet of who is to have a seat, or a new governance key."""
+    try:
+        if state.ledger.take(raw, at_ms) is None:
+            applied = applicants_keyset(state, raw)
+            if applied is not None:
+                state.applicants[applied.keyset.member] = applied
+    except ProtocolError:
+        return
+
+
+def applicants_keyset(state: State, raw: bytes) -> SealedKeySet | None:
+    """A KeySet under a key that an open proposal would put in force: it holds from that epoch on. One of each member
+    is kept, the newest, and proposals are bounded. ProtocolError for what is no KeySet."""
+    owner = keyset_owner(raw)
+    for one in state.ledger.held.values():
+        change = one.proposal.change
+        if not isinstance(change, Admit | Rekey) or change.member != owner:
+            continue
+        try:
+            sealed = open_keyset(raw, state.epoch.network, change.key)
+        except ProtocolError:
+            continue
+        held = state.applicants.get(owner)
+        return sealed if held is None or sealed.keyset.version > held.keyset.version else held
+    return None
+
+
+def take_keyset(state: State, sealed: SealedKeySet, afresh: bool) -> None:
+    state.ledger.keyset_heard(sealed)
+    state.rounds.log.rekeyed(sealed.keyset.member, sealed.keyset.version, afresh)
+
+
+def take_vote(state: State, verified: Verified[Any], own: bool) -> None:
+    state.rounds.log.take(verified)
+    if own and verified.body.epoch == state.epoch.hash:
+        _bind(state, verified.body)
+
+
+def _bind(state: State, body: Any) -> None:
+    """Our own vote came back without its lock: a crash lost the commit that both stood in, and the mark carried the
+    vote alone. What it binds us to is read off it; where that is more than it tells, we say nothing more here."""
+    lock = state.rounds.lock
+    if body in lock.said or body.round < lock.round:
+        return
+    if body.round > lock.round:
+        lock = replace(lock, round=body.round, proposed=None, proposed_from=None, prepared=None, committed=None)
+    if isinstance(body, Propose):
+        lock = replace(lock, proposed=body.value, proposed_from=body.valid_round)
+    elif isinstance(body, Prepare):
+        lock = replace(lock, prepared=body.value_hash)
+    else:
+        lock = replace(lock, committed=body.value_hash)
+        if body.value_hash != NOTHING:
+            said = [
+                one.value for one in state.rounds.log.proposals(body.round) if value_hash(one.value) == body.value_hash
+            ]
+            if not said:
+                state.rounds.group = None
+                return
+            lock = replace(lock, locked=said[0], locked_round=body.round, valid=said[0], valid_round=body.round)
+    _lock(state, lock)
+
+
+def lock_votes(state: State, raw: bytes) -> None:
+    lock = parse_lock(raw)
+    if lock.epoch == state.epoch.hash:
+        _lock(state, lock)
+
+
+def _lock(state: State, lock: Lock) -> None:
+    state.rounds.lock = lock
+    state.rounds.log.advance(lock.round)
+
+
+def convict(state: State, one: Verified[Any], other: Verified[Any]) -> None:
+    """A proof against a key that is replaced is kept and shown, and suspends nobody."""
+    try:
+        state.ledger.convict(one, other)
+    except ProtocolError:
+        return
+
+
+def enter(state: State, at_ms: int) -> None:
+    """The certified epoch is in force: counted anew, with the keys of who joins."""
+    raw, state.certified = state.certified, None
+    if raw is None:
+        return
+    state.chain.append((state.epoch.hash, raw))
+    epochs.enter(state, state.ledger.enter(parse_epoch_certificate(raw), at_ms).epoch)
+    me: MemberName | None = state.me if state.seated() else None
+    state.rounds = Rounds(state.epoch, me, Asked(state))
+    for member, versions in state.keysets.items():
+        state.ledger.keyset_heard(versions[max(versions)])
+        state.rounds.log.rekeyed(member, max(versions), False)

@@ -1,0 +1,288 @@
+"""Members decide: proposals and ballots in feeds, rounds among machines, an epoch on all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from governance.ballots import Ballot, Vote, cast
+from governance.proposals import (
+    KIND_OF,
+    Admit,
+    Change,
+    Proposal,
+    Reinstate,
+    Rekey,
+    Remove,
+    Retune,
+    SealedProposal,
+    Suspend,
+    consent,
+    seal_proposal,
+)
+from governance.standing import State as Stands
+from node.events import Publish
+from node.machine import Phase
+from protocol.crypto import Signer, sha256
+from protocol.envelope import seal_keyset
+from protocol.frames import Entries
+from protocol.ids import GroupName, MemberName
+from protocol.messages import Heartbeat, KeySet, Level
+from tests.unit.machine.world import (
+    HOUR_MS,
+    NETWORK,
+    START_MS,
+    Node,
+    World,
+    claim,
+    epoch_of,
+    governance,
+    hot,
+    member,
+    peer_of,
+)
+
+DELAY_MS = 2_000
+SETTLED_MS = 4_000
+"""Rounds, votes and a certificate among machines whose wires take 20 ms."""
+
+
+def world_of(n: int = 4, **setup: Any) -> World:
+    return World(n, epoch=epoch_of(n, change_delay_ms=DELAY_MS, loosen_delay_ms=DELAY_MS), **setup)
+
+
+def propose(world: World, change: Change, by: int = 0, signers: tuple[Signer, ...] = ()) -> SealedProposal:
+    epoch = world[by].state.epoch
+    consents = tuple(consent(NETWORK, one, epoch.hash, change) for one in signers)
+    made = Proposal(
+        epoch.hash, member(by), world.now_ms, world.now_ms + HOUR_MS, KIND_OF[type(change)], change, "", consents
+    )
+    sealed = seal_proposal(NETWORK, governance(member(by)), made)
+    reply = world[by].ask(Publish(sealed.raw))
+    assert reply.ok, reply.says
+    return sealed
+
+
+def vote(world: World, proposal: SealedProposal, *voters: int, yes: bool = True, number: int = 0) -> None:
+    for i in voters:
+        ballot = Ballot(proposal.hash, member(i), number, Vote(yes), world.now_ms)
+        reply = world[i].ask(Publish(cast(NETWORK, governance(member(i)), ballot).raw))
+        assert reply.ok, reply.says
+
+
+def numbers(world: World) -> list[int]:
+    return [node.state.epoch.number for node in world]
+
+
+def stands(node: Node, proposal: SealedProposal) -> Stands:
+    told = node.state.ledger.standings(node.world.now_ms, node.state.restricted)
+    return next(one.state for one in told if one.sealed.hash == proposal.hash)
+
+
+def first_keyset(name: str) -> bytes:
+    body = KeySet(MemberName(name), 0, hot(name).public, None, (peer_of(name),), START_MS + 8_000 * HOUR_MS)
+    return seal_keyset(NETWORK, governance(name), body).raw
+
+
+def admit(name: str) -> Admit:
+    return Admit(MemberName(name), GroupName(f"g-{name}"), governance(name).public)
+
+
+def test_a_quorum_of_ballots_and_a_delay_make_an_epoch_everywhere() -> None:
+    world = world_of()
+    made = propose(world, Suspend(member(3)))
+    vote(world, made, 0, 1, 2)
+    world.run(DELAY_MS - 100)
+    assert numbers(world) == [0] * 4
+    world.run(SETTLED_MS)
+    assert numbers(world) == [1] * 4
+    assert len({node.state.epoch.hash for node in world}) == 1
+    assert all(node.state.epoch.by_name[member(3)].suspended for node in world)
+
+
+def test_too_few_ballots_make_none() -> None:
+    world = world_of()
+    made = propose(world, Suspend(member(3)))
+    vote(world, made, 0, 1)
+    world.run(DELAY_MS + SETTLED_MS)
+    assert numbers(world) == [0] * 4
+    assert stands(world[2], made) is Stands.OPEN
+
+
+def test_more_than_a_third_stop_what_has_passed_while_its_delay_runs() -> None:
+    world = world_of()
+    made = propose(world, Suspend(member(3)))
+    vote(world, made, 0, 1, 2)
+    world.run(200)
+    vote(world, made, 2, 3, yes=False, number=1)
+    world.run(DELAY_MS + SETTLED_MS)
+    assert numbers(world) == [0] * 4
+    assert stands(world[0], made) is Stands.VETOED
+
+
+def test_an_impossible_proposal_is_refused_where_it_is_made_with_its_rule() -> None:
+    world = world_of()
+    made = Proposal(
+        world.epoch.hash, member(0), world.now_ms, world.now_ms + HOUR_MS, KIND_OF[Retune], Retune(isolate="f + 1")
+    )
+    reply = world[0].ask(Publish(seal_proposal(NETWORK, governance(member(0)), made).raw))
+    assert not reply.ok and "thresholds-stay-valid" in reply.says
+    assert not world[0].state.ledger.held
+
+
+def test_who_joins_is_let_in_and_counts() -> None:
+    world = world_of()
+    made = propose(world, admit("m4"), signers=(governance("m4"),))
+    assert world[0].ask(Publish(first_keyset("m4"))).ok
+    vote(world, made, 0, 1, 2)
+    world.run(DELAY_MS + SETTLED_MS)
+    assert numbers(world) == [1] * 4
+    assert all(node.state.members_of("peer-of-m4") == {"m4"} for node in world)
+    assert all(node.state.epoch.n == 5 for node in world)
+
+
+def test_a_keyset_of_nobody_that_is_proposed_is_refused() -> None:
+    world = world_of()
+    reply = world[0].ask(Publish(first_keyset("m9")))
+    assert not reply.ok and "no member" in reply.says
+
+
+def test_a_member_that_was_away_learns_the_epoch_when_it_comes_back() -> None:
+    world = world_of()
+    world.unplug("m3")
+    made = propose(world, admit("m4"), signers=(governance("m4"),))
+    vote(world, made, 0, 1, 2)
+    world.run(DELAY_MS + SETTLED_MS)
+    assert numbers(world) == [1, 1, 1, 0]
+    world.replug("m3")
+    world.run(500)
+    assert numbers(world) == [1] * 4
+
+
+def test_what_was_decided_outlives_a_restart() -> None:
+    world = world_of()
+    made = propose(world, Suspend(member(3)))
+    vote(world, made, 0, 1, 2)
+    world.run(DELAY_MS + SETTLED_MS)
+    hash_ = world[0].state.epoch.hash
+    world[0].stop()
+    world[0].restart()
+    assert world[0].state.epoch.hash == hash_
+    assert len(world[0].state.chain) == 1
+
+
+@pytest.mark.parametrize("after_ms", [DELAY_MS + 20, DELAY_MS + 40, DELAY_MS + 60, DELAY_MS + 80, DELAY_MS + 120])
+def test_a_restart_amid_a_round_says_nothing_two_ways(after_ms: int) -> None:
+    world = world_of()
+    made = propose(world, Suspend(member(3)))
+    vote(world, made, 0, 1, 2)
+    world.run(after_ms)
+    for i in range(3):
+        world[i].stop()
+        world[i].restart()
+        world.replug(member(i))
+    world.run(30_000)
+    assert numbers(world) == [1] * 4
+    assert not any(node.state.equivocations for node in world)
+
+
+def test_an_equivocator_is_suspended_without_ballots_and_no_threshold_falls() -> None:
+    world = world_of(4, liars=1)
+    liar = world.liars[member(3)]
+    before = dict(world[0].state.epoch.thresholds)
+    one = liar.seal(Heartbeat(world.epoch.hash), seq=0)
+    other = liar.seal(Heartbeat(world.epoch.hash), seq=0, issued_ms=world.now_ms + 1)
+    liar.send(Entries((one.raw,)), to=[0])
+    liar.send(Entries((other.raw,)), to=[1])
+    world.run(20_000)
+    for node in world:
+        assert node.state.epoch.number == 1
+        assert node.state.epoch.by_name[member(3)].suspended
+        assert node.state.epoch.thresholds == before
+
+
+def test_what_loosens_waits_while_an_alarm_stands() -> None:
+    world = world_of(7)
+    world[0].sense(world.true(claim()))
+    world.run(1_000)
+    assert all(node.action().phase is Phase.EFFECTIVE for node in world)
+    loosening = propose(world, Remove(member(6)))
+    tightening = propose(world, Suspend(member(5)), by=1)
+    for made in (loosening, tightening):
+        vote(world, made, 0, 1, 2, 3, 4)
+    world.run(DELAY_MS + SETTLED_MS)
+    assert all(node.state.epoch.by_name[member(5)].suspended for node in world)
+    assert all(member(6) in node.state.epoch.by_name for node in world)
+    assert stands(world[0], loosening) is Stands.INCIDENT
+    assert all(node.action().phase is Phase.EFFECTIVE for node in world)
+
+
+def test_a_moved_governance_key_takes_its_keysets_with_it() -> None:
+    world = world_of()
+    new = Signer(sha256(b"another cold key"))
+    change = Rekey(member(3), new.public)
+    propose(world, change, by=3, signers=(new, governance(member(3))))
+    fresh = KeySet(member(3), 1, hot("m3", 1).public, None, (peer_of("m3"),), START_MS + 8_000 * HOUR_MS)
+    assert world[3].ask(Publish(seal_keyset(NETWORK, new, fresh).raw)).ok
+    world.run(20_000)
+    assert numbers(world) == [1] * 4
+    assert all(node.state.current_version(member(3)) == 1 for node in world)
+    assert "replaced" in world[3].state.may_sign()
+
+
+def test_a_partition_makes_no_two_epochs() -> None:
+    world = world_of(7)
+    made = propose(world, Suspend(member(6)))
+    vote(world, made, 0, 1, 2, 3, 4)
+    world.run(DELAY_MS - 200)
+    for a in range(4):
+        world.unplug(member(a), *(member(b) for b in range(4, 7)))
+    world.run(20_000)
+    assert numbers(world) == [0] * 7
+    for a in range(4):
+        for b in range(4, 7):
+            world.plug(member(a), member(b))
+    world.run(60_000)
+    assert numbers(world) == [1] * 7
+    assert len({node.state.epoch.hash for node in world}) == 1
+
+
+def test_the_suspended_comes_back_by_ballots() -> None:
+    world = world_of()
+    made = propose(world, Suspend(member(3)))
+    vote(world, made, 0, 1, 2)
+    world.run(DELAY_MS + SETTLED_MS)
+    again = propose(world, Reinstate(member(3)))
+    vote(world, again, 0, 1, 2)
+    world.run(DELAY_MS + SETTLED_MS)
+    assert numbers(world) == [2] * 4
+    assert not world[0].state.epoch.by_name[member(3)].suspended
+
+
+def test_ballots_of_who_has_left_pass_nothing_later() -> None:
+    world = world_of(7)
+    waiting = propose(world, Suspend(member(0)), by=1)
+    vote(world, waiting, 5, 6, 1, 2)
+    leaving = propose(world, Remove(member(6)), by=2)
+    vote(world, leaving, 0, 1, 2, 3, 4)
+    world.run(DELAY_MS + SETTLED_MS)
+    assert numbers(world)[:6] == [1] * 6
+    vote(world, waiting, 3)
+    world.run(DELAY_MS + SETTLED_MS)
+    # five of seven said yes, but one of them has left: four are short of the larger quorum of both epochs
+    assert numbers(world)[:6] == [1] * 6
+    assert stands(world[0], waiting) is Stands.OPEN
+
+
+def test_the_removed_node_says_nothing_and_is_asked_nothing() -> None:
+    world = world_of(5)
+    made = propose(world, Remove(member(4)))
+    vote(world, made, 0, 1, 2, 3)
+    world.run(DELAY_MS + SETTLED_MS)
+    assert numbers(world) == [1] * 5
+    assert "no seat" in world[4].state.may_sign()
+    world[0].sense(world.true(claim()))
+    world.run(1_000)
+    assert all(world[i].certificate(Level.ISOLATE) for i in range(4))
+    assert world[0].opinion("m4") is None
