@@ -15,6 +15,7 @@ from tests.vectors.alarms import alarms
 from tests.vectors.counted import certificates_counted, certificates_counted_by_group
 from tests.vectors.governed import governed
 from tests.vectors.governed_epochs import epoch_certificates, refused_epoch_certificates, replayed
+from tests.vectors.governed_voices import epoch_certificates_of_voices, refused_epoch_certificates_of_voices
 from tests.vectors.refused_certificates import refused_certificates
 from tests.vectors.refused_entries import refused_entries, refused_keysets
 from tests.vectors.refused_others import (
@@ -82,5 +83,7 @@ def golden() -> dict[str, dict[str, Any]]:
         **governed(),
         "epoch-certificates": epoch_certificates(),
         "refused-epoch-certificates": refused_epoch_certificates(),
+        "epoch-certificates-of-voices": epoch_certificates_of_voices(),
+        "refused-epoch-certificates-of-voices": refused_epoch_certificates_of_voices(),
         "refused-epoch-certificates-replayed": replayed(),
     }

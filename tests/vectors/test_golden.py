@@ -32,9 +32,10 @@ from tests.tidy.make_vectors import NOW, VECTORS, cold, hot
 from tests.vectors.alarms import CASES, level_of
 from tests.vectors.counted import EPOCHS, lookup
 from tests.vectors.governed import PLACES
-from tests.vectors.governed_epochs import OUT as PARENTS
-from tests.vectors.governed_epochs import after
+from tests.vectors.governed_epochs import OUT, after
+from tests.vectors.governed_voices import VOICED
 
+PARENTS = OUT | VOICED
 WITHOUT_BYTES = {
     "over-budget": "a budget of time: the same bytes are taken a second later",
 }
@@ -181,7 +182,8 @@ def test_proposals_that_break_a_rule() -> None:
     assert [row for row in told if row[1] != row[2]] == []
 
 
-def test_epoch_certificates_that_prove_nothing() -> None:
+@pytest.mark.parametrize("which", ["", "-of-voices"])
+def test_epoch_certificates_that_prove_nothing(which: str) -> None:
     def fault_of(one: Any) -> tuple[str, str]:
         try:
             check(parse_epoch_certificate(raw(one["raw"])), PARENTS[one["epoch"]])
@@ -189,13 +191,14 @@ def test_epoch_certificates_that_prove_nothing() -> None:
             return error.code.word, error.rule.value if isinstance(error, RuleError) else ""
         return "", ""
 
-    told = cases("refused-epoch-certificates")
+    told = cases(f"refused-epoch-certificates{which}")
     found = [(one["what"], fault_of(one), (one["code"], one.get("rule", ""))) for one in told]
     assert [row for row in found if row[1] != row[2]] == []
 
 
-def test_epoch_certificates_and_the_epochs_they_make() -> None:
-    for one in read("epoch-certificates")["certificates"]:
+@pytest.mark.parametrize("which", ["", "-of-voices"])
+def test_epoch_certificates_and_the_epochs_they_make(which: str) -> None:
+    for one in read(f"epoch-certificates{which}")["certificates"]:
         enacted = check(parse_epoch_certificate(raw(one["raw"])), PARENTS[one["epoch"]])
         assert (list(enacted.committed), after(enacted.epoch)) == (one["committed"], one["next"]), one["what"]
 
