@@ -17,15 +17,20 @@ from governance.proposals import (
     Sources,
     Suspend,
 )
-from governance.rules import counts
+from governance.rules import apply, counts
+from governance.simulated import ROWS_MAX, Difference, differences, recorded
 from governance.standing import Standing, flags
 from governance.standing import State as Stands
 from node.machine.state import State
 from node.present import when
+from node.watch import threat_word
+from protocol.errors import ProtocolError
 from protocol.ids import MemberName
 from protocol.membership import Member
+from protocol.messages import Attestation
 
 Json = dict[str, Any]
+EFFECTS_SHOWN = 12
 _STANDS = {
     Stands.OPEN: "open",
     Stands.FAILED: "closed short of a quorum",
@@ -128,7 +133,43 @@ def find(state: State, prefix: str, now_ms: int) -> Json | None:
         for one in state.ledger.standings(now_ms, state.restricted)
         if one.sealed.hash.hex().startswith(prefix.lower())
     ]
-    return proposal(state, found[0], now_ms) if len(found) == 1 else None
+    if len(found) != 1:
+        return None
+    told = proposal(state, found[0], now_ms)
+    effects = would_change(state, found[0], now_ms)
+    return {**told, "would_change": effects, "sentences": [*told["sentences"], *effects]}
+
+
+def would_change(state: State, one: Standing, now_ms: int) -> list[str]:
+    """In sentences: every opinion that this node still holds of any member, counted again under what the proposal would
+    make of this epoch."""
+    made = one.sealed.proposal
+    at_ms = max(now_ms, made.opened_ms + one.delay_ms, state.epoch.activates_ms + 1)
+    try:
+        after = apply(state.epoch, {one.sealed.hash: made}, at_ms)
+    except ProtocolError as error:
+        return [f"It cannot be ordered in this epoch: {error.detail}."]
+    links = [link for feed in state.feeds.values() for link in feed.links.values()]
+    said = [recorded(link) for link in links if isinstance(link.body, Attestation)]
+    said = sorted(said, key=lambda row: row.issued_ms)[-ROWS_MAX:]
+    words = [
+        f"Then {after.n} groups, {after.q} a quorum; now {state.epoch.n} and {state.epoch.q}.",
+        f"Replayed on the last {len(said)} opinions held here: ",
+    ]
+    found = [_difference(row) for row in differences(said, state.epoch, after)]
+    words[-1] += "; ".join(found[:EFFECTS_SHOWN]) if found else "every certificate would have formed as it did"
+    words[-1] += f"; and {len(found) - EFFECTS_SHOWN} more." if len(found) > EFFECTS_SHOWN else "."
+    return words
+
+
+def _difference(row: Difference) -> str:
+    what = f"{row.level.name} for {threat_word(row.topic[1])} on {row.topic[0]}"
+    if row.after is None and row.before is not None:
+        return f"{what} of {when(row.before.from_ms)} would not have formed"
+    if row.before is None and row.after is not None:
+        return f"{what} would have formed at {when(row.after.from_ms)}, which it did not"
+    later_ms = row.later_ms or 0
+    return f"{what} would have formed {abs(later_ms) / 1000:.1f} s {'later' if later_ms > 0 else 'sooner'}"
 
 
 def proposal(state: State, one: Standing, now_ms: int) -> Json:

@@ -120,7 +120,9 @@ def _status_lines(facts: dict[str, Any]) -> list[str]:
         lines.append("  BLIND: no ISOLATE or HALT can form; own evidence and GUARD only")
     lines.append(f"  clock {facts.get('skew_ms')} ms from the members' median")
     lines += [f"  CLOCK: {one['clock_warning']}" for one in facts.get("peers") or () if one.get("clock_warning")]
-    lines.append(f"  {facts.get('alerts')} alerts, {facts.get('actions')} actions")
+    lines.append(f"  {facts.get('alerts')} alerts, {facts.get('actions')} actions, {facts.get('proposals')} proposals")
+    lines += [f"  SUSPENDED: {name}, {why or 'by ballots'}" for name, why in (facts.get("suspended") or {}).items()]
+    lines += [f"  SEAT: {one}" for one in facts.get("flagged") or ()]
     for one in facts.get("escalated") or ():
         lines.append(f"  NEEDS A PERSON: {one.get('lever')} on {one.get('subject')}: {one.get('says')}")
     refusals = facts.get("refusals_total") or {}

@@ -24,6 +24,7 @@ from governance.proposals import (
 from governance.standing import State as Stands
 from node.events import Publish
 from node.machine import Phase
+from node.present_governance import find
 from protocol.crypto import Signer, sha256
 from protocol.envelope import seal_keyset
 from protocol.frames import Entries
@@ -286,3 +287,24 @@ def test_the_removed_node_says_nothing_and_is_asked_nothing() -> None:
     world.run(1_000)
     assert all(world[i].certificate(Level.ISOLATE) for i in range(4))
     assert world[0].opinion("m4") is None
+
+
+def test_who_votes_sees_what_it_would_have_changed() -> None:
+    world = world_of(4)
+    world.unplug("m3")
+    world[0].sense(world.true(claim()))
+    world.run(1_000)
+    assert world[0].certificate(Level.ISOLATE)
+    made = propose(world, Suspend(member(1)))
+    told = find(world[0].state, made.hash.hex(), world.now_ms)
+    assert told is not None
+    assert any("would not have formed" in one and "ISOLATE" in one for one in told["would_change"])
+
+
+def test_what_changes_nothing_says_so() -> None:
+    world = world_of(4)
+    world[0].sense(world.true(claim()))
+    world.run(1_000)
+    made = propose(world, Retune(halt="n"))
+    told = find(world[0].state, made.hash.hex(), world.now_ms)
+    assert told is not None and "every certificate would have formed as it did" in told["would_change"][-1]
