@@ -83,6 +83,13 @@ ASKED = (128.0, 40.0)
 beside them."""
 
 
+def _bucket(held: dict[str, Bucket], name: str, size: tuple[float, float]) -> Bucket:
+    bucket = held.get(name)
+    if bucket is None:
+        bucket = held[name] = Bucket(*size)
+    return bucket
+
+
 @dataclass
 class Budgets:
     """Bounded: one bucket per known connection and per author of the epoch."""
@@ -92,7 +99,7 @@ class Budgets:
     synced: dict[str, Bucket] = field(default_factory=dict)
 
     def connection_may(self, peer_id: str, mono_ms: int, cost: float = 1) -> bool:
-        return self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES)).take(cost, mono_ms)
+        return _bucket(self.connections, peer_id, CONNECTION_FRAMES).take(cost, mono_ms)
 
     def spoilt(self, peer_id: str, mono_ms: int, cost: float = 1) -> None:
         """What was asked for is free, but not where it was not worth asking for: it costs all that is left, at most."""
@@ -102,11 +109,11 @@ class Budgets:
     def fined(self, peer_id: str, mono_ms: int, code: Code) -> None:
         """For words of its own; what it was asked for, or passes on, is not its own."""
         if code in FINES:
-            bucket = self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES))
+            bucket = _bucket(self.connections, peer_id, CONNECTION_FRAMES)
             bucket.fine(FINES[code], mono_ms, -CONNECTION_DEBT_MAX)
 
     def connection_has(self, peer_id: str, mono_ms: int) -> bool:
-        return self.connections.setdefault(peer_id, Bucket(*CONNECTION_FRAMES)).holds(1, mono_ms)
+        return _bucket(self.connections, peer_id, CONNECTION_FRAMES).holds(1, mono_ms)
 
     def held_ms(self, peer_id: str, mono_ms: int) -> int:
         """How long to leave a connection unread that has spent its budget; 0: it has not."""
@@ -119,16 +126,16 @@ class Budgets:
         """Whether there is anything left to charge: what could not be paid for in the end need not be verified first.
         Takes nothing, so that nobody's junk costs an author anything."""
         held, size = (self.synced, AUTHOR_SYNCED) if asked else (self.authors, AUTHOR_ENTRIES)
-        return held.setdefault(author, Bucket(*size)).holds(1, mono_ms)
+        return _bucket(held, author, size).holds(1, mono_ms)
 
     def sync_room(self, author: str, mono_ms: int) -> int:
         """How many entries of this author are worth asking for: more would be refused when they come."""
-        return max(0, int(self.synced.setdefault(author, Bucket(*AUTHOR_SYNCED)).now(mono_ms)))
+        return max(0, int(_bucket(self.synced, author, AUTHOR_SYNCED).now(mono_ms)))
 
     def author_pays(self, author: str, mono_ms: int, size: int, *, asked: bool) -> None:
         """For a verified entry of so many bytes; the last may cost more than is left, and is paid back in time."""
         held, bounds = (self.synced, AUTHOR_SYNCED) if asked else (self.authors, AUTHOR_ENTRIES)
-        bucket = held.setdefault(author, Bucket(*bounds))
+        bucket = _bucket(held, author, bounds)
         bucket.fine(1 + size // ENTRY_UNIT_BYTES, mono_ms, -bucket.most)
 
     def forget(self, peer_id: str) -> None:

@@ -46,9 +46,9 @@ def lease_fault(opinion: Opinion, epoch: Epoch) -> str:
 def is_live(opinion: Opinion, epoch: Epoch, now_ms: int) -> bool:
     """Counts now, as far as time, epoch and seat go."""
     return (
-        epoch.admits(opinion.body.epoch, opinion.entry.issued_ms)
+        opinion.body.expires_ms > now_ms
+        and epoch.admits(opinion.body.epoch, opinion.entry.issued_ms)
         and epoch.may_count(opinion.entry.author)
-        and opinion.body.expires_ms > now_ms
         and opinion.entry.issued_ms <= now_ms + SKEW_AHEAD_MS_MAX
         and not lease_fault(opinion, epoch)
     )
@@ -147,8 +147,9 @@ def weigh(opinions: Iterable[Opinion], epoch: Epoch, now_ms: int, releases: Rele
 
 def weigh_live(opinions: Sequence[Opinion], epoch: Epoch) -> Weighing:
     """`opinions`: those of `live`."""
+    highest = max((effective_level(one.body) for one in opinions), default=Level.NONE)
     for level in reversed(COUNTED):
-        by_group = reaches(opinions, epoch, level)
+        by_group = reaches(opinions, epoch, level) if level <= highest else None
         if by_group is not None:
             return Weighing(level, by_group)
     watching = counted_groups(opinions, epoch, Level.WATCH)

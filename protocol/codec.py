@@ -25,6 +25,12 @@ def encode(value: Any) -> bytes:
     return bytes(cbor2.dumps(value, canonical=True))
 
 
+def encode_ordered(value: Any) -> bytes:
+    """The same bytes where the keys of every map stand in order already, as a `Schema` packs them: sorting each map
+    again was two thirds of what a frame costs its sender."""
+    return bytes(cbor2.dumps(value))
+
+
 def decode(raw: bytes, *, bytes_max: int) -> Any:
     """The value of `raw`, or ProtocolError (oversized, not-canonical). Arrays come back as lists."""
     if len(raw) > bytes_max:

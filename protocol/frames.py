@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol.codec import decode, encode
+from protocol.codec import decode, encode_ordered
 from protocol.errors import Code, ProtocolError
 from protocol.ids import Digest, EntryHash, EpochHash, MemberName, NetworkId
 from protocol.limits import (
@@ -177,7 +177,7 @@ FRAME: Codec[Frame] = Codec(lambda frame: pack_frame(frame), lambda raw, where: 
 
 def pack_frame(frame: Frame) -> bytes:
     number = _TYPE_OF[type(frame)]
-    return encode([number, _FRAMES[number].pack(frame)])
+    return encode_ordered([number, _FRAMES[number].pack(frame)])
 
 
 def parse_frame(raw: bytes) -> Frame:

@@ -233,7 +233,11 @@ class Epoch:
         return self.n < 4
 
     def lease_bound_ms(self, level: Level) -> int:
-        return min(self.lease_ms.get(level, LEASE_MS_MOST[level]), LEASE_MS_MOST[level])
+        return self._lease_bounds_ms[level]
+
+    @cached_property
+    def _lease_bounds_ms(self) -> dict[Level, int]:
+        return {level: min(self.lease_ms.get(level, most), most) for level, most in LEASE_MS_MOST.items()}
 
     def admits(self, spoken_in: EpochHash, issued_ms: int) -> bool:
         """Whether an opinion that names this epoch counts here: of the one before too, where it was first said before
@@ -243,8 +247,11 @@ class Epoch:
         return spoken_in == self.parent and issued_ms < self.activates_ms + EPOCH_OVERLAP_MS
 
     def may_count(self, author: MemberName) -> bool:
-        member = self.by_name.get(author)
-        return member is not None and not member.suspended
+        return author in self._counted
+
+    @cached_property
+    def _counted(self) -> frozenset[MemberName]:
+        return frozenset(member.name for member in self.members if not member.suspended)
 
     def group_of(self, author: MemberName) -> GroupName:
         return self.by_name[author].group

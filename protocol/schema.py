@@ -130,7 +130,7 @@ class Schema(Generic[T]):
 
     def __init__(self, kind: type[T], *fields: Field) -> None:
         self.kind = kind
-        self.fields = fields
+        self.fields = tuple(sorted(fields, key=lambda field: field.key))
         self.known = frozenset(field.key for field in fields)
 
     def pack(self, value: T) -> dict[int, Any]:

@@ -6,7 +6,7 @@ Rules are tried against alarms in every combination; per (lever, subject) the st
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from adapters.api import LeverDeclaration
 from adapters.policy.match import Reasons, covers, lease_ms, live_level, reasons_to_hold, utilisation_state
@@ -16,6 +16,8 @@ from protocol.messages import Level, Threat
 from protocol.subjects import Subject
 
 HOUR_MS = 3_600_000
+About = tuple[Subject, int, tuple[tuple[str, bytes], ...]]
+"""(subject, threat, claims in order)"""
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,9 @@ def _alarm_candidate(
 ) -> _Candidate:
     declared = situation.levers.get(lever.name)
     claimed = _claimed(alarm, situation)
-    decision = _decision(policy, rule, lever, declared, situation, reasons, Verdict.ACT, claimed)
-    return _Candidate(_about(decision, alarm.subject, alarm.threat, alarm.claims), len(reasons), alarm.since_ms)
+    about = (alarm.subject, alarm.threat, tuple(sorted(alarm.claims)))
+    decision = _decision(policy, rule, lever, declared, situation, reasons, Verdict.ACT, claimed, about)
+    return _Candidate(decision, len(reasons), alarm.since_ms)
 
 
 def _by_utilisation(policy: Policy, situation: Situation) -> Iterator[_Candidate]:
@@ -115,9 +118,10 @@ def _utilisation_candidate(
     claimed = "utilisation unknown" if share is None else _how_full(policy, rule, lever, situation, share, passed)
     verdict = Verdict.ACT if passed else Verdict.ARM
     declared = situation.levers.get(lever.name)
-    decision = _decision(policy, rule, lever, declared, situation, reasons, verdict, claimed)
     subject = policy.assets[policy.exposures[lever.on].asset][0]
-    return _Candidate(_about(decision, subject, int(Threat.LIQUIDITY_RUN), ()), len(reasons), 0)
+    about: About = (subject, int(Threat.LIQUIDITY_RUN), ())
+    decision = _decision(policy, rule, lever, declared, situation, reasons, verdict, claimed, about)
+    return _Candidate(decision, len(reasons), 0)
 
 
 def _how_full(policy: Policy, rule: Rule, lever: LeverUse, situation: Situation, share: float, passed: bool) -> str:
@@ -153,17 +157,19 @@ def _decision(
     reasons: Reasons,
     wanted: Verdict,
     claimed: str,
+    about: About,
 ) -> Decision:
-    """Without a subject as yet: what is common to alarms and utilisation."""
+    """What is common to alarms and utilisation."""
+    subject, threat, claims = about
     verdict, governed = _governed(policy, lever, situation, wanted)
     rung = declared.rung if declared else Level.NONE
     if reasons or verdict is Verdict.HOLD:
         why = "; ".join((f"{rule.name}: {claimed}", *reasons, *((governed,) if verdict is Verdict.HOLD else ())))
-        return Decision(Verdict.HOLD, rule.name, lever.on, lever.name, rung, None, 0, (), 0, why, rule.page)
+        return Decision(Verdict.HOLD, rule.name, lever.on, lever.name, rung, subject, threat, claims, 0, why, rule.page)
     lease = lease_ms(rule, lever, declared, situation) if declared else 0
     closes = ", ".join(sorted(lever.closes)) or "nothing"
     why = f"{rule.name}: {claimed}; {lever.name} closes {closes} for {spell_ms(lease)}{governed}"
-    return Decision(verdict, rule.name, lever.on, lever.name, rung, None, 0, (), lease, why, rule.page)
+    return Decision(verdict, rule.name, lever.on, lever.name, rung, subject, threat, claims, lease, why, rule.page)
 
 
 def _governed(policy: Policy, lever: LeverUse, situation: Situation, wanted: Verdict) -> tuple[Verdict, str]:
@@ -177,10 +183,6 @@ def _governed(policy: Policy, lever: LeverUse, situation: Situation, wanted: Ver
     if mode is Mode.ASK and wanted is Verdict.ACT:
         return Verdict.ASK, ", once a person approves"
     return wanted, "" if wanted is Verdict.ACT else ", armed and not sent"
-
-
-def _about(decision: Decision, subject: Subject, threat: int, claims: tuple[tuple[str, bytes], ...]) -> Decision:
-    return replace(decision, subject=subject, threat=threat, claims=tuple(sorted(claims)))
 
 
 def _ignored(policy: Policy, alarm: AlarmView, situation: Situation) -> _Candidate:

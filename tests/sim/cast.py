@@ -38,10 +38,12 @@ class Seat:
     eyes: tuple[SourceId, ...]
 
 
+@functools.lru_cache(maxsize=2048)
 def peer_of(name: str) -> str:
     return f"peer-of-{name}"
 
 
+@functools.lru_cache(maxsize=2048)
 def member_of(peer_id: str) -> MemberName:
     return MemberName(peer_id.removeprefix("peer-of-"))
 

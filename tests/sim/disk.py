@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -38,7 +39,8 @@ class Disk:
     """It holds a record of a version that this program does not know."""
     met: list[str] = field(default_factory=list)
     """Faults that really happened."""
-    _entries: dict[tuple[str, int], dict[tuple[int, bytes], bytes]] = field(default_factory=dict)
+    _entries: dict[tuple[str, int], list[tuple[int, bytes, bytes]]] = field(default_factory=dict)
+    """Feed → (seq, hash, entry) in order."""
     _blobs: dict[bytes, bytes] = field(default_factory=dict)
 
     def first_mark(self, attestation: PublicKey, key_version: int) -> None:
@@ -99,8 +101,11 @@ class Disk:
         """Called for what was committed: kept where it is asked for by name."""
         if isinstance(record, EntryAccepted):
             parsed = parse_entry(record.raw, self.network)
-            feed = self._entries.setdefault((parsed.entry.author, parsed.entry.key_version), {})
-            feed.setdefault((parsed.entry.seq, bytes(parsed.hash)), record.raw)
+            feed = self._entries.setdefault((parsed.entry.author, parsed.entry.key_version), [])
+            name = (parsed.entry.seq, bytes(parsed.hash))
+            at = bisect_left(feed, name, key=lambda held: held[:2])
+            if at == len(feed) or feed[at][:2] != name:
+                feed.insert(at, (*name, record.raw))
         elif type(record).__name__ == "BlobKept":
             self._blobs[sha256(record.raw)] = record.raw
 
@@ -108,13 +113,14 @@ class Disk:
         self, author: str, key_version: int, from_seq: int, most: int, bytes_max: int, to_seq: int = U63_MAX
     ) -> list[bytes]:
         """In order, twins both, at most so many and so many bytes in all."""
-        feed = self._entries.get((author, key_version), {})
+        feed = self._entries.get((author, key_version), [])
         found: list[bytes] = []
-        for name in sorted(name for name in feed if from_seq <= name[0] <= to_seq)[:most]:
-            bytes_max -= len(feed[name])
+        first, after = bisect_left(feed, (from_seq,)), bisect_left(feed, (to_seq + 1,))
+        for _, _, raw in feed[first : min(after, first + most)]:
+            bytes_max -= len(raw)
             if bytes_max < 0:
                 break
-            found.append(feed[name])
+            found.append(raw)
         return found
 
     def blob(self, digest: bytes) -> bytes | None:

@@ -20,7 +20,7 @@ from tests.sim.run import Case, Result, play
 TWICE_EVERY = 100
 """Every so many seeds one is run again, in a process with another PYTHONHASHSEED: equal, or it is a finding."""
 OTHER_HASH_SEED = "4242"
-COLLECT_EVERY = 16
+COLLECT_EVERY = 256
 
 
 @dataclass
@@ -83,12 +83,18 @@ def _played(cases: Iterable[Case], workers: int) -> Iterator[Result]:
     if workers == 1:
         yield from map(play, cases)
         return
-    with multiprocessing.get_context("fork").Pool(workers, initializer=gc.disable) as pool:
+    with multiprocessing.get_context("fork").Pool(workers, initializer=_settle) as pool:
         yield from pool.imap_unordered(_play_quietly, cases)
 
 
+def _settle() -> None:
+    """What is there before the first seed stays: no collection looks at it again."""
+    gc.freeze()
+    gc.disable()
+
+
 def _play_quietly(case: Case) -> Result:
-    """Between processes only what is counted travels. A world is full of cycles: collected now and then, not always."""
+    """Between processes only what is counted travels. A world takes itself apart: little is left to collect."""
     result = play(case)
     result.lines = []
     if case.seed % COLLECT_EVERY == 0:

@@ -51,9 +51,12 @@ class Network:
         self.slow: dict[str, int] = {}
         self.carried = self.lost = self.doubled = self.reordered = 0
         self._last_ms: dict[tuple[str, str, bool], int] = {}
+        self._mixes = frozenset(one for one in ("reordering", "duplication") if one in options.faults)
+        self._far_ms = {(a, b): ONE_WAY_MS[self.place[a]][self.place[b]] for a in names for b in names}
 
     def delay_ms(self, a: str, b: str) -> int:
-        return ONE_WAY_MS[self.place[a]][self.place[b]] + self.slow.get(a, 0) + self.slow.get(b, 0)
+        far_ms = self._far_ms[(a, b)]
+        return far_ms + self.slow.get(a, 0) + self.slow.get(b, 0) if self.slow else far_ms
 
     def most_ms(self) -> int:
         """Δ: the longest one-way delay between any two."""
@@ -123,32 +126,35 @@ class Network:
 
     # frames
     def connected(self, name: str) -> list[str]:
-        return [other for other in self.names if _pair(name, other) in self.links]
+        links = self.links
+        return [other for other in self.names if ((name, other) if name < other else (other, name)) in links]
 
     def carry(self, a: str, b: str, raw: bytes, sync: bool) -> None:
-        if a == b or _pair(a, b) not in self.links:
+        if a == b or ((a, b) if a < b else (b, a)) not in self.links:
             return
-        chance, options = self._chance, self.options
+        chance, mixes = self._chance, () if self.calm else self._mixes
         self.carried += 1
         if self.loss and chance.random() < self.loss:
             self.lost += 1
             return
-        base = self.delay_ms(a, b)
-        at_ms = self.time.now_ms + base + (int(base * options.jitter * chance.random()) if options.jitter else 0)
-        last = self._last_ms.get((a, b, sync), 0)
-        if not self.calm and "reordering" in options.faults and chance.random() < 0.2:
+        base, jitter, way = self.delay_ms(a, b), self.options.jitter, (a, b, sync)
+        at_ms = self.time.now_ms + base + (int(base * jitter * chance.random()) if jitter else 0)
+        last = self._last_ms.get(way, 0)
+        if "reordering" in mixes and chance.random() < 0.2:
             at_ms += chance.randrange(1 + 2 * base)
             self.reordered += at_ms < last
-        else:
-            at_ms = max(at_ms, last)
-        self._last_ms[(a, b, sync)] = max(at_ms, last)
+        elif at_ms < last:
+            at_ms = last
+        if at_ms > last:
+            self._last_ms[way] = at_ms
         self.time.at(at_ms, self._arrive, a, b, raw, sync)
-        if not self.calm and "duplication" in options.faults and chance.random() < 0.1:
+        if "duplication" in mixes and chance.random() < 0.1:
             self.doubled += 1
             self.time.at(at_ms + chance.randrange(1 + 3 * base), self._arrive, a, b, raw, sync)
 
     def _arrive(self, a: str, b: str, raw: bytes, sync: bool) -> None:
-        if b in self.alive and _pair(a, b) in self.links and not self.blocked.get((a, b)):
+        linked = ((a, b) if a < b else (b, a)) in self.links
+        if linked and b in self.alive and not (self.blocked and self.blocked.get((a, b))):
             self._deliver(a, b, raw, not sync, sync)
 
 

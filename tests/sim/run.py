@@ -127,18 +127,22 @@ def play(case: Case, watchers: Sequence[Watcher] = ()) -> Result:
         checker.violations.append(
             Violation("X0 nothing leaves the machine", world.time.now_ms, "world", f"{error!r}\n{said}")
         )
-    return Result(
+    result = Result(
         case,
         drawn,
         deeds,
         checker.violations,
         fingerprint.events,
         world.time.now_ms - START_MS,
-        time.process_time() - started,
+        0.0,
         fingerprint.hexdigest(),
         _coverage(world),
         world.history.lines,
     )
+    if not watchers:
+        world.fall_apart()
+    result.cpu_s = time.process_time() - started
+    return result
 
 
 def _phases(world: World, checker: Checker, deeds: tuple[Deed, ...]) -> None:

@@ -32,23 +32,28 @@ class Scheduler:
         return random.Random(f"{self.seed}/{name}")
 
     def after(self, ms: int, fn: Callable[..., None], *args: Any) -> None:
-        heapq.heappush(self._queue, (self.now_ms + max(0, ms), next(self._numbers), fn, args))
+        at_ms = self.now_ms + ms if ms > 0 else self.now_ms
+        heapq.heappush(self._queue, (at_ms, next(self._numbers), fn, args))
 
     def at(self, at_ms: int, fn: Callable[..., None], *args: Any) -> None:
-        self.after(at_ms - self.now_ms, fn, *args)
+        heapq.heappush(self._queue, (max(at_ms, self.now_ms), next(self._numbers), fn, args))
 
     def step(self, until_ms: int) -> bool:
         """The next thing that happens before `until_ms`; False where nothing does."""
         if not self._queue or self._queue[0][0] > until_ms:
             return False
+        self._fire()
+        return True
+
+    def _fire(self) -> None:
         self.now_ms, _, fn, args = heapq.heappop(self._queue)
         self.fired += 1
         if self.fired > STEPS_MAX:
             raise EndlessError(f"{STEPS_MAX} steps and no end; the last was {getattr(fn, '__qualname__', fn)}")
         fn(*args)
-        return True
 
     def run_until(self, until_ms: int) -> None:
-        while self.step(until_ms):
-            pass
+        queue, fire = self._queue, self._fire
+        while queue and queue[0][0] <= until_ms:
+            fire()
         self.now_ms = max(self.now_ms, until_ms)

@@ -191,8 +191,10 @@ class Process:
             return
         if self._stands_still(self._take, life):
             return
-        if not self._taken:
-            self._taken.extend(self._inbox.popleft() for _ in range(min(EVENTS_AT_ONCE, len(self._inbox))))
+        if not self._taken and len(self._inbox) <= EVENTS_AT_ONCE:
+            self._taken, self._inbox = self._inbox, self._taken
+        elif not self._taken:
+            self._taken.extend(self._inbox.popleft() for _ in range(EVENTS_AT_ONCE))
         decisions: list[Decision] = []
         said = 0
         while self._taken and said < OWN_AT_ONCE:
@@ -215,11 +217,12 @@ class Process:
         """The mark, then the store, then the world; a look at a chain need not wait for the disk."""
         records = [record for one in decisions for record in one.records]
         own = [entry for one in decisions for entry in one.own]
-        effects = [effect for one in decisions for effect in one.effects]
-        for effect in effects:
+        waiting: list[Effect] = []
+        for effect in (effect for one in decisions for effect in one.effects):
             if isinstance(effect, VerifyClaim):
                 self.ports.verify(self, effect)
-        waiting = [effect for effect in effects if not isinstance(effect, VerifyClaim)]
+            else:
+                waiting.append(effect)
         if not records:
             self._release(waiting, own, records)
             self._next(life)

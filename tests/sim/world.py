@@ -66,6 +66,10 @@ class Watcher:
 class World(Ports):
     def __init__(self, seed: int | str, options: Options, watchers: Sequence[Watcher] = ()) -> None:
         self.options, self.watchers = options, watchers
+        self._told_carried, self._told_decided, self._told_released, self._told_stepped = (
+            [getattr(one, what) for one in watchers if getattr(type(one), what) is not getattr(Watcher, what)]
+            for what in ("carried", "decided", "released", "stepped")
+        )
         self.time = Scheduler(seed)
         self.history = History()
         self.chance = self.time.chance("world")
@@ -171,8 +175,8 @@ class World(Ports):
 
     # what the network tells
     def _deliver(self, a: str, b: str, raw: bytes, direct: bool, sync: bool) -> None:
-        for watcher in self.watchers:
-            watcher.carried(self, a, b, raw)
+        for told in self._told_carried:
+            told(self, a, b, raw)
         liar = self.liars.get(b)
         if liar is not None:
             liar.hears(a, raw, sync)
@@ -232,8 +236,8 @@ class World(Ports):
         if life != process.life and effect.step not in ("apply", "undo"):
             return
         outcome = self.targets[process.name].step(effect.lever, effect.step, effect.order, self.time.now_ms)
-        for watcher in self.watchers:
-            watcher.stepped(self, process, effect)
+        for told in self._told_stepped:
+            told(self, process, effect)
         if process.up and life == process.life:
             process.push(LeverStepped(effect.key, effect.step, outcome))
 
@@ -245,12 +249,12 @@ class World(Ports):
             self.note(process.name, f"answers its operator: {effect.says}")
 
     def decided(self, process: Process, event: Event | None, decision: Decision) -> None:
-        for watcher in self.watchers:
-            watcher.decided(self, process, event, decision)
+        for told in self._told_decided:
+            told(self, process, event, decision)
 
     def released(self, process: Process, own: Sequence[Verified[Any]], records: Sequence[Record]) -> None:
-        for watcher in self.watchers:
-            watcher.released(self, process, own, records)
+        for told in self._told_released:
+            told(self, process, own, records)
 
     def died(self, process: Process, why: str) -> None:
         self.note(process.name, why)
@@ -304,6 +308,11 @@ class World(Ports):
     def epoch_of(self, process: Process) -> Epoch:
         """In which this node is."""
         return self.epochs[process.state.epoch.hash]
+
+    def fall_apart(self) -> None:
+        """Everything here holds everything else: taken apart it frees its memory at once, for the next seed to use."""
+        for one in (*self.processes.values(), *self.liars.values(), self.network, self.time, self):
+            vars(one).clear()
 
     def run(self, ms: int) -> None:
         self.time.run_until(self.time.now_ms + ms)

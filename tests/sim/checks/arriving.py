@@ -6,14 +6,13 @@ from collections import Counter
 from typing import Any
 
 from node.events import FrameArrived
-from node.machine import Decision
-from node.records import EntryAccepted
 from protocol import envelope, frames
 from protocol.alarm import weigh
 from protocol.crypto import sha256
 from protocol.envelope import Entry
 from protocol.errors import Code, ProtocolError
-from protocol.messages import Level
+from protocol.messages import Attestation, Level
+from protocol.release import Topic
 from tests.sim import cast
 from tests.sim.cast import NETWORK
 from tests.sim.checks.base import Seen
@@ -21,42 +20,44 @@ from tests.sim.shell import Process
 from tests.sim.world import World
 
 OPINIONS_MOST = 64
-ENTRIES_MARK = frames.pack_frame(frames.Entries((b"any",)))[:2]
-"""How a frame of entries begins."""
 
 
-def l1_what_is_reached_is_certified(
-    seen: Seen, world: World, process: Process, event: object, decision: Decision
-) -> str:
+def l1_what_is_reached_is_certified(seen: Seen, world: World, process: Process, taken: list[bytes]) -> str:
     """At once, with the word that reaches it: no word waits for others. A word that lost its seq to another says
     nothing new."""
-    if not isinstance(event, FrameArrived):
-        return ""
     state, now_ms = process.state, process.clock().wall_ms
-    raws = {record.raw for record in decision.records if isinstance(record, EntryAccepted)}
-    if not raws:
-        return ""
-    topics = {topic for topic, held in state.opinions.items() if any(one.raw in raws for one in held.values())}
+    topics: set[Topic] = set()
+    for raw in taken:
+        entry = envelope.parse_entry(raw, NETWORK).entry
+        if isinstance(entry.body, Attestation):
+            topic = (entry.body.subject, entry.body.threat)
+            there = state.opinions.get(topic, {}).get(entry.author)
+            if there is not None and there.raw == raw:
+                topics.add(topic)
     for topic in sorted(topics, key=lambda one: (one[0].raw, one[1])):
-        due = weigh(state.opinions.get(topic, {}).values(), world.epoch_of(process), now_ms, state.releases).level
-        held = [one for one in state.certificates.values() if one.certificate.topic == topic and one.ends_ms > now_ms]
-        if due >= Level.GUARD and max((one.certificate.level for one in held), default=Level.NONE) < due:
+        held = state.opinions[topic].values()
+        found = [one for one in state.certificates.values() if one.certificate.topic == topic and one.ends_ms > now_ms]
+        certified = max((one.certificate.level for one in found), default=Level.WATCH)
+        if sum(one.body.level > certified for one in held) <= world.epoch_of(process).f:
+            continue  # whatever counts of it: too few say more than is certified
+        due = weigh(held, world.epoch_of(process), now_ms, state.releases).level
+        if due > certified:
             return f"the words held reach {due.name} on {topic[0]}, and no certificate says so"
     return ""
 
 
-def l6_an_honest_word_is_taken(seen: Seen, world: World, process: Process, event: object, decision: Decision) -> str:
+def l6_an_honest_word_is_taken(
+    seen: Seen, world: World, process: Process, event: FrameArrived, taken: list[bytes]
+) -> str:
     """Whatever liars send in its author's name: what comes sealed by an honest member is taken when it comes."""
     state = process.state
-    if not isinstance(event, FrameArrived):
-        return ""
     if state.refusals_by_peer.get(event.peer_id, {}).get(Code.OVER_BUDGET.word):
         return ""
     link = state.links.get(event.peer_id)
-    if link is None or link.member is None or event.raw[:2] != ENTRIES_MARK:
+    if link is None or link.member is None:
         return ""
     for raw in _entries(event.raw):
-        told = None if sha256(raw) in state.seen else _honest_word(world, raw)
+        told = None if raw in taken or sha256(raw) in state.seen else _honest_word(world, raw)
         if told is None or state.keyset(told.author, told.key_version) is None:
             continue
         feed = state.feeds.get((told.author, told.key_version))
@@ -83,9 +84,9 @@ def _honest_word(world: World, raw: bytes) -> Entry[Any] | None:
     return parsed.entry if parsed.entry.author in world.processes else None
 
 
-def b1_opinions_are_capped(seen: Seen, world: World, process: Process, event: object, decision: Decision) -> str:
+def b1_opinions_are_capped(seen: Seen, world: World, process: Process, taken: list[bytes]) -> str:
     """Asked as they come: hours later they have expired and prove nothing."""
-    if not isinstance(event, FrameArrived) or len(process.state.opinions) <= OPINIONS_MOST:
+    if len(process.state.opinions) <= OPINIONS_MOST:
         return ""
     authors = Counter(author for held in process.state.opinions.values() for author in held)
     author, many = authors.most_common(1)[0]
@@ -105,9 +106,9 @@ def a1_what_contradicts_is_proven(seen: Seen, world: World, process: None) -> st
 
 ARRIVING = {
     "healed": (("A1 what contradicts is proven", a1_what_contradicts_is_proven),),
-    "decided": (
+    "taken": (
         ("L1 what is reached is certified", l1_what_is_reached_is_certified),
-        ("L6 an honest word is taken", l6_an_honest_word_is_taken),
         ("B1 opinions are capped", b1_opinions_are_capped),
     ),
+    "told": (("L6 an honest word is taken", l6_an_honest_word_is_taken),),
 }

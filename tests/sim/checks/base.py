@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from node.effects import RunStep
-from node.events import Event
+from node.events import Event, FrameArrived
 from node.machine import Decision
 from node.records import (
     ActionOpened,
+    ActionRenewed,
     CertificateAccepted,
     ClaimRuled,
     EntryAccepted,
@@ -20,12 +21,15 @@ from node.records import (
 )
 from protocol.envelope import Verified
 from protocol.evidence import Ruling
+from protocol.frames import Entries, pack_frame
 from protocol.quorum import CheckedCertificate, check_certificate, parse_certificate
 from tests.sim.checks import chain
 from tests.sim.shell import Process
 from tests.sim.world import Watcher, World
 
 VIOLATIONS_MAX = 20
+ENTRIES_MARK = pack_frame(Entries((b"any",)))[:2]
+"""How a frame of entries begins."""
 OF_GOOD_CLOCKS = ("lever", "opened", "own", "tick")
 OF_ANY_CLOCK = ("S4", "A1", "S12")
 """A clock beyond its bound makes a member one of the f: of what it says and moves then only this is asked."""
@@ -66,14 +70,12 @@ class Checker(Watcher):
         self.on = on or ON
         self.seen = Seen()
         self.violations: list[Violation] = []
-        self.asked = 0
 
     def ask(self, what: str, world: World, process: Process | None, *args: Any) -> None:
-        misset = process is not None and process.name in world.misset and what in OF_GOOD_CLOCKS
+        misset = world.misset and process is not None and process.name in world.misset and what in OF_GOOD_CLOCKS
         for name, invariant in self.on.get(what, ()):
             if misset and not name.startswith(OF_ANY_CLOCK):
                 continue
-            self.asked += 1
             self.tell(name, world, process, invariant(self.seen, world, process, *args))
 
     def tell(self, name: str, world: World, process: Process | None, said: str) -> None:
@@ -98,12 +100,26 @@ class Checker(Watcher):
                 self.ask("proven", world, process, record)
             elif kind is FalseStatement:
                 self.ask("false", world, process, record)
-            else:
-                if kind is ClaimRuled and record.ruling == Ruling.SUPPORTS.value:
-                    found = (process.name, record.claim.type, record.claim.id)
-                    self.seen.first_found_ms.setdefault(found, world.time.now_ms)
-                self.ask("record", world, process, record)
-        self.ask("decided", world, process, event, decision)
+            elif kind is EntryAccepted:
+                self.ask("entry", world, process, record)
+            elif kind is ActionRenewed:
+                self.ask("renewed", world, process, record)
+            elif kind is ClaimRuled and record.ruling == Ruling.SUPPORTS.value:
+                found = (process.name, record.claim.type, record.claim.id)
+                self.seen.first_found_ms.setdefault(found, world.time.now_ms)
+        self._after(world, process, event, decision)
+
+    def _after(self, world: World, process: Process, event: Event | None, decision: Decision) -> None:
+        """What the whole decision can have broken, by what it was told and what it wrote down."""
+        kinds = set(map(type, decision.records))
+        if CertificateAccepted in kinds:
+            self.ask("certified", world, process, decision)
+        if isinstance(event, FrameArrived):
+            taken = [record.raw for record in decision.records if isinstance(record, EntryAccepted)]
+            if taken:
+                self.ask("taken", world, process, taken)
+            if event.raw[:2] == ENTRIES_MARK:
+                self.ask("told", world, process, event, taken)
 
     def released(self, world: World, process: Process, own: Sequence[Verified[Any]], records: Sequence[Record]) -> None:
         if own:

@@ -15,7 +15,6 @@ from node.records import (
     EntryAccepted,
     EquivocationProven,
     KeySetLearned,
-    Record,
 )
 from protocol.envelope import Verified, parse_entry
 from protocol.ids import MemberName
@@ -49,7 +48,7 @@ def _newest_version(process: Process, author: str) -> int:
     return max(process.state.keysets.get(MemberName(author), {0: None}))
 
 
-def s1_the_latest_words_count(seen: Seen, world: World, process: Process, event: object, decision: Decision) -> str:
+def s1_the_latest_words_count(seen: Seen, world: World, process: Process, decision: Decision) -> str:
     """Whatever stands in a certificate: who has said something later, or has a newer key, counts by that."""
     raws = [record.raw for record in decision.records if isinstance(record, EntryAccepted | CertificateAccepted)]
     for record in decision.records:
@@ -84,18 +83,16 @@ def _topic(word: Verified[Any]) -> Topic | None:
     return (word.body.subject, word.body.threat) if isinstance(word.body, Attestation) else None
 
 
-def l1_a_word_counts_at_once(seen: Seen, world: World, process: Process, record: Record) -> str:
+def l1_a_word_counts_at_once(seen: Seen, world: World, process: Process, record: EntryAccepted) -> str:
     """Whatever is missing before it; and a later word of a feed is never held back by an earlier one."""
-    if not isinstance(record, EntryAccepted):
-        return ""
     entry = parse_entry(record.raw, NETWORK).entry
     if not isinstance(entry.body, Attestation) or entry.key_version < _newest_version(process, entry.author):
         return ""
     state = process.state
-    if sum(entry.author in held for held in state.opinions.values()) >= OPINIONS_MOST:
-        return ""
     there = state.opinions.get((entry.body.subject, entry.body.threat), {}).get(entry.author)
     if there is None or _order(there) < (entry.key_version, entry.seq):
+        if sum(entry.author in held for held in state.opinions.values()) >= OPINIONS_MOST:
+            return ""
         return f"{entry.author}'s word {entry.seq} was taken, {_seq(there)} is held of it"
     return ""
 
@@ -277,9 +274,9 @@ def s10_undone_once(seen: Seen, world: World, process: Process, effect: RunStep)
     return ""
 
 
-def s5_renewed_for_something_new(seen: Seen, world: World, process: Process, record: Record) -> str:
+def s5_renewed_for_something_new(seen: Seen, world: World, process: Process, record: ActionRenewed) -> str:
     """A lease is lengthened by a claim that it did not rest on or by a person, and by nothing else."""
-    if not isinstance(record, ActionRenewed) or record.claims or record.threat is not None:
+    if record.claims or record.threat is not None:
         return ""
     if record.why.startswith("approved by"):
         return ""
@@ -361,11 +358,9 @@ def _sees(world: World, process: Process, digest: Any, topic: Topic) -> bool:
 
 MORE = {
     "certificate": (("S5 (remembers first certificates)", note_first_certificates),),
-    "decided": (("S1 the latest words count", s1_the_latest_words_count),),
-    "record": (
-        ("L1 a word counts at once", l1_a_word_counts_at_once),
-        ("S5 renewed for something new", s5_renewed_for_something_new),
-    ),
+    "certified": (("S1 the latest words count", s1_the_latest_words_count),),
+    "entry": (("L1 a word counts at once", l1_a_word_counts_at_once),),
+    "renewed": (("S5 renewed for something new", s5_renewed_for_something_new),),
     "own": (
         ("S5 words on a claim end", s5_words_on_a_claim_end),
         ("S5 only a withdrawal lowers", s5_only_a_withdrawal_lowers),
