@@ -201,7 +201,7 @@ class Heard:
                 words = [here.commits[group].get(named) for group in sorted(here.commits)]
                 held = [word.entry for word in words if word is not None and word.entry is not None]
                 if len(held) >= self.epoch.q:
-                    return round_, value, tuple(held[: self.epoch.q])
+                    return round_, value, tuple(held)
         return None
 
     def later(self, count: int) -> int:

@@ -58,7 +58,9 @@ class Intake:
         """Ballots whose proposal has not come, by proposal and number; each member's oldest first."""
         self._later: dict[MemberName, list[bytes]] = {}
         self._keysets: dict[MemberName, SealedKeySet] = {}
-        self._proofs: dict[MemberName, tuple[Suspect, Proof]] = {}
+        self._proofs: dict[Suspect, tuple[Proof, SealedKeySet | None]] = {}
+        """Every one, for a value may name one whose key was replaced meanwhile; KeySets bound them. With the KeySet
+        that opened it where that was the newest: another of its version may take its place."""
 
     # --- what comes in
 
@@ -88,19 +90,19 @@ class Intake:
         if keyset.keyset.version == suspect.key_version:
             for one in (first, second):
                 verify_entry(parse_entry(one.raw, self.epoch.network), keyset.keyset.attestation)
-        known = self._proofs.get(suspect.member)
-        if known is None or known[0] < suspect:
-            self._proofs[suspect.member] = (suspect, Proof(first.raw, second.raw))
+        opens = keyset if keyset.keyset.version == suspect.key_version else None
+        if self._proofs.get(suspect, (None, None))[1] is None:
+            self._proofs[suspect] = (Proof(first.raw, second.raw), opens)
         return suspect in self.suspects()
 
     def suspects(self) -> tuple[Suspect, ...]:
         """Whom proofs would suspend now."""
-        return tuple(sorted(one for one, _ in self._proofs.values() if self._may_be_suspended(one)))
+        return tuple(sorted(one for one in self._proofs if self._may_be_suspended(one)))
 
     @property
     def proofs(self) -> tuple[tuple[Suspect, Proof], ...]:
-        """All that were proven, the last of each member, for people."""
-        return tuple(self._proofs[member] for member in sorted(self._proofs))
+        """All that were proven, for people."""
+        return tuple((one, proof) for one, (proof, _) in sorted(self._proofs.items()))
 
     def _may_be_suspended(self, suspect: Suspect) -> bool:
         seat, keyset = self.epoch.by_name.get(suspect.member), self._keysets.get(suspect.member)

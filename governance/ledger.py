@@ -7,7 +7,7 @@ another's value (`acceptable`), and what proves a decided one (`certificate`); `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from governance import rules, tally
 from governance.ballots import SealedBallot
@@ -25,7 +25,7 @@ from governance.intake import Held, Intake
 from governance.proposals import Reinstate
 from governance.standing import Standing, State
 from governance.values import PROPOSALS_PER_EPOCH_MAX, Suspect, Value, pack_value
-from protocol.envelope import Verified
+from protocol.envelope import SealedKeySet, Verified
 from protocol.errors import ProtocolError
 from protocol.ids import Digest, MemberName
 from protocol.limits import EPOCH_CERTIFICATE_BYTES_MAX, SKEW_AHEAD_MS_MAX
@@ -128,7 +128,7 @@ class Ledger(Intake):
             max([value.activates_ms, *opens_ms]),
         )
         sealed = sum(len(one.sealed.raw) + sum(len(yes.raw) + 5 for yes in one.passing) + 5 for one in rows)
-        sealed += sum(len(proof.first) + len(proof.second) for _, proof in self._proofs.values())
+        sealed += sum(len(proof.first) + len(proof.second) for proof, _ in map(self._proofs.__getitem__, proofs))
         if sealed + self.epoch.q * SEALED_COMMIT_BYTES + len(pack_value(made)) > EPOCH_CERTIFICATE_BYTES_MAX:
             return value
         if len(proposals) > PROPOSALS_PER_EPOCH_MAX or self._fault_of(made):
@@ -156,8 +156,7 @@ class Ledger(Intake):
             return f"unknown-proposal: {', '.join(missing)}"
         suspects = self.suspects()
         for suspect in value.proofs:
-            proven = self._proofs.get(suspect.member)
-            if suspect not in suspects and not (prepared and proven is not None and proven[0] == suspect):
+            if suspect not in suspects and not (prepared and suspect in self._proofs):
                 return f"unproven: nothing suspends {suspect.member} for its key {suspect.key_version}, as known here"
         if value.activates_ms > now_ms + SKEW_AHEAD_MS_MAX:
             return "from-the-future: it activates ahead of now"
@@ -187,18 +186,20 @@ class Ledger(Intake):
         certificate is as good."""
         held = [self.held.get(hash_) for hash_ in value.proposals]
         passing = [self._passing(one) for one in held if one is not None]
-        proofs = [self._proofs.get(suspect.member) for suspect in value.proofs]
-        chosen = chosen_commits(self.epoch, commits)
+        proofs = [self._proofs.get(suspect) for suspect in value.proofs]
+        opens = {(one.keyset.member, one.keyset.version): one for _, one in filter(None, proofs) if one is not None}
+        usable = [one for one in commits if _opened_alike(one, opens, keysets)]
+        chosen = chosen_commits(self.epoch, usable)
         signers = {(one.entry.author, one.entry.key_version) for one in chosen}
         signers |= {(suspect.member, suspect.key_version) for suspect in value.proofs}
-        sealed = [keysets(*signer) for signer in sorted(signers)]
-        if None in held or None in passing or None in proofs or None in sealed:
+        sealed = [opens.get(signer) or keysets(*signer) for signer in sorted(signers)]
+        if None in held or None in passing or None in proofs or None in sealed or len(chosen) < self.epoch.q:
             return None
         made = EpochCertificate(
             value=pack_value(value),
             proposals=tuple(one.sealed.raw for one in held if one is not None),
             ballots=tuple(yes.raw for of in passing for yes in of or ()),
-            proofs=tuple(one[1] for one in proofs if one is not None),
+            proofs=tuple(one[0] for one in proofs if one is not None),
             commits=tuple(one.raw for one in chosen),
             keysets=tuple(one.raw for one in sealed if one is not None),
         )
@@ -226,7 +227,7 @@ class Ledger(Intake):
             self._recount(held, now_ms if passed_ms is None else passed_ms)
         self._early = {member: mine for member, mine in self._early.items() if member in kept}
         self._keysets = {member: one for member, one in self._keysets.items() if member in kept}
-        self._proofs = {member: one for member, one in self._proofs.items() if member in self.epoch.by_name}
+        self._proofs = {one: proof for one, proof in self._proofs.items() if one.member in self.epoch.by_name}
         self._take_later(now_ms)
         return enacted
 
@@ -242,3 +243,12 @@ class Ledger(Intake):
 def _same_key(before: Epoch, after: Epoch, name: MemberName) -> bool:
     old = before.by_name.get(name)
     return old is not None and old.governance_key == after.by_name[name].governance_key
+
+
+def _opened_alike(
+    commit: Verified[Commit], opens: Mapping[tuple[MemberName, int], SealedKeySet], keysets: KeySetLookup
+) -> bool:
+    """A certificate holds one KeySet of a version: who equivocated about that too leaves its own Commit out."""
+    signer = (commit.entry.author, commit.entry.key_version)
+    known = keysets(*signer)
+    return signer not in opens or (known is not None and known.hash == opens[signer].hash)

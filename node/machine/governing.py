@@ -75,8 +75,13 @@ def _certify(step: Step, decided: Decided) -> None:
     """Whole only where every proposal, ballot and proof has come here; else another's certificate is as good."""
     state = step.state
     made = state.ledger.certificate(parse_value(decided.value), decided.commits, state.keyset)
-    if made is not None:
-        _certified(step, pack_epoch_certificate(made))
+    try:
+        if made is None:
+            return
+        check(made, state.epoch)
+    except ProtocolError:  # a KeySet was replaced since its holder said what stands in it
+        return
+    _certified(step, pack_epoch_certificate(made))
 
 
 def _certified(step: Step, raw: bytes) -> None:

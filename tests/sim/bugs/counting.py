@@ -198,11 +198,9 @@ BUGS = (
         "a certificate is checked against the epoch that it names itself",
         lambda: together(
             edited(quorum, "check_certificate", ("certificate.epoch != epoch.hash", "False")),
-            edited(
-                quorum,
-                "_belongs",
-                ("(body.epoch, body.subject, body.threat) != (certificate.epoch, ", "(body.subject, body.threat) != ("),
-            ),
+            edited(quorum, "_belongs", (" or not epoch.admits(body.epoch, opinion.entry.issued_ms)", "")),
+            edited(views, "stands", ("state.epoch_of(held.certificate.epoch)", "state.epoch")),
+            edited(views, "_may_count", ("epoch.admits(one.body.epoch, one.entry.issued_ms)", "True")),
         ),
         needs=("replays",),
     ),

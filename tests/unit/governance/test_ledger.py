@@ -623,3 +623,15 @@ def test_what_has_not_passed_anywhere_is_refused_whoever_prepared_it() -> None:
     on = passed(books, STRICTER, names(2))
     named = value(books.epoch, [on.hash], activates_ms=DUE)
     assert books.acceptable(named, DUE, False, prepared=True).startswith("short-of-quorum")
+
+
+def test_a_key_that_is_forked_again_after_it_was_replaced_takes_no_proof_from_a_decided_value() -> None:
+    """Its owner rotates and forks anew while the value that suspends it for the first fork is being ordered."""
+    books = ledger_of(epoch(4))
+    books.convict(*fork("m3", 1))
+    named = ready(books, NOW)
+    books.keyset_heard(keyset("m3", 2))
+    books.convict(*fork("m3", 2))
+    made = books.certificate(named, commits(books.epoch, named, names(3)), lookup)
+    assert made is not None
+    assert books.enter(made, NOW).value.proofs == (Suspect(M3, 1),)
