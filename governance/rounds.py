@@ -12,7 +12,7 @@ import enum
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from governance.heard import Heard
+from governance.heard import PAST_ROUNDS, Heard
 from governance.lock import Lock
 from protocol.envelope import Verified
 from protocol.ids import Digest, MemberName
@@ -97,6 +97,10 @@ class Rounds:
         """Which time-outs of this round run, until when."""
         self.seen: set[int] = set()
         """Which of the lines 34, 36 and 47 have run in this round: each does so "for the first time" alone."""
+        self.bound: tuple[int, Digest] | None = None
+        """(round, value hash) of a Commit of ours that no lock tells of, whose value is not known."""
+        self.muted = -1
+        """Up to this round we may have said what no lock tells of."""
         self.again_ms = 0
         self.now_ms = 0
         self._out: list[Output] = []
@@ -138,6 +142,48 @@ class Rounds:
             self._say_again()
         return self._settled()
 
+    def bind(self, body: Vote, own: bool) -> None:
+        """A vote of ours that the lock may not know of. `own`: sealed here, and a crash took the lock; it binds as if
+        we remembered it, and is said again. Else peers brought it back: a store was lost, or a thief has an older key.
+        Then nothing is said in rounds up to it, and a Commit is kept like a lock: so it is safe if it was ours, and
+        where it was not, the thief has muted one group."""
+        if body.epoch != self.epoch.hash or body in self.lock.said or body.round > self.round + PAST_ROUNDS:
+            return
+        if isinstance(body, Commit) and body.value_hash != NOTHING and body.round > self._locked()[0]:
+            self._bind_lock(body)
+        if not own:
+            if body.round > self.lock.round or not self.lock.said:
+                self.muted = max(self.muted, body.round)
+            return
+        if body.round > self.round:
+            self._begin(body.round)
+            if self.awake:
+                self._run_round()
+        if body.round < self.round:
+            return
+        if isinstance(body, Propose) and self.lock.proposed is None:
+            self.lock = replace(self.lock, proposed=body.value, proposed_from=body.valid_round)
+        elif isinstance(body, Prepare) and self.lock.prepared is None:
+            self.lock = replace(self.lock, prepared=body.value_hash)
+        elif isinstance(body, Commit) and self.lock.committed is None:
+            self.lock = replace(self.lock, committed=body.value_hash)
+
+    def _bind_lock(self, body: Commit) -> None:
+        for said in self.log.proposals(body.round):
+            if value_hash(said.value) == body.value_hash:
+                self.lock = replace(self.lock, locked=said.value, locked_round=body.round)
+                if self.lock.valid_round is None or self.lock.valid_round < body.round:
+                    self.lock = replace(self.lock, valid=said.value, valid_round=body.round)
+                return
+        self.bound = body.round, body.value_hash
+
+    def _locked(self) -> tuple[int, Digest | None]:
+        """(lockedRound or −1, hash of lockedValue)"""
+        mine: tuple[int, Digest | None] = (-1, None)
+        if self.lock.locked is not None and self.lock.locked_round is not None:
+            mine = self.lock.locked_round, value_hash(self.lock.locked)
+        return mine if self.bound is None or self.bound[0] <= mine[0] else self.bound
+
     @property
     def wake_ms(self) -> int | None:
         """When `tick` has something to do without anything new: None for never."""
@@ -155,9 +201,9 @@ class Rounds:
     @property
     def step(self) -> Step:
         """Each step is left by saying something, so what was said tells it."""
-        if self.lock.prepared is None:
-            return Step.PROPOSE
-        return Step.PREPARE if self.lock.committed is None else Step.COMMIT
+        if self.lock.committed is not None:
+            return Step.COMMIT
+        return Step.PROPOSE if self.lock.prepared is None else Step.PREPARE
 
     # ---- the rules, until none applies
 
@@ -208,16 +254,21 @@ class Rounds:
     def _vote(self) -> bool:
         if not self.awake or self.group is None:
             return False
+        if self.round <= self.muted:
+            return self._commits_are_in()
         steps = (self._propose, self._answer, self._prepares_are_in, self._lock, self._nothing, self._commits_are_in)
         return any(step() for step in steps)
 
     # ---- 11-21: a round begins
 
-    def _start_round(self, round_: int, awake: bool) -> None:
+    def _begin(self, round_: int) -> None:
         self.lock = replace(self.lock, round=round_, proposed=None, proposed_from=None, prepared=None, committed=None)
         self.log.advance(round_)
         self.due.clear()
         self.seen.clear()
+
+    def _start_round(self, round_: int, awake: bool) -> None:
+        self._begin(round_)
         self.awake = awake and self.group is not None
         if self.awake:
             self._run_round()
@@ -256,12 +307,12 @@ class Rounds:
 
     def _answer_to(self, said: Propose) -> bool | None:
         """True: for its value; False: for nothing; None: not yet, which the time-out makes False."""
-        free = self.lock.locked is None or self.lock.locked == said.value
+        locked_round, locked = self._locked()
+        free = locked is None or locked == value_hash(said.value)
         since = said.valid_round
         if since is not None:  # 28-33, else 22-27
             if since >= self.round or not self.log.prepared(since, value_hash(said.value)):
                 return None
-            locked_round = -1 if self.lock.locked_round is None else self.lock.locked_round
             free = free or locked_round <= since
         if not free:
             return False
@@ -306,7 +357,7 @@ class Rounds:
 
     def _time_out(self) -> None:
         for step in [one for one, at_ms in sorted(self.due.items()) if at_ms <= self.now_ms]:
-            if self.due.pop(step, None) is None:
+            if self.due.pop(step, None) is None or (self.round <= self.muted and step is not Step.COMMIT):
                 continue
             if step is Step.PROPOSE and self.step is Step.PROPOSE:  # 57-60
                 self._prepare(NOTHING)

@@ -6,11 +6,10 @@ records in the same order make the same ledger.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from governance.epochs import parse_epoch_certificate
-from governance.lock import Lock, parse_lock
+from governance.lock import parse_lock
 from governance.proposals import Admit, Rekey
 from governance.rounds import Rounds
 from node.machine import epochs
@@ -19,7 +18,6 @@ from node.machine.state import State
 from protocol.envelope import SealedKeySet, Verified, keyset_owner, open_keyset
 from protocol.errors import ProtocolError
 from protocol.ids import MemberName
-from protocol.messages import NOTHING, Prepare, Propose, value_hash
 
 
 def take_statement(state: State, raw: bytes, at_ms: int) -> None:
@@ -56,45 +54,18 @@ def take_keyset(state: State, sealed: SealedKeySet, afresh: bool) -> None:
 
 
 def take_vote(state: State, verified: Verified[Any], own: bool) -> None:
+    """Our own binds us, though its lock was lost with a commit or a store: whoever brings it back."""
     state.rounds.log.take(verified)
-    if own and verified.body.epoch == state.epoch.hash:
-        _bind(state, verified.body)
-
-
-def _bind(state: State, body: Any) -> None:
-    """Our own vote came back without its lock: a crash lost the commit that both stood in, and the mark carried the
-    vote alone. What it binds us to is read off it; where that is more than it tells, we say nothing more here."""
-    lock = state.rounds.lock
-    if body in lock.said or body.round < lock.round:
-        return
-    if body.round > lock.round:
-        lock = replace(lock, round=body.round, proposed=None, proposed_from=None, prepared=None, committed=None)
-    if isinstance(body, Propose):
-        lock = replace(lock, proposed=body.value, proposed_from=body.valid_round)
-    elif isinstance(body, Prepare):
-        lock = replace(lock, prepared=body.value_hash)
-    else:
-        lock = replace(lock, committed=body.value_hash)
-        if body.value_hash != NOTHING:
-            said = [
-                one.value for one in state.rounds.log.proposals(body.round) if value_hash(one.value) == body.value_hash
-            ]
-            if not said:
-                state.rounds.group = None
-                return
-            lock = replace(lock, locked=said[0], locked_round=body.round, valid=said[0], valid_round=body.round)
-    _lock(state, lock)
+    if verified.entry.author == state.me:
+        state.rounds.bind(verified.body, own)
 
 
 def lock_votes(state: State, raw: bytes) -> None:
+    """At recovery. By day the rounds hold it already, and may have gone on since."""
     lock = parse_lock(raw)
-    if lock.epoch == state.epoch.hash:
-        _lock(state, lock)
-
-
-def _lock(state: State, lock: Lock) -> None:
-    state.rounds.lock = lock
-    state.rounds.log.advance(lock.round)
+    if lock.epoch == state.epoch.hash and not state.rounds.started:
+        state.rounds.lock = lock
+        state.rounds.log.advance(lock.round)
 
 
 def convict(state: State, one: Verified[Any], other: Verified[Any]) -> None:

@@ -61,7 +61,10 @@ BUGS = [
             edited,
             Rounds,
             "__init__",
-            ("self.log.advance(self.lock.round)", "self.lock = replace(self.lock, proposed=None, prepared=None)"),
+            (
+                "self.log.advance(self.lock.round)",
+                "self.lock = replace(self.lock, proposed=None, prepared=None, committed=None)",
+            ),
         ),
         (4, 7),
     ),
@@ -134,7 +137,7 @@ FOUND = {
     "quorum-is-two-f-plus-one": (5, 0),
     "prepares-what-it-may-not": (4, 38),
     "valid-round-unchecked": (4, 706),
-    "votes-again-after-a-restart": (4, 0),
+    "votes-again-after-a-restart": (4, 4),
     "round-does-not-end": (4, 0),
 }
 """Bug → (members, seed) of a network that shows it. The others were met too rarely: their stories show them."""

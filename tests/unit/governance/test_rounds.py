@@ -554,6 +554,51 @@ def test_a_word_that_nobody_heard_is_said_again_after_a_while() -> None:
     assert member.after(AGAIN_MS) == []
 
 
+def test_a_vote_whose_lock_a_crash_took_binds_all_the_same() -> None:
+    """The mark brought it back alone: it is the word of this round, and a Commit is a lock."""
+    member = Member(1)
+    member.rounds.log.take(world.sealed(world.name(0), propose(0)))
+    for body in (prepare(0), commit(0)):
+        member.rounds.bind(body, own=True)
+    assert member.rounds.lock.said == (prepare(0), commit(0))
+    assert (member.rounds.lock.locked, member.rounds.lock.locked_round) == (ONE, 0)
+
+
+def test_a_commit_of_ours_to_an_unknown_value_binds_to_its_hash() -> None:
+    member = started()
+    member.rounds.bind(commit(0, H2), own=True)
+    member.hear_all([0, 2], prepare(2, NOTHING))
+    assert member.hear(2, propose(2, ONE))[:1] == [prepare(2, NOTHING)]
+    member.hear_all([0, 3], prepare(6, NOTHING))
+    assert member.hear(2, propose(6, TWO))[:1] == [prepare(6, H2)]
+
+
+def test_who_lost_its_store_says_nothing_in_rounds_of_which_peers_bring_its_votes_back() -> None:
+    member = started(ledger=Ledger(waits=None))
+    member.rounds.bind(prepare(1, H2), own=False)
+    assert member.hear(0, propose(0)) == []
+    member.hear_all([0, 2], prepare(2, NOTHING))
+    assert member.hear(2, propose(2)) == [prepare(2)]
+
+
+def test_a_thief_of_an_older_key_mutes_its_owner_for_no_more_than_it_said() -> None:
+    """And never makes it say anything."""
+    member = started()
+    member.hear(0, propose(0))
+    member.rounds.bind(prepare(1 << 60), own=False)
+    member.rounds.bind(prepare(0, H2), own=False)
+    member.hear_all([0, 2], prepare(1, NOTHING))
+    assert propose(1) in member.said
+
+
+def test_who_is_muted_goes_from_round_to_round_with_the_others() -> None:
+    member = started()
+    member.rounds.bind(prepare(3), own=False)
+    member.hear_all([0, 2, 3], commit(0, NOTHING))
+    assert member.after(PACE.commit_ms) == []
+    assert member.rounds.round == 1
+
+
 # ---- memory
 
 
