@@ -19,7 +19,7 @@ from governance.epochs import (
 )
 from governance.proposals import Admit, Rekey, Remove, Retune
 from governance.standing import flags
-from governance.values import Suspect, Value, pack_value
+from governance.values import Suspect, Value, pack_value, value_hash
 from protocol.errors import ProtocolError
 from protocol.ids import Digest, EpochHash, GroupName, MemberName
 from protocol.limits import EPOCH_CERTIFICATE_BYTES_MAX
@@ -205,6 +205,9 @@ def test_a_proof_of_equivocation_makes_an_epoch_without_ballots() -> None:
         keysets=tuple(keyset(name).raw for name in names(4)),
     )
     assert not check(proven, FOUR).epoch.may_count(M3)
+    early = replace(made, activates_ms=FOUR.activates_ms)
+    said = tuple(one.raw for one in commits(FOUR, early, names(3)))
+    assert code_of(replace(proven, value=pack_value(early), commits=said)) == "ordered-in-its-time"
     assert code_of(replace(proven, proofs=(Proof(first.raw, first.raw),))) == "mixed-certificate"
     other = tuple(one.raw for one in fork("m2"))
     assert code_of(replace(proven, proofs=(Proof(*other),))) == "mixed-certificate"
@@ -233,6 +236,12 @@ def test_a_joiner_who_never_consented_is_admitted_by_nobody() -> None:
         certified(made=made), proposals=(on.raw,), ballots=tuple(one.raw for one in votes(FOUR, on, names(4)))
     )
     assert code_of(forced) == "consents-of-new-keys"
+
+
+def test_a_commit_under_a_keyset_that_had_expired_counts_nothing() -> None:
+    late = NOW + 300 * DAY_MS + 1
+    said = says("m2", Commit(FOUR.hash, 0, value_hash(VALUE)), issued_ms=late)
+    assert code_of(replace(GOOD, commits=(*GOOD.commits[:2], said.raw))) == "bad-key"
 
 
 def test_a_founders_liar_quorum_of_an_old_epoch_proves_nothing_of_a_new_one() -> None:

@@ -145,6 +145,17 @@ def test_who_takes_its_yes_back_before_the_quorum_is_no_yes() -> None:
     assert standing(books, on).passed_ms is None
 
 
+def test_a_voters_clock_does_not_run_back_from_one_ballot_to_the_next() -> None:
+    """A no that is dated before the yes it replaces is still the later one."""
+    books = ledger_of(epoch(4))
+    on = told(books, proposal(books.epoch, STRICTER))
+    books.take(vote(books.epoch, on, "m0", cast_ms=NOW + 5).raw, NOW)
+    books.take(vote(books.epoch, on, "m0", False, ballot_no=1, cast_ms=NOW + 1).raw, NOW)
+    for name in ("m1", "m2"):
+        books.take(vote(books.epoch, on, name, cast_ms=NOW + 3).raw, NOW)
+    assert standing(books, on).passed_ms is None
+
+
 def test_once_passed_no_later_ballot_takes_the_quorum_back() -> None:
     books = ledger_of(epoch(7))
     on = passed(books, STRICTER, names(5))
@@ -161,7 +172,7 @@ def test_more_than_a_third_veto_it_within_its_delay_and_not_after() -> None:
         on = passed(books, STRICTER, names(5))
         for name in ("m0", "m5", "m6"):
             books.take(vote(books.epoch, on, name, False, ballot_no=1, cast_ms=at_ms).raw, at_ms)
-        return standing(books, on, DUE).state
+        return standing(books, on, DUE + 2).state
 
     assert story(DUE - 1) is State.VETOED
     assert story(DUE + 1) is State.READY
@@ -265,6 +276,18 @@ def test_ballots_of_a_group_that_left_pass_nothing_later() -> None:
     gone = vote(books.epoch, join, "m5", ballot_no=1)
     with pytest.raises(ProtocolError):
         books.take(gone.raw, LOOSE)
+
+
+def test_a_network_that_grew_asks_for_its_own_quorum() -> None:
+    books = ledger_of(epoch(4))
+    older = told(books, proposal(books.epoch, Remove(M3)))
+    vote_all(books, older, ("m0", "m1"))
+    passed(books, JOIN)
+    order(books, ready(books, DUE), DUE)
+    vote_all(books, older, ("m2",), at_ms=DUE)
+    assert (standing(books, older, DUE).needed, standing(books, older, DUE).passed_ms) == (4, None)
+    vote_all(books, older, ("m3",), at_ms=DUE)
+    assert standing(books, older, DUE).passed_ms == DUE
 
 
 def test_a_merge_makes_no_old_ballots_enough() -> None:
