@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from governance.card import write_card
+from governance.keyset_request import KeySetRequest, write_request
 from node.transport.framing import PING, PONG, encode_control, encode_frame
 from protocol.codec import encode
 from protocol.envelope import Verified, seal_entry, seal_keyset
@@ -187,6 +188,8 @@ def charters() -> Iterator[bytes]:
     yield founders.unsigned(founders.NAMES[:1]).encode()
     yield write_card(founders.card("issuer")).encode()
     yield write_card(replace(founders.card("venue", "other"), evm=b"\x01" * 20)).encode()
+    keyset = KeySet(cast.member(0), 2, cast.hot("m0", 2).public, b"\x01" * 20, ("12D3KooWother",), 2**41)
+    yield write_request(KeySetRequest(cast.NETWORK, cast.governance("m0").public, (1,), keyset)).encode()
 
 
 def bodies() -> Iterator[bytes]:

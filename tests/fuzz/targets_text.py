@@ -16,7 +16,8 @@ from adapters.policy import parse_text, say
 from governance import charter as charters
 from governance.card import parse_card, write_card
 from governance.faults import CardFaults
-from node.api import BackupBody, RaiseBody, Refused, ReleaseBody, make_app
+from governance.keyset_request import RequestFaults, faults_of, parse_request, write_request
+from node.api import BackupBody, RaiseBody, Refused, ReleaseBody, StatementBody, make_app
 from node.events import Raise
 from node.records import OperatorDid, pack_record
 from protocol.envelope import seal_entry
@@ -41,7 +42,7 @@ def _text(raw: bytes) -> str | None:
 
 
 def charter(raw: bytes) -> None:
-    """As a member card, then as a charter, which is judged and written again."""
+    """As a member card, as a request for a KeySet, then as a charter, which is judged and written again."""
     text = _text(raw)
     if text is None:
         return
@@ -50,12 +51,24 @@ def charter(raw: bytes) -> None:
         expect(parse_card(write_card(card)) == card, "written again, a card says something else")
     except CardFaults as faults:
         expect(all(fault.what for fault in faults.faults), "a fault without a word")
+    _request(text)
     read = charters.parse(text)
     found = charters.check(read, NOW_MS)
     expect(all(fault.what and fault.cure for fault in found.faults), "a fault without a cure")
     again = charters.parse(charters.write(read))
     expect(again == read, "written again, a charter says something else")
     expect(again.network == read.network, "written again, a charter is another network")
+
+
+def _request(text: str) -> None:
+    """What is to be sealed, read on the machine where the governance key lies, and held against the rules there."""
+    try:
+        request = parse_request(text)
+    except RequestFaults as faults:
+        expect(all(fault.what and fault.cure for fault in faults.faults), "a fault without a cure")
+        return
+    expect(parse_request(write_request(request)) == request, "written again, a request says something else")
+    expect(all(fault.what and fault.cure for fault in faults_of(request, NOW_MS)), "a fault without a cure")
 
 
 def policy(raw: bytes) -> None:
@@ -96,6 +109,7 @@ BODIES: tuple[tuple[str, Any], ...] = (
     ("raise_alert", RaiseBody),
     ("release", ReleaseBody),
     ("withdraw", RaiseBody.__base__),
+    ("publish", StatementBody),
     ("backup", BackupBody),
 )
 
@@ -125,7 +139,7 @@ def api(raw: bytes) -> None:
 
 def _now(name: str, body: Any) -> Any:
     """The route's own code, run to its end: nothing in it waits here."""
-    call = ROUTES[name](body) if name in ("raise_alert", "backup") else ROUTES[name]("abcdef", body)
+    call = ROUTES[name](body) if name in ("raise_alert", "publish", "backup") else ROUTES[name]("abcdef", body)
     try:
         call.send(None)  # type: ignore[attr-defined]
     except StopIteration as done:

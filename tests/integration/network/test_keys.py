@@ -176,3 +176,30 @@ def test_what_would_change_nothing_is_refused_in_words_and_seals_nothing(four: K
     assert ran.code == 1 and "no KeySet of issuer" in ran.err
     ran = four.at("lender-b", "key", "rotate", "--sealed", four.cold / "revoked.cbor")
     assert ran.code == 1 and "version 2 is in use here already" in ran.err
+
+
+def test_a_start_finishes_what_a_crash_cut_after_the_delegation_was_on_the_disk(four: Keyed) -> None:
+    request = four.cold / "venue.toml"
+    assert four.at("venue", "key", "rotate", "--request", request).code == 0
+    assert four.run("key", "sign", request, "--governance-key", four.cold / "venue.key").code == 0
+    four.end("venue", signal.SIGKILL)
+    shutil.copy(four.cold / "venue.cbor", four.folder / "venue" / "data" / "keyset-2.cbor")
+    four.up("venue")
+    four.meshed("venue", hears=4)
+    with four.control("venue") as control:
+        assert control.keys()["in_use"] == 2
+    wait_for("version 2 at issuer", lambda: four.versions("issuer", "venue") == [1, 2], 10)
+    assert four.at("venue", "alert", "raise", SUBJECT, "halt-observed", "GUARD", "--person", "dora").code == 0
+
+
+def test_a_key_that_ends_while_its_node_runs_falls_silent_and_says_so(four: Keyed) -> None:
+    words = ("--governance-key", four.cold / "venue.key", "--term", "2s")
+    assert four.at("venue", "key", "rotate", *words).code == 0
+    ran = four.at("venue", "status")
+    assert "NOTE: the KeySet of this node expires in 0 hours" in ran.out or "SIGNS NOTHING" in ran.out
+    wait_for("silence", lambda: "has expired" in (four.status("venue") or {})["signing"]["why"], 10)
+    ran = four.at("venue", "alert", "raise", SUBJECT, "halt-observed", "HALT", "--person", "dora")
+    assert ran.code == 1 and "has expired" in ran.err
+    wait_for("a line of its log", lambda: "has expired" in (four.folder / "venue" / "node.log").read_text(), 10)
+    assert four.at("venue", "key", "rotate", "--governance-key", four.cold / "venue.key").code == 0
+    four.meshed("venue", hears=4)
