@@ -65,6 +65,10 @@ def parse_value(raw: bytes) -> Value:
     value = replace(value, later=tuple((key, one) for key, one in fields.items() if key >= OPTIONAL_FROM))
     if list(value.proposals) != sorted(set(value.proposals)) or list(value.proofs) != sorted(set(value.proofs)):
         raise ProtocolError(Code.BAD_SHAPE, "Value: proposals and proofs are sorted, none twice")
+    if pack_value(value) != raw:
+        raise ProtocolError(
+            Code.BAD_SHAPE, "Value: no optional field within a proof, for it would be lost and the hash with it"
+        )
     if not value.proposals and not value.proofs:
         raise ProtocolError(Code.BAD_SHAPE, "Value: changes nothing")
     return value

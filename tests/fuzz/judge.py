@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from governance import ballots, proposals
 from protocol import envelope, quorum
 from tests.fuzz.targets import TARGETS, Target
 
@@ -30,7 +31,14 @@ def files_of(target: str) -> list[Path]:
 
 def forget() -> None:
     """Readers remember the last few inputs; what an input costs is what it costs a stranger."""
-    for remembers in (envelope.parse_entry, envelope._parse_keyset, quorum.parse_certificate):
+    remembering = (
+        envelope.parse_entry,
+        envelope._parse_keyset,
+        quorum.parse_certificate,
+        proposals.parse_proposal,
+        ballots.parse_ballot,
+    )
+    for remembers in remembering:
         remembers.cache_clear()
 
 

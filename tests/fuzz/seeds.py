@@ -233,6 +233,17 @@ def scripts() -> Iterator[bytes]:
     yield encode([True, *([at % 4, at, raw] for at, raw in enumerate(asked[4:]))])
 
 
+def governed() -> Iterator[bytes]:
+    """Every statement, value and epoch's certificate of the golden files."""
+    statements = json.loads((VECTORS / "statements.json").read_text())
+    yield from (bytes.fromhex(one["sealed"]) for one in (*statements["proposals"], *statements["ballots"]))
+    yield from (bytes.fromhex(one["raw"]) for one in statements["values"])
+    for name in ("refused-statements", "refused-proposals", "refused-epoch-certificates", "epoch-certificates"):
+        told = json.loads((VECTORS / f"{name}.json").read_text())
+        for one in [*told.get("sound", ()), *told.get("refused", ()), *told.get("certificates", ())]:
+            yield bytes.fromhex(one["raw"])
+
+
 SEEDS: dict[str, Callable[[], Iterable[bytes]]] = {
     "codec": values,
     "envelope": envelopes,
@@ -242,6 +253,7 @@ SEEDS: dict[str, Callable[[], Iterable[bytes]]] = {
     "frame": streams,
     "evidence": blobs,
     "subjects": subjects,
+    "governance": governed,
     "charter": lambda: (*charters(), *seeds_more.charters()),
     "policy": seeds_more.policies,
     "api": bodies,

@@ -58,7 +58,9 @@ def consent_payload(parent, kind, change):
 
 
 def value_of(raw):
-    said = table("Value", loads(raw, STATEMENT_BYTES))
+    fields = loads(raw, STATEMENT_BYTES)
+    said = table("Value", fields)
+    need(all(key < 64 for one in fields[4] for key in one))
     suspects = [(one["member"], one["key_version"]) for one in said["proofs"]]
     need(said["proposals"] == sorted(set(said["proposals"])) and suspects == sorted(set(suspects)))
     need(suspects or said["proposals"])

@@ -24,6 +24,7 @@ from governance.proposals import (
     statement_type,
 )
 from governance.values import Suspect, epoch_hash, pack_value, parse_value, value_hash
+from protocol.codec import decode, encode
 from protocol.envelope import BALLOT_TAG, PROPOSAL_TAG, seal_keyset, seal_statement
 from protocol.errors import ProtocolError
 from protocol.ids import Digest, GroupName, MemberName, NetworkId, SourceId
@@ -137,6 +138,18 @@ def test_a_value_has_one_form() -> None:
         with pytest.raises(ProtocolError) as caught:
             parse_value(pack_value(odd))
         assert code_of(caught) == "bad-shape"
+
+
+def test_an_optional_field_is_hashed_beside_the_others_and_refused_within_a_proof() -> None:
+    """What a reader would drop must not be in what it hashes: two readers would name one epoch twice."""
+    made = value(FOUR, proofs=(Suspect(MemberName("m3"), 2),))
+    fields = decode(pack_value(made), bytes_max=9999)
+    later = parse_value(encode(fields | {64: 1}))
+    assert pack_value(later) == encode(fields | {64: 1})
+    assert epoch_hash(NETWORK, later) != epoch_hash(NETWORK, made)
+    with pytest.raises(ProtocolError) as caught:
+        parse_value(encode(fields | {4: [fields[4][0] | {64: 1}]}))
+    assert code_of(caught) == "bad-shape"
 
 
 def test_an_epochs_hash_names_its_network_its_parent_and_its_value() -> None:
