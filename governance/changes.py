@@ -166,7 +166,7 @@ def _remove(draft: _Draft, change: Remove) -> None:
     if len(draft.members) == 1:
         raise RuleError(Rule.SOMEBODY, f"{seat.name} is the last seat")
     del draft.members[seat.name]
-    draft.gone.append(seat.name)
+    draft.gone.insert(0, seat.name)
     draft.touched.add(seat.group)
 
 

@@ -5,11 +5,12 @@ import { readCharter } from './lib/charter.mjs'
 import { JUDGES, openBlob } from './lib/claims.mjs'
 import { alarm, CERTIFICATE_BYTES_MAX, openCertificate } from './lib/counting.mjs'
 import { read } from './lib/dialect.mjs'
-import { Refusal } from './lib/refusal.mjs'
+import { openEpochCertificate } from './lib/epochs.mjs'
+import { Refusal, codeAndRule } from './lib/refusal.mjs'
 import { checkSeal, openEntry, openKeySet } from './lib/seals.mjs'
 import { checkSubject } from './lib/subjects.mjs'
 import { Certificate, FRAME_BYTES_MAX, fromMap, readFrame } from './lib/tables.mjs'
-import { epochOf, inputsOf, readings } from './shown.mjs'
+import { epochOf, inputsOf, readings, shownEpoch } from './shown.mjs'
 
 const groupsOf = (epoch, opinions) => [...new Set(opinions.map(one => epoch.byName.get(one.author).group))].sort()
 
@@ -38,6 +39,11 @@ const QUESTIONS = {
       id: hex(opened.id), digest: hex(opened.digest), groups: opened.groups, ends_ms: Number(opened.ends_ms),
       newest_issued_ms: Number(opened.newest_issued_ms), tlp: opened.tlp
     }
+  },
+  'next epoch': one => {
+    let made
+    const refused = codeAndRule(() => { made = openEpochCertificate(unhex(one.raw), epochOf(one.epoch)) })
+    return refused[0] === '' ? [made.committed, shownEpoch(made.epoch)] : refused
   },
   charter: one => {
     const { network, epoch } = readCharter(one.text)

@@ -15,11 +15,43 @@ export function asJson (value, key = '') {
   return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, asJson(v, k)]))
 }
 
+const seatOf = one => ({
+  ...one,
+  governance_key: unhex(one.governance_key),
+  since: BigInt(one.since ?? 0),
+  seated_ms: BigInt(one.seated_ms ?? 0),
+  keyed_ms: BigInt(one.keyed_ms ?? 0),
+  proven: one.proven ?? -1
+})
+const pastOf = one => ({
+  ...one, hash: unhex(one.hash), number: BigInt(one.number), activates_ms: BigInt(one.activates_ms), made_of: (one.made_of ?? []).map(unhex)
+})
+/** An epoch of a golden file; those that are only counted lack what follows from it. */
 export const epochOf = one => makeEpoch({
   ...one,
   network: unhex(one.network),
   hash: unhex(one.hash),
-  members: one.members.map(member => ({ ...member, governance_key: unhex(member.governance_key) }))
+  parent: one.parent ? unhex(one.parent) : null,
+  number: BigInt(one.number ?? 0),
+  activates_ms: BigInt(one.activates_ms ?? 0),
+  members: one.members.map(seatOf),
+  durations_ms: (one.durations_ms ?? []).map(BigInt),
+  made_of: (one.made_of ?? []).map(unhex),
+  past: (one.past ?? []).map(pastOf)
+})
+/** An epoch that followed, as the golden files write it. */
+export const shownEpoch = epoch => asJson({
+  number: epoch.number,
+  hash: epoch.hash,
+  parent: epoch.parent,
+  activates_ms: epoch.activates_ms,
+  members: epoch.members,
+  formulas: epoch.formulas,
+  lease_ms: epoch.lease_ms,
+  sources: epoch.sources,
+  durations_ms: epoch.durations_ms,
+  past: epoch.past.map(({ made_of: decided, ...one }) => one),
+  left: epoch.left
 })
 export const epochsOf = data => Object.fromEntries(Object.entries(data.epochs).map(([word, one]) => [word, epochOf(one)]))
 export const keysetsOf = (raws, epoch) => raws.map(one => openKeySet(unhex(one), epoch.network, governanceOf(epoch)))

@@ -18,8 +18,9 @@ from protocol.codec import decode
 from protocol.envelope import parse_entry
 from protocol.evidence import TYPE_OF
 from protocol.frames import parse_frame
-from protocol.ids import NetworkId
-from protocol.limits import FRAME_BYTES_MAX
+from protocol.ids import EpochHash, NetworkId
+from protocol.limits import EPOCH_OVERLAP_MS, FRAME_BYTES_MAX
+from protocol.membership import Epoch
 from protocol.messages import Level
 from protocol.quorum import parse_certificate
 from protocol.subjects import parse_subject
@@ -27,15 +28,16 @@ from tests.fuzz import judge
 from tests.fuzz.targets import TARGETS
 from tests.integration.js.node import needs_node, script
 from tests.tidy.make_vectors import NETWORK, NOW, TOPIC, cold, keyset, plain
-from tests.vectors import mangle, test_mangled, test_two_counters, test_two_judges
+from tests.vectors import mangle, test_mangled, test_two_counters, test_two_governors, test_two_judges
 from tests.vectors.alarms import level_of
 from tests.vectors.counted import HOUR, certificate, shown_epoch
 from tests.vectors.golden import founded
+from tests.vectors.governed_epochs import entire, packed
 from tests.vectors.test_mangled import DOORS, GOVERNANCE, ISSUER, code_of
 from tests.vectors.verdicts import BRIDGE, ORACLE, judged, written
 
 pytestmark = pytest.mark.interop
-WORLDS, READINGS, CHANGES = 300, 600, 3
+WORLDS, READINGS, CHANGES, CHAINS = 300, 600, 3, 30
 
 
 def asked(cases: list[dict[str, Any]]) -> list[Any]:
@@ -79,19 +81,30 @@ def test_both_refuse_every_other_form_by_the_same_code(door: str) -> None:
     assert differ([at_the_door(door, other) for other in tried], ours) == []
 
 
+def followed(rng: random.Random, of: Epoch) -> Epoch:
+    """The same as the successor of the epoch that some opinions name; what is said now is just in time, or not."""
+    before_ms = rng.choice((0, EPOCH_OVERLAP_MS - 1, EPOCH_OVERLAP_MS, HOUR))
+    return replace(of, parent=EpochHash(bytes(32)), activates_ms=NOW - before_ms)
+
+
+def told(of: Epoch) -> dict[str, Any]:
+    return shown_epoch(of) | {"parent": of.parent.hex() if of.parent else None, "activates_ms": of.activates_ms}
+
+
 def test_both_count_the_same_level_and_groups() -> None:
     rng = random.Random(11)
     cases: list[dict[str, Any]] = []
     ours: list[Any] = []
     for _ in range(WORLDS):
         of = test_two_counters.network(rng)
+        of = followed(rng, of) if rng.random() < 0.5 else of
         said, now_ms = test_two_counters.words(rng, of), NOW + rng.choice((0, 0, 1000, HOUR // 2, HOUR))
         level, groups = level_of(of, now_ms, said)
         ours.append([int(level), sorted(groups)])
         cases.append(
             {
                 "ask": "alarm",
-                "epoch": shown_epoch(of),
+                "epoch": told(of),
                 "entries": [one.raw.hex() for one in said],
                 "subject": TOPIC[0].raw.hex(),
                 "threat": TOPIC[1],
@@ -109,6 +122,7 @@ def test_both_take_and_refuse_the_same_certificates(wild: float) -> None:
     ours: list[Any] = []
     for _ in range(WORLDS // 2):
         of = test_two_counters.network(rng)
+        of = followed(rng, of) if rng.random() < 0.5 else of
         level = rng.choice((Level.GUARD, Level.ISOLATE, Level.HALT))
         least = -(-len(of.members) * 2 // 3)
         names = rng.sample([one.name for one in of.members], rng.randint(least, len(of.members)))
@@ -118,9 +132,25 @@ def test_both_take_and_refuse_the_same_certificates(wild: float) -> None:
             said.append(rng.choice(said))
         raw = certificate(said, level)
         ours.append(test_two_counters.verdict(raw, of))
-        cases.append({"ask": "proof", "epoch": shown_epoch(of), "raw": raw.hex()})
+        cases.append({"ask": "proof", "epoch": told(of), "raw": raw.hex()})
     assert sum(isinstance(one, dict) for one in ours) >= 5
     assert len({one for one in ours if isinstance(one, str)}) >= 3
+    assert differ(cases, ours) == []
+
+
+def test_both_make_the_same_epochs_and_refuse_the_same() -> None:
+    rng, cases, ours = random.Random(12), [], []
+    for _ in range(CHAINS):
+        world = test_two_governors.World(rng)
+        for _ in range(8):
+            raw = packed(world.certificate())
+            verdict, made = test_two_governors.ours(bytes.fromhex(raw), world.epoch)
+            cases.append({"ask": "next epoch", "epoch": entire(world.epoch), "raw": raw})
+            ours.append(list(verdict))
+            if made is not None:
+                world.go_on(made)
+    assert sum(isinstance(one[0], list) for one in ours) >= 40
+    assert len({json.dumps(one) for one in ours if isinstance(one[0], str)}) >= 8
     assert differ(cases, ours) == []
 
 

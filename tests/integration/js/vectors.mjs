@@ -9,11 +9,13 @@ import { JUDGES, TYPES, openBlob } from './lib/claims.mjs'
 import { alarm, governanceOf, inBounds, isEquivocation, keyring, openCertificate, SKEW_AHEAD_MS_MAX } from './lib/counting.mjs'
 import { read, write } from './lib/dialect.mjs'
 import { evaluate, quorum, thresholds } from './lib/formulas.mjs'
-import { Refusal, codeOf, refuse } from './lib/refusal.mjs'
+import { judge, openEpochCertificate } from './lib/epochs.mjs'
+import { Refusal, codeAndRule, codeOf, refuse } from './lib/refusal.mjs'
 import { checkSeal, openEntry, openKeySet, publicOf, seal, sealEntry, sealKeySet, signedBytes, tagOfKind } from './lib/seals.mjs'
+import { checkStatement, consentHolds, consentPayload, hashOfEpoch, openStatement, openValue, sealStatement, statementKind, statementTag } from './lib/statements.mjs'
 import { checkSubject, subjectBytes, subjectText } from './lib/subjects.mjs'
 import { BODIES, Certificate, Claim, Entry, KeySet, fromMap, readFrame, toMap, writeFrame } from './lib/tables.mjs'
-import { asJson, epochOf, epochsOf, inputsOf, keysetsOf, readings } from './shown.mjs'
+import { asJson, epochOf, epochsOf, inputsOf, keysetsOf, readings, shownEpoch } from './shown.mjs'
 
 const faults = []
 let checks = 0
@@ -32,7 +34,8 @@ function entry (data) {
   checkSeal(opened, publicOf(seed))
   const { raw, signed, signature, hash, ...value } = opened
   const told = asJson(value)
-  if (BODIES[value.kind] === undefined) told.body = { kind: value.kind, fields: told.body }
+  const unread = value.body instanceof Map
+  if (unread) told.body = { kind: value.kind, fields: told.body }
   equal('value', told, data.entry)
   equal('domain tag', tagOfKind(value.kind), data.domain_tag)
   equal('signed bytes', hex(signed), data.to_be_signed)
@@ -40,7 +43,7 @@ function entry (data) {
   const again = sealEntry(seed, network, value)
   equal('sealed anew', hex(again.sealed), data.sealed)
   equal('signature', hex(again.signature), data.signature)
-  const body = BODIES[value.kind] === undefined ? value.body : toMap(BODIES[value.kind], value.body)
+  const body = unread ? value.body : toMap(BODIES[value.kind], value.body)
   equal('payload', hex(write(toMap(Entry, { ...value, body }))), data.payload)
 }
 
@@ -151,6 +154,10 @@ function equivocation (data) {
   const pair = words => isEquivocation(opened[words[0]], opened[words.at(-1)])
   for (const words of data.proofs) equal(`${words} is a proof`, pair(words), true)
   for (const words of data.no_proofs) equal(`${words} is none`, pair(words), false)
+  for (const [value, hash] of Object.entries(data.value_hashes ?? {})) {
+    equal(`value hash of ${value}`, hex(sha256(write(['tocsin/1/value', unhex(value)]))), hash)
+  }
+  if (data.head_of_first_and_rival === undefined) return
   const lower = [opened.first.hash, opened.rival.hash].sort(Buffer.compare)[0]
   equal('head', hex(lower), data.head_of_first_and_rival)
 }
@@ -204,6 +211,58 @@ function arrivingEntry (epoch, ring, now, raw) {
   if (entry.kind === 1 && entry.issued_ms > now + SKEW_AHEAD_MS_MAX) refuse('from-the-future')
 }
 
+function statements (data) {
+  const network = unhex(data.network)
+  for (const [word, list] of [['proposal', data.proposals], ['ballot', data.ballots]]) {
+    for (const one of list) {
+      const opened = openStatement(word, unhex(one.sealed), network)
+      checkStatement(opened, publicOf(unhex(one.governance_seed)))
+      equal(`${one.what} kind`, [statementKind(unhex(one.sealed)), statementTag(word)], [word, one.domain_tag])
+      equal(one.what, asJson(opened.said), one.value)
+      equal(`${one.what} bytes`, [opened.payload, opened.signed, opened.hash].map(hex), [one.payload, one.to_be_signed, one.hash])
+      equal(`${one.what} sealed anew`, hex(sealStatement(unhex(one.governance_seed), network, word, opened.said).sealed), one.sealed)
+    }
+  }
+  for (const one of data.consents) {
+    const change = changeOf(one.change)
+    equal(`consent: ${one.what}`, hex(consentPayload(unhex(one.parent), one.kind, change)), one.payload)
+    const given = { key: unhex(one.key), signature: unhex(one.signature) }
+    equal(`consent holds: ${one.what}`, consentHolds(network, { parent: unhex(one.parent), kind: one.kind, change }, given), true)
+  }
+  for (const one of data.values) {
+    const { hash, ...value } = openValue(unhex(one.raw))
+    equal(one.what, asJson(value), one.value)
+    equal(`${one.what} hashes`, [hex(hash), hex(hashOfEpoch(network, { ...value, hash }))], [one.hash, one.epoch])
+  }
+}
+
+const changeOf = told => Object.fromEntries(Object.entries(told).map(([field, one]) => [field, field === 'key' ? unhex(one) : one]))
+
+function refusedStatements (data) {
+  each(data, one => {
+    if (one.kind === 'value') return openValue(unhex(one.raw))
+    return checkStatement(openStatement(one.kind, unhex(one.raw), unhex(data.network)), unhex(data.keys[one.kind]))
+  })
+}
+
+/** Sound ones, and refused ones by code and rule. */
+function ruled (data, open) {
+  const epochs = epochsOf(data)
+  for (const one of data.sound ?? []) equal(`sound: ${one.what}`, codeAndRule(() => open(one, epochs[one.epoch])), ['', ''])
+  for (const one of data.refused) equal(`refused: ${one.what}`, codeAndRule(() => open(one, epochs[one.epoch])), [one.code, one.rule ?? ''])
+}
+
+const refusedProposals = data =>
+  ruled(data, (one, epoch) => judge(epoch, openStatement('proposal', unhex(one.raw), epoch.network).said, BigInt(data.now_ms)))
+
+function epochCertificates (data) {
+  const epochs = epochsOf(data)
+  for (const one of data.certificates) {
+    const opened = openEpochCertificate(unhex(one.raw), epochs[one.epoch])
+    equal(one.what, [opened.committed, shownEpoch(opened.epoch)], [one.committed, one.next])
+  }
+}
+
 function thresholdRows (data) {
   const formulas = { 2: data.formulas.guard, 3: data.formulas.isolate, 4: data.formulas.halt }
   for (const one of data.rows) {
@@ -228,7 +287,7 @@ function onchain (data) {
 const READERS = [
   [/^entry-/, entry], [/^keyset/, keyset], [/^charter$/, charter], [/^charter-signature$/, charterSignature],
   [/^certificates-counted/, counted], [/^certificate-/, certificate], [/^alarms$/, alarms], [/^claim-/, claim],
-  [/^verdicts$/, verdicts], [/^equivocation$/, equivocation], [/^frame-/, frame], [/^thresholds$/, thresholdRows], [/^onchain$/, onchain],
+  [/^verdicts$/, verdicts], [/^equivocation/, equivocation], [/^frame-/, frame], [/^thresholds$/, thresholdRows], [/^onchain$/, onchain],
   [/^subjects$/, data => {
     for (const one of data.subjects) {
       equal(one.text, [hex(subjectBytes(one.text)), subjectText(unhex(one.raw))], [one.raw, one.text])
@@ -241,6 +300,9 @@ const READERS = [
   [/^refused-keysets$/, data => each(data, one => openKeySet(unhex(one.raw), unhex(data.network), name => (name === data.member ? unhex(data.governance) : null)))],
   [/^refused-claims$/, data => each(data, one => openBlob({ type: one.claim.type, id: unhex(one.claim.id), digest: unhex(one.claim.digest) }, unhex(one.blob)))],
   [/^refused-certificates$/, refusedCertificates], [/^refused-arrivals$/, arrivals],
+  [/^statements$/, statements], [/^refused-statements$/, refusedStatements], [/^refused-proposals$/, refusedProposals],
+  [/^epoch-certificates/, epochCertificates],
+  [/^refused-epoch-certificates/, data => ruled(data, (one, epoch) => openEpochCertificate(unhex(one.raw), epoch))],
   [/^refused-formulas$/, data => {
     each({ refused: data.refused }, one => evaluate(one.formula, quorum(7)))
     for (const one of data.sound) equal(one.formula, evaluate(one.formula, quorum(one.n)), one.value)

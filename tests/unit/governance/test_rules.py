@@ -143,6 +143,11 @@ def test_a_name_is_used_once_for_ever() -> None:
     assert caught.value.rule is Rule.NAME
 
 
+def test_names_that_left_stand_newest_first_within_one_epoch_too() -> None:
+    """Which name is forgotten when there are too many must not depend on the reader."""
+    assert after(after(epoch(8), Remove(M6)), Remove(M1), Remove(M2)).left == (M2, M1, M6)
+
+
 def test_a_governance_key_has_one_seat() -> None:
     double = replace(JOIN, key=cold("m1").public)
     assert broken(FOUR, agreed(FOUR, double, cold("m1"))) is Rule.KEY

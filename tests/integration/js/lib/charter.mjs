@@ -50,7 +50,7 @@ export function readCharter (text, { signed = true } = {}) {
     loosen_delay_ms: durationMs(file.delay.loosen),
     seat_term_ms: durationMs(file.seat.term),
     silence_ms: durationMs(file.seat.silence),
-    members: file.member.map(one => ({ name: one.name, group: one.group ?? one.name, governance_key: unhex(one.governance), suspended: false })),
+    members: file.member.map(one => ({ name: one.name, group: one.group ?? one.name, governance_key: unhex(one.governance) })),
     sources: (file.source ?? []).map(({ id, operator, scope }) => ({ id, operator, scope })),
     bridges: (file.bridge ?? []).map(one => ({ asset: subjectBytes(one.asset), home: one.home, escrow: unhex(one.escrow), far: one.far, twin: unhex(one.twin) })),
     oracles: (file.oracle ?? []).map(one => ({ subject: subjectBytes(one.subject), chain: one.chain, feed: unhex(one.feed), references: one.references.map(unhex) }))
@@ -62,7 +62,16 @@ export function readCharter (text, { signed = true } = {}) {
     const signature = founders.get(one.name)
     if (signature === undefined || !founderSigned(one.governance_key, network, signature)) throw new Error(`${one.name} has not signed this charter`)
   }
-  const epoch = makeEpoch({ ...charter, network, hash: epochHash(network), number: 0 })
+  const created = BigInt(file.created_ms)
+  const epoch = makeEpoch({
+    ...charter,
+    network,
+    hash: epochHash(network),
+    number: 0n,
+    activates_ms: created,
+    members: charter.members.map(one => ({ ...one, suspended: false, since: 0n, seated_ms: created, keyed_ms: 0n, proven: -1 })),
+    durations_ms: [charter.change_delay_ms, charter.loosen_delay_ms, charter.seat_term_ms, charter.silence_ms].map(BigInt)
+  })
   checkThresholds(epoch.n, epoch.needed)
   return { network, epoch, contacts: file.contact ?? [], founders, keysets: (file.keyset ?? []).map(one => unhex(one.sealed)) }
 }

@@ -4,21 +4,28 @@ import { read, write } from './dialect.mjs'
 import { quorum, thresholds } from './formulas.mjs'
 import { refuse } from './refusal.mjs'
 import { checkSeal, openEntry, openKeySet } from './seals.mjs'
-import { Certificate, fromMap, toMap } from './tables.mjs'
+import { Certificate, VOTES, fromMap, toMap } from './tables.mjs'
 
 export const CERTIFICATE_BYTES_MAX = 196608
 export const SKEW_AHEAD_MS_MAX = 60000n
+const EPOCH_OVERLAP_MS = 600000n
 const LEASE_MS_MAX = { 0: 43200000n, 1: 43200000n, 2: 43200000n, 3: 21600000n, 4: 3600000n }
 const THREATS = new Set([1, 2, 3, 4, 5, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42])
 const HEARSAY = 1
 const OBSERVED = 2
 
-/** What counting needs of an epoch: {network, hash, members, formulas, lease_ms, sources, ...} as the golden files. */
+/** {network, hash, members, formulas, lease_ms, sources, ...} as the golden files write an epoch. Counting needs no more;
+ *  what follows from it also asks for number, durations_ms, made_of, past, left and what a seat has. */
 export function makeEpoch (epoch) {
   const groups = [...new Set(epoch.members.map(one => one.group))]
   return {
     bridges: [],
     oracles: [],
+    parent: null,
+    activates_ms: 0n,
+    made_of: [],
+    past: [],
+    left: [],
     ...epoch,
     ...quorum(groups.length),
     groups,
@@ -44,9 +51,13 @@ export function effectiveLevel (opinion) {
 export const inBounds = (epoch, entry) => entry.body.since_ms <= entry.issued_ms &&
   entry.body.expires_ms - entry.issued_ms <= leaseBound(epoch, entry.body.level)
 
+/** Is an opinion of this epoch, or of its parent and said before that is over? */
+const isOf = (epoch, entry) => same(entry.body.epoch, epoch.hash) ||
+  (epoch.parent !== null && same(entry.body.epoch, epoch.parent) && entry.issued_ms < epoch.activates_ms + EPOCH_OVERLAP_MS)
+
 function isLive (epoch, entry, now) {
   const member = epoch.byName.get(entry.author)
-  return same(entry.body.epoch, epoch.hash) && member !== undefined && !member.suspended &&
+  return isOf(epoch, entry) && member !== undefined && !member.suspended &&
     entry.body.expires_ms > now && entry.issued_ms <= now + SKEW_AHEAD_MS_MAX && inBounds(epoch, entry)
 }
 
@@ -118,8 +129,8 @@ export function lacks (epoch, level, opinions) {
 const claimKey = claim => `${claim.type}:${hex(claim.id)}`
 const topicOf = body => `${hex(body.subject)}:${body.threat}`
 
-/** What releases say of one topic: (opinion) -> covered? */
-function releases (epoch, entries, topic) {
+/** What releases say of one topic: {point, covered(opinion)}. `reached`: the point of an earlier epoch; it never falls. */
+function releases (epoch, entries, topic, reached) {
   const furthest = new Map()
   const released = new Map()
   for (const one of entries) {
@@ -132,19 +143,21 @@ function releases (epoch, entries, topic) {
   }
   const seats = group => epoch.members.filter(one => one.group === group && !one.suspended)
   const least = epoch.groups.map(group => seats(group).map(one => furthest.get(one.name) ?? 0n).reduce((a, b) => (a === null || b < a ? b : a), null) ?? 0n)
-  const point = least.sort((a, b) => (a < b ? 1 : a > b ? -1 : 0))[epoch.Q - 1]
+  const here = least.sort((a, b) => (a < b ? 1 : a > b ? -1 : 0))[epoch.Q - 1]
+  const point = here > reached ? here : reached
   const byGroups = key => epoch.groups.filter(group => {
     const those = seats(group)
     return those.length > 0 && those.every(one => released.get(key)?.has(one.name))
   }).length
-  return opinion => (point > 0n && opinion.body.since_ms <= point) ||
+  const covered = opinion => (point > 0n && opinion.body.since_ms <= point) ||
     (opinion.body.claims.length > 0 && opinion.body.claims.every(claim => byGroups(claimKey(claim)) >= epoch.Q))
+  return { point, covered }
 }
 
 const later = (a, b) => a.key_version !== b.key_version ? a.key_version > b.key_version : a.seq > b.seq
 
-/** The network's level on a topic at `now` from opened entries, whatever their order: {level, opinions}. */
-export function alarm (epoch, entries, subject, threat, now) {
+/** The network's level on a topic at `now` from opened entries, whatever their order: {level, opinions, point}. */
+export function alarm (epoch, entries, subject, threat, now, reached = 0n) {
   const topic = topicOf({ subject, threat })
   const latest = new Map()
   for (const one of entries) {
@@ -152,13 +165,13 @@ export function alarm (epoch, entries, subject, threat, now) {
     const held = latest.get(one.author)
     if (held === undefined || later(one, held)) latest.set(one.author, one)
   }
-  const covered = releases(epoch, entries, topic)
+  const { point, covered } = releases(epoch, entries, topic, reached)
   const live = [...latest.values()].filter(one => isLive(epoch, one, now) && effectiveLevel(one) > 0 && !covered(one))
   for (const level of [4, 3, 2]) {
     const opinions = live.filter(one => effectiveLevel(one) >= level)
-    if (lacks(epoch, level, opinions) === null) return { level, opinions: [...counted(epoch, level, opinions).values()].flat() }
+    if (lacks(epoch, level, opinions) === null) return { level, opinions: [...counted(epoch, level, opinions).values()].flat(), point }
   }
-  return { level: live.length > 0 ? 1 : 0, opinions: live }
+  return { level: live.length > 0 ? 1 : 0, opinions: live, point }
 }
 
 /** Of KeySets of one member and version the lower hash. */
@@ -208,7 +221,7 @@ function checkOpinion (raw, certificate, epoch, ring) {
   if (entry.issued_ms > keyset.expires_ms) refuse('bad-key', 'issued after its KeySet expired')
   checkSeal(entry, keyset.attestation)
   const { body } = entry
-  if (!same(body.epoch, certificate.epoch) || !same(body.subject, certificate.subject) || body.threat !== certificate.threat) {
+  if (!isOf(epoch, entry) || !same(body.subject, certificate.subject) || body.threat !== certificate.threat) {
     refuse('mixed-certificate')
   }
   if (effectiveLevel(entry) < certificate.level) refuse('short-of-threshold')
@@ -228,6 +241,14 @@ export function assemble (epoch, subject, threat, level, opinions, keysets) {
 export function isEquivocation (a, b) {
   if (a.author !== b.author || a.key_version !== b.key_version) return false
   const [first, second] = a.seq <= b.seq ? [a, b] : [b, a]
-  if (first.seq === second.seq) return !same(first.hash, second.hash)
+  if (first.seq === second.seq && !same(first.hash, second.hash)) return true
+  if (votedTwice(a, b)) return true
   return second.seq === first.seq + 1n && !same(second.prev, first.hash)
+}
+
+/** Two votes of one kind in one round of an epoch, for different values; nothing is a value too. */
+function votedTwice (a, b) {
+  const votes = VOTES.includes(a.kind) && a.kind === b.kind && !(a.body instanceof Map) && !(b.body instanceof Map)
+  if (!votes || !same(a.body.epoch, b.body.epoch) || a.body.round !== b.body.round) return false
+  return !same(a.body.value ?? a.body.value_hash, b.body.value ?? b.body.value_hash)
 }

@@ -10,6 +10,11 @@ export function refuse (code, why) {
   throw new Refusal(code, why)
 }
 
+/** A change that may not be: `rule` is the name of the first rule of governance/README.md that it breaks. */
+export function obey (holds, rule) {
+  if (!holds) throw Object.assign(new Refusal('breaks-rule', rule), { rule })
+}
+
 /** The code with which `body` refuses, or null. Every other fault of ours is thrown on. */
 export function codeOf (body) {
   try {
@@ -19,4 +24,18 @@ export function codeOf (body) {
     if (fault instanceof Refusal) return fault.code
     throw fault
   }
+}
+
+/** [code, rule] of what `body` is refused with; ['', ''] where it is taken. */
+export function codeAndRule (body) {
+  let rule = ''
+  const code = codeOf(() => {
+    try {
+      return body()
+    } catch (fault) {
+      rule = fault.rule ?? ''
+      throw fault
+    }
+  })
+  return [code ?? '', rule]
 }

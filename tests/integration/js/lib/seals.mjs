@@ -3,8 +3,8 @@ import { createPrivateKey, createPublicKey, sign as edSign, verify as edVerify }
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { same, sha256, unhex } from './bytes.mjs'
 import { read, write } from './dialect.mjs'
-import { refuse } from './refusal.mjs'
-import { BODIES, Entry, KeySet, fromMap, toMap } from './tables.mjs'
+import { codeOf, refuse } from './refusal.mjs'
+import { BODIES, Entry, KeySet, VOTES, fromMap, toMap } from './tables.mjs'
 
 export const ENTRY_BYTES_MAX = 16384
 const PROTECTED = unhex('a10127')
@@ -49,8 +49,8 @@ export const signedBytes = (tag, network, payload) =>
   write(['Signature1', PROTECTED, write([tag, network]), payload])
 
 /** [payload, signature] of a sealed byte string; the seal is not looked at. */
-export function openEnvelope (sealed) {
-  const value = read(sealed, ENTRY_BYTES_MAX)
+export function openEnvelope (sealed, bytesMax = ENTRY_BYTES_MAX) {
+  const value = read(sealed, bytesMax)
   const sound = Array.isArray(value) && value.length === 4 && value[0] instanceof Uint8Array && same(value[0], PROTECTED) &&
     value[1] instanceof Map && value[1].size === 0 && value[2] instanceof Uint8Array &&
     value[3] instanceof Uint8Array && value[3].length === 64
@@ -69,7 +69,8 @@ export function openEntry (raw, network) {
   const [payload, signature] = openEnvelope(raw)
   const entry = fromMap(Entry, read(payload, ENTRY_BYTES_MAX))
   const table = BODIES[entry.kind]
-  if (table !== undefined) entry.body = fromMap(table, entry.body)
+  const whole = table !== undefined && (!VOTES.includes(entry.kind) || codeOf(() => fromMap(table, entry.body)) === null)
+  if (whole) entry.body = fromMap(table, entry.body)
   if (entry.kind === 2 && entry.body.through_ms > entry.issued_ms) refuse('bad-shape', 'released before it was issued')
   const signed = signedBytes(tagOfKind(entry.kind), network, payload)
   return { ...entry, raw, signed, signature, hash: sha256(signed) }
@@ -82,7 +83,7 @@ export function checkSeal (entry, key) {
 /** `later`: fields of a later version, for the entry and for its body, [key, value] each. */
 export function sealEntry (seed, network, entry, later = { entry: [], body: [] }) {
   const table = BODIES[entry.kind]
-  const body = table === undefined ? new Map(entry.body) : toMap(table, entry.body)
+  const body = table === undefined || entry.body instanceof Map ? new Map(entry.body) : toMap(table, entry.body)
   for (const [key, value] of later.body) body.set(key, value)
   const fields = toMap(Entry, { ...entry, body })
   for (const [key, value] of later.entry) fields.set(key, value)

@@ -37,7 +37,7 @@ export const list = (type, least, most) => ({
 })
 export const subject = { take: v => { bytes(0, Infinity).take(v); checkSubject(v); return v }, give: v => v }
 export const row = table => ({ take: v => fromMap(table, v), give: v => toMap(table, v) })
-const optional = type => ({ ...type, optional: true })
+export const optional = type => ({ ...type, optional: true })
 
 export const LEVEL = oneOf(0, 1, 2, 3, 4)
 const BASIS = oneOf(1, 2, 3)
@@ -67,8 +67,13 @@ export const BODIES = {
   4: { 1: ['subjects', list(subject, 0, 256)] },
   5: { 1: ['epoch', bytes(32)] },
   6: { 1: ['text', text(0, 4096)], 2: ['tlp', TLP] },
-  7: { 1: ['sealed', bytes(1, 16384)] }
+  7: { 1: ['sealed', bytes(1, 16384)] },
+  8: { 1: ['epoch', bytes(32)], 2: ['round', uint63], 3: ['value', bytes(1, 15360)], 4: ['valid_round', optional(uint63)] },
+  9: { 1: ['epoch', bytes(32)], 2: ['round', uint63], 3: ['value_hash', bytes(32)] },
+  10: { 1: ['epoch', bytes(32)], 2: ['round', uint63], 3: ['value_hash', bytes(32)] }
 }
+/** Words by which an epoch's successor is ordered. Of another shape they are carried as they are, and never count. */
+export const VOTES = [8, 9, 10]
 export const Certificate = {
   1: ['epoch', bytes(32)], 2: ['subject', subject], 3: ['threat', uint(0, 255)], 4: ['level', oneOf(2, 3, 4)],
   5: ['entries', list(bytes(1, 16384), 1, 256)], 6: ['keysets', list(bytes(32, 16384), 0, 256)]
