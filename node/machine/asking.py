@@ -1,6 +1,7 @@
 """Asking: what peers show and we lack is asked of one of them; who does not answer in time is passed over.
 
 What is under way needs no asking: it is given a grace. On a connection that has just come up nothing is under way.
+Each time that nobody answered one more is asked than all before: so f liars cost a few deadlines and not f.
 """
 
 from __future__ import annotations
@@ -94,12 +95,13 @@ def ask_certificates(step: Step) -> None:
         if not able:
             continue
         # whoever does not answer owes most
-        link = _next_of(lack, able, lambda one: len(one.asked))
-        room[link.peer_id] -= 1
-        link.asking.take(1, mono_ms)
-        link.asked[id_] = mono_ms
-        asks.setdefault(link.peer_id, []).append(id_)
-        _note_asked(step, lack, link, holders)
+        chosen = _next_of(lack, able, lambda one: len(one.asked))
+        for link in chosen:
+            room[link.peer_id] -= 1
+            link.asking.take(1, mono_ms)
+            link.asked[id_] = mono_ms
+            asks.setdefault(link.peer_id, []).append(id_)
+        _note_asked(step, lack, chosen, holders)
     for peer_id, ids in sorted(asks.items()):
         step.send(peer_id, WantCertificates(tuple(ids[:WANTS_MAX])), sync=True)
 
@@ -109,15 +111,15 @@ def _room(link: Link, mono_ms: int) -> int:
     return min(AT_ONE_PEER_MAX - under_way, int(link.asking.now(mono_ms)))
 
 
-def _next_of(lack: Lack, able: Collection[Link], burden: Callable[[Link], int]) -> Link:
-    """Who was not asked in this round yet; of those who bears least."""
+def _next_of(lack: Lack, able: Collection[Link], burden: Callable[[Link], int]) -> list[Link]:
+    """Who was not asked in this round yet, one more than those who were; of those who bear least."""
     fresh = [link for link in able if link.peer_id not in lack.asked]
-    return min(fresh or able, key=lambda link: (burden(link), link.peer_id))
+    return sorted(fresh or able, key=lambda link: (burden(link), link.peer_id))[: len(lack.asked) + 1]
 
 
-def _note_asked(step: Step, lack: Lack, link: Link, holders: Collection[Link]) -> None:
-    lack.asked.add(link.peer_id)
-    lack.peer_id, lack.asked_at_ms = link.peer_id, step.at.mono_ms
+def _note_asked(step: Step, lack: Lack, chosen: Collection[Link], holders: Collection[Link]) -> None:
+    lack.asked.update(link.peer_id for link in chosen)
+    lack.peer_ids, lack.asked_at_ms = frozenset(link.peer_id for link in chosen), step.at.mono_ms
     lack.holders = {one.peer_id for one in holders}
     lack.ask_at_ms = step.at.mono_ms + ANSWER_MS[min(lack.rounds, len(ANSWER_MS) - 1)]
     if lack.holders <= lack.asked:
@@ -186,12 +188,14 @@ def _ask_range(step: Step, key: tuple[MemberName, int], gap: Lack) -> None:
     if gap.from_seq != whole + 1:
         gap.from_seq, gap.rounds = whole + 1, 0
         gap.asked.clear()
-    under_way = Counter(one.peer_id for one in state.gaps.values() if one is not gap)
-    link = _next_of(gap, holders, lambda one: under_way[one.peer_id])
-    _note_asked(step, gap, link, holders)
-    want = WantEntries(*key, whole + 1, min(link.theirs[key], whole + min(room, RANGE_MAX)))
-    link.wanted[key] = Wanted(mono_ms, want.from_seq, want.to_seq)
-    step.send(link.peer_id, want, sync=True)
+    under_way = Counter(peer_id for one in state.gaps.values() if one is not gap for peer_id in one.peer_ids)
+    # who said it has it
+    chosen = _next_of(gap, holders, lambda one: -1 if key[0] in one.members else under_way[one.peer_id])
+    _note_asked(step, gap, chosen, holders)
+    for link in chosen:
+        want = WantEntries(*key, whole + 1, min(link.theirs[key], whole + min(room, RANGE_MAX)))
+        link.wanted[key] = Wanted(mono_ms, want.from_seq, want.to_seq)
+        step.send(link.peer_id, want, sync=True)
 
 
 def more_entries(step: Step, link: Link) -> None:
@@ -199,7 +203,7 @@ def more_entries(step: Step, link: Link) -> None:
     state = step.state
     for key, last in sorted(link.wanted.items()):
         gap = state.gaps.get(key)
-        if gap is not None and gap.peer_id == link.peer_id and _whole(state, key) >= last.to_seq:
+        if gap is not None and gap.from_seq == last.from_seq and _whole(state, key) >= last.to_seq:
             _ask_range(step, key, gap)
 
 
@@ -227,5 +231,5 @@ def ask_due(step: Step) -> None:
 def peer_went(state: State, peer_id: str, mono_ms: int) -> None:
     """What it was asked for is asked of others at once."""
     for lack in (*state.lacking.values(), *state.gaps.values()):
-        if lack.peer_id == peer_id:
+        if peer_id in lack.peer_ids:
             lack.ask_at_ms = min(lack.ask_at_ms, mono_ms)

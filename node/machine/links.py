@@ -30,7 +30,7 @@ class Lack:
     """When it, or the next peer, is asked."""
     by_ms: int
     """When it is asked for at the latest, though it may still come by itself."""
-    peer_id: str = ""
+    peer_ids: frozenset[str] = frozenset()
     """Who was asked last, and when."""
     asked_at_ms: int | None = None
     asked: set[str] = field(default_factory=set)

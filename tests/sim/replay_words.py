@@ -7,6 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from governance.epochs import parse_epoch_certificate
+from governance.lock import parse_lock
+from governance.values import parse_value
 from node import effects as out
 from node import events as told
 from node import records as kept
@@ -14,7 +17,7 @@ from node.machine import Decision
 from protocol import frames
 from protocol.envelope import Entry, _parse_keyset, parse_entry
 from protocol.errors import ProtocolError
-from protocol.messages import Attestation, Claim, Release, Threat, Unknown
+from protocol.messages import Attestation, Claim, Release, Threat, Unknown, value_hash
 from protocol.quorum import parse_certificate
 from tests.sim.cast import NETWORK, member_of
 from tests.sim.scheduler import START_MS
@@ -85,6 +88,9 @@ _BODIES: dict[str, Callable[[Any], str]] = {
     "Manifest": lambda one: f"lists {len(one.subjects)} subjects as its own",
     "Heartbeat": lambda one: "is alive",
     "Notice": lambda one: f"notes {one.text!r}",
+    "Propose": lambda one: f"proposes value {brief(value_hash(one.value))} in round {one.round}",
+    "Prepare": lambda one: f"prepares {brief(one.value_hash)} in round {one.round}",
+    "Commit": lambda one: f"commits {brief(one.value_hash)} in round {one.round}",
     "Statement": lambda one: f"carries {keyset_words(one.sealed)}",
 }
 
@@ -128,6 +134,24 @@ def frame_words(raw: bytes) -> str:
     return _or_fault(raw, "frame", read)
 
 
+def epoch_words(raw: bytes) -> str:
+    def read() -> str:
+        value = parse_value(parse_epoch_certificate(raw).value)
+        proven = listed(f"{one.member}/{one.key_version}" for one in value.proofs)
+        named = listed(map(brief, value.proposals))
+        return (
+            f"certificate of epoch {value.number}, proposals {named or 'none'}, suspended by proof {proven or 'nobody'}"
+        )
+
+    return _or_fault(raw, "epoch certificate", read)
+
+
+def lock_words(raw: bytes) -> str:
+    lock = parse_lock(raw)
+    said = listed(type(one).__name__ for one in lock.said)
+    return f"bound in round {lock.round} by {said or 'nothing'}, locked since round {lock.locked_round}"
+
+
 def _heads_words(frame: frames.Heads) -> str:
     heads = listed(f"{one.author}/{one.key_version}#{one.seq} whole to {one.whole - 1}" for one in frame.heads)
     return f"heads {heads or 'of nothing'}; holds {len(frame.shown)} certificates"
@@ -144,6 +168,8 @@ _FRAMES: dict[type, Callable[[Any], str]] = {
     frames.WantBlobs: lambda one: f"wants blobs {listed(map(brief, one.digests))}",
     frames.WantCertificates: lambda one: f"wants certificates {listed(map(brief, one.ids))}",
     frames.Shown: lambda one: f"holds certificates {listed(map(brief, one.ids))}",
+    frames.WantEpochs: lambda one: f"wants the epochs after {brief(one.after)}",
+    frames.EpochCertificates: lambda one: f"epochs: {listed(map(epoch_words, one.raws), '; ')}",
 }
 
 
@@ -247,6 +273,9 @@ _RECORDS: dict[type, Callable[[Any], str]] = {
     kept.ActionRenewed: lambda one: f"action {brief(one.key)} renewed until {seconds(one.until_ms)}: {one.why}",
     kept.ActionStepped: _action_stepped,
     kept.OperatorDid: lambda one: f"{one.person} did {one.deed}",
+    kept.VoteLocked: lambda one: lock_words(one.raw),
+    kept.EpochCertified: lambda one: epoch_words(one.raw),
+    kept.EpochEntered: lambda one: f"epoch {one.number} is in force here",
     kept.SigningStopped: lambda one: f"key {one.key_version} never signs again: {one.why}",
 }
 

@@ -306,3 +306,37 @@ def test_who_comes_up_is_shown_every_certificate_that_runs() -> None:
         for id_ in (one.shown if isinstance(one, Heads) else one.ids if isinstance(one, Shown) else ())
     ]
     assert sorted(told) == sorted(ids)
+
+
+def test_as_many_liars_as_may_lie_cost_a_few_deadlines_and_not_one_each() -> None:
+    """13 groups, 4 of them show what they do not serve, and who said it is out of reach."""
+    world = settled(13, liars=4)
+    world.unplug("m0", "m1")
+    world[1].sense(world.true(claim()))
+    world.run(300)
+    world.unplug("m1")
+    for node in [world[i] for i in range(2, 9)]:
+        node.world.unplug("m0", node.name)
+    end = world[2].state.feeds[("m1", 0)].top
+    told = Heads((Head(world[1].name, 0, end + 1, end, world[2].state.feeds[("m1", 0)].top_hash),), ())
+    for liar in world.liars.values():
+        liar.send(told, to=[0], sync=True)
+    world.run(2 * TICK_MS + GRACE_MS)
+    world.replug("m0")
+    world.unplug("m0", "m1")
+    took_ms = world.until(lambda: world[0].state.feeds[("m1", 0)].whole == end)
+    assert took_ms <= 3 * ANSWER_MS[0] + A_MOMENT_MS
+
+
+def test_who_said_it_is_asked_first() -> None:
+    world = settled()
+    world.unplug("m0", "m5")
+    world[5].sense(world.true(claim()))
+    world.run(200)
+    since = len(world.wiretap)
+    for peer in [f"m{i}" for i in range(1, 5)]:
+        world.unplug("m0", peer)
+    world.plug("m0", "m5")
+    world.run(1_000)
+    asked = [to for to, want in sent(world, WantEntries, "m0", since) if want.author == "m5"]
+    assert asked == ["m5"]
