@@ -29,7 +29,6 @@ from node.machine.evolve import evolve
 from node.machine.incoming import frame_arrived, looked_up
 from node.machine.operators import operator_asked
 from node.machine.state import Setup, State
-from node.machine.statements import keyset_arrived
 from node.machine.step import Decision, Step
 from node.records import Record
 from protocol.frames import Entries
@@ -61,8 +60,8 @@ class Machine:
         """Once, after `recover`: learns the charter's KeySets and takes up what was under way."""
         step = Step(self.state, at)
         self.state.started_mono_ms = at.mono_ms
-        for raw in keysets:
-            keyset_arrived(step, "", raw)
+        self.state.brought = tuple(keysets)
+        governing.learn_brought(step)
         heads.judge_readiness(step)
         self._first_words(step)
         alarms.review_all(step)

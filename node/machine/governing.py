@@ -12,11 +12,13 @@ from governance.lock import pack_lock
 from governance.rounds import Decided, Output, Say
 from governance.values import Value, parse_value
 from node.effects import Broadcast, Tell
-from node.machine import views
+from node.machine import heads, views
 from node.machine.links import Link
 from node.machine.state import State
+from node.machine.statements import keyset_arrived
 from node.machine.step import Step
 from node.records import EpochCertified, EpochEntered, VoteLocked
+from protocol.envelope import keyset_owner
 from protocol.errors import Code, ProtocolError
 from protocol.frames import EpochCertificates, WantEpochs, pack_frame
 from protocol.ids import EpochHash
@@ -34,6 +36,13 @@ def begin(step: Step) -> None:
     """At a start, after the past was replayed."""
     step.state.restricted = _restricted(step.state, step.now_ms)
     _perform(step, step.state.rounds.start(step.at.mono_ms))
+
+
+def learn_brought(step: Step) -> None:
+    """What the owner put beside the store, of whoever has a seat by now."""
+    for raw in step.state.brought:
+        if keyset_owner(raw) in step.state.epoch.by_name:
+            keyset_arrived(step, "", raw)
 
 
 def due(step: Step) -> None:
@@ -98,6 +107,10 @@ def enter_due(step: Step) -> None:
     before = state.epoch
     step.record(EpochEntered(before.number + 1, step.now_ms))
     step.do(Tell(_says(before.by_name.keys(), state)))
+    learn_brought(step)
+    for peer_id, link in sorted(state.links.items()):
+        if link.member is not None:  # who has KeySets of who joined, and sees that we lack them, sends them
+            step.send(peer_id, heads.our_hello(state), sync=True)
     state.heartbeat_at_ms = state.heads_at_ms = 0
     for topic in sorted(state.opinions, key=views.topic_order):
         state.review_at_ms[topic] = step.now_ms

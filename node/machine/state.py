@@ -90,6 +90,8 @@ class State:
     """The one in force first, then those before it whose certificates may still run."""
     chain: list[tuple[EpochHash, bytes]] = field(default_factory=list)
     """(parent, epoch certificate) of each that followed the one this node starts from."""
+    brought: tuple[bytes, ...] = ()
+    """KeySets that this node was started with; a joiner's own counts from its epoch on."""
     certified: bytes | None = None
     """Of the epoch that begins next."""
     applicants: dict[MemberName, SealedKeySet] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -308,3 +309,30 @@ def test_what_changes_nothing_says_so() -> None:
     made = propose(world, Retune(halt="n"))
     told = find(world[0].state, made.hash.hex(), world.now_ms)
     assert told is not None and "every certificate would have formed as it did" in told["would_change"][-1]
+
+
+def joiner(world: World, name: str) -> Node:
+    """A machine of its own key, in the epoch that it was told of, connected to nobody yet."""
+    setup = replace(world[0].setup, member=MemberName(name), signer=hot(name), own_sources=(), fresh=True)
+    node = Node(world, setup)
+    node.up, node.life = True, 1
+    node.perform(node.machine.start(node.clock(), [*world.keysets(), first_keyset(name)]))
+    world.after(1, node._tick, 1)
+    world.nodes[node.name] = node
+    return node
+
+
+def test_a_joiner_speaks_as_soon_as_its_epoch_lets_it_in() -> None:
+    world = world_of()
+    new = joiner(world, "m4")
+    assert "no seat" in new.state.may_sign()
+    assert not new.state.refusals
+    made = propose(world, admit("m4"), signers=(governance("m4"),))
+    assert world[0].ask(Publish(first_keyset("m4"))).ok
+    vote(world, made, 0, 1, 2)
+    world.run(DELAY_MS + SETTLED_MS)
+    world.replug("m4")
+    took_ms = world.until(lambda: not new.state.may_sign())
+    assert took_ms < 1_000
+    world.run(3_000)
+    assert all(node.state.heartbeats.get(MemberName("m4")) for node in world)
