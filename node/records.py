@@ -161,7 +161,7 @@ class VoteLocked:
 
 @dataclass(frozen=True)
 class EpochCertified:
-    """What follows the epoch in force is proven; it begins at its own time."""
+    """What follows the epoch in force is proven."""
 
     raw: bytes
     at_ms: int

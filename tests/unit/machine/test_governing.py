@@ -336,3 +336,12 @@ def test_a_joiner_speaks_as_soon_as_its_epoch_lets_it_in() -> None:
     assert took_ms < 1_000
     world.run(3_000)
     assert all(node.state.heartbeats.get(MemberName("m4")) for node in world)
+
+
+def test_a_clock_that_lags_keeps_nobody_in_the_epoch_before() -> None:
+    world = world_of()
+    world[3].ahead_ms = -20_000
+    made = propose(world, Suspend(member(2)))
+    vote(world, made, 0, 1, 2)
+    world.run(DELAY_MS + SETTLED_MS)
+    assert numbers(world) == [1] * 4
