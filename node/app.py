@@ -117,6 +117,7 @@ class Node:
         return Setup(
             member=parts.config.member,
             epoch=parts.epoch,
+            past=parts.past,
             signer=parts.signer,
             key_version=parts.keyset.keyset.version,
             policy=policy,

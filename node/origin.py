@@ -12,6 +12,7 @@ from governance.charter import Charter
 from governance.epochs import check, parse_epoch_certificate
 from governance.faults import FileFaults
 from node.config import NodeConfig
+from node.machine.epochs import EPOCHS_KEPT
 from node.records import VERSION, EpochCertified, kind_of, unpack_record
 from node.store_check import bodies_of
 from node.store_errors import StoreError
@@ -39,6 +40,8 @@ class Origin:
     """`epoch`: what the machine starts from, before its own records; `before`: the certificates that led there."""
 
     epoch: Epoch
+    past: tuple[Epoch, ...]
+    """Ahead of `epoch`, newest first: certificates of them may still run."""
     head: Epoch
     """The last that this directory knows: of the store, where one stands there."""
     before: tuple[bytes, ...]
@@ -73,12 +76,12 @@ class Origin:
 
 def origin_of(config: NodeConfig, charter: Charter) -> Origin:
     """OriginFault where a file beside the store proves nothing."""
-    epoch = charter.epoch0()
+    epoch, past = charter.epoch0(), list[Epoch]()
     before: tuple[bytes, ...] = ()
     keysets = tuple(charter.sealed)
     path = config.data_dir / NETWORK_NAME
     if path.exists():
-        epoch, before, keysets = _chain(path, charter)
+        (epoch, *past), before, keysets = _chain(path, charter)
     later = _later(config.store, epoch)
     seats = [charter.epoch0(), epoch, *later]
     found = [one.by_name[config.member].governance_key for one in seats if config.member in one.by_name]
@@ -92,21 +95,22 @@ def origin_of(config: NodeConfig, charter: Charter) -> Origin:
         )
     own = (applied[1],) if applied is not None else ()
     head = later[-1] if later else epoch
-    return Origin(epoch, head, before, keysets, tuple(dict.fromkeys(reversed(found))), own)
+    return Origin(epoch, tuple(past[:EPOCHS_KEPT]), head, before, keysets, tuple(dict.fromkeys(reversed(found))), own)
 
 
-def _chain(path: Path, charter: Charter) -> tuple[Epoch, tuple[bytes, ...], tuple[bytes, ...]]:
-    """Proven anew at each start: a file may rot."""
+def _chain(path: Path, charter: Charter) -> tuple[list[Epoch], tuple[bytes, ...], tuple[bytes, ...]]:
+    """(epochs, newest first; certificates; KeySets). Proven anew at each start: a file may rot."""
     try:
         chain = parse_chain(path.read_bytes())
-        head = replay(chain)[-1].epoch
+        epochs = [link.epoch for link in reversed(replay(chain))]
+        head = epochs[0]
     except (OSError, ProtocolError) as error:
         what = error.detail if isinstance(error, ProtocolError) else error.strerror
         raise OriginFault(f"{path}: {what}; put it there anew: tocsin join") from None
     if head.network != charter.network:
         raise OriginFault(f"{path}: is of another network than {charter.parameters.name}'s charter; use its own")
     sits = [raw for raw in chain.keysets if _sits(raw, head)]
-    return head, chain.certificates, tuple(sits)
+    return epochs, chain.certificates, tuple(sits)
 
 
 def _sits(raw: bytes, epoch: Epoch) -> bool:

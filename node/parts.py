@@ -36,6 +36,8 @@ class Parts:
     config: NodeConfig
     charter: Charter
     epoch: Epoch
+    past: tuple[Epoch, ...]
+    """Ahead of it, newest first."""
     signer: Signer
     keyset: SealedKeySet
     keysets: tuple[SealedKeySet, ...]
@@ -87,6 +89,7 @@ def load_parts(config: NodeConfig) -> Parts:
         config=config,
         charter=charter,
         epoch=origin.epoch,
+        past=origin.past,
         signer=signer,
         keyset=keyset,
         transport_seed=seed.reveal(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -108,6 +109,8 @@ def create(
     oracle: Many = None,
     lease: Many = None,
     threshold: Many = None,
+    delay: Many = None,
+    seat: Many = None,
     output: Output = "human",
 ) -> int:
     """Write an unsigned charter of these member cards.
@@ -134,6 +137,10 @@ def create(
         LEVEL=DURATION (guard, isolate, halt): the longest opinion of a level; shorter than the bound only.
     threshold
         LEVEL=FORMULA over n, f, Q; stricter than the default only.
+    delay
+        change=DURATION or loosen=DURATION: what a passed proposal waits before it is ordered; 3d and 7d where absent.
+    seat
+        term=DURATION or silence=DURATION; 365d and 3d where absent.
     """
     from governance.charter import check, found, write
     from node.commands.words import parameters_of
@@ -149,20 +156,26 @@ def create(
         oracles=oracle or [],
         leases=lease or [],
         thresholds=threshold or [],
+        delays=delay or [],
+        seats=seat or [],
     )
     charter = found(founders, parameters)
     result = check(charter, parameters.created_ms, signatures=False)
     if not result.ok:
         raise CommandError("\n  ".join(["no charter was written:", *map(str, result.faults)]))
     write_text(out, write(charter))
-    if output == "json":
-        say_json({"charter": str(out), "network": charter.network.hex(), "notes": result.notes})
-        return OK
-    if not source:
-        say("No --source: what each member's own people see is its source (a chain: --source ID=OPERATOR=CHAIN).")
-    say(f"Wrote {out}: network {charter.network.hex()}", *(f"  note: {note}" for note in result.notes))
-    say(f"Next: every founder reads it and runs `tocsin charter sign {out} --dir ITS_DIR`, one after the other.")
+    _tell_created(charter, out, result.notes, output, people=not source)
     return OK
+
+
+def _tell_created(charter: Charter, out: Path, notes: Sequence[str], output: str, *, people: bool) -> None:
+    if output == "json":
+        say_json({"charter": str(out), "network": charter.network.hex(), "notes": notes})
+        return
+    if people:
+        say("No --source: what each member's own people see is its source (a chain: --source ID=OPERATOR=CHAIN).")
+    say(f"Wrote {out}: network {charter.network.hex()}", *(f"  note: {note}" for note in notes))
+    say(f"Next: every founder reads it and runs `tocsin charter sign {out} --dir ITS_DIR`, one after the other.")
 
 
 def _people(card: Card) -> str:

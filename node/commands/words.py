@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from governance.charter import CharterFaults, FileFault, Parameters
 from governance.durations import parse_duration
@@ -15,6 +15,8 @@ from protocol.messages import Level
 from protocol.subjects import Kind, from_text
 
 T = TypeVar("T")
+_DELAYS = {"change": "change_delay_ms", "loosen": "loosen_delay_ms"}
+_SEATS = {"term": "seat_term_ms", "silence": "silence_ms"}
 _LEVELS = {level.name.lower(): level for level in COUNTED}
 
 
@@ -27,9 +29,13 @@ def parameters_of(
     oracles: Iterable[str],
     leases: Iterable[str],
     thresholds: Iterable[str],
+    delays: Iterable[str] = (),
+    seats: Iterable[str] = (),
 ) -> Parameters:
     """CharterFaults with every word that cannot be read."""
     faults: list[FileFault] = []
+    times: dict[str, Any] = dict(_read("--delay", "change=3d", delays, _duration(_DELAYS), faults))
+    times |= dict(_read("--seat", "silence=3d", seats, _duration(_SEATS), faults))
     parameters = Parameters(
         name=name,
         created_ms=created_ms,
@@ -39,6 +45,7 @@ def parameters_of(
             **dict(_read("--lease", "isolate=6h", leases, _lease, faults)),
         },
         sources=tuple(_read("--source", "a-home=a=eip155:1", sources, _source, faults)),
+        **times,
         bridges=tuple(_read("--bridge", "ASSET=HOME=ESCROW=FAR=TWIN", bridges, _bridge, faults)),
         oracles=tuple(_read("--oracle", "SUBJECT=CHAIN=FEED=REFERENCE,…", oracles, _oracle, faults)),
     )
@@ -83,6 +90,16 @@ def _threshold(parts: list[str]) -> tuple[Level, str]:
 def _lease(parts: list[str]) -> tuple[Level, int]:
     level, duration = _parts(parts, 2)
     return _level(level), parse_duration(duration)
+
+
+def _duration(fields: Mapping[str, str]) -> Callable[[list[str]], tuple[str, int]]:
+    def read(parts: list[str]) -> tuple[str, int]:
+        name, duration = _parts(parts, 2)
+        if name not in fields:
+            raise ValueError(f"{name!r} is none of {', '.join(fields)}")
+        return fields[name], parse_duration(duration)
+
+    return read
 
 
 def _chain(word: str) -> str:

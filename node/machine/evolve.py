@@ -222,11 +222,10 @@ def _ruled(state: State, record: ClaimRuled, known: Any) -> None:
 
 
 def _certificate(state: State, record: CertificateAccepted, known: Any) -> None:
-    checked: CheckedCertificate = known or check_certificate(
-        parse_certificate(record.raw), record.raw, state.epoch, state.keyset
-    )
+    certificate = parse_certificate(record.raw) if known is None else known.certificate
+    epoch = state.epoch_of(certificate.epoch) or state.epoch
+    checked: CheckedCertificate = known or check_certificate(certificate, record.raw, epoch, state.keyset)
     state.said_heads = None
-    certificate = checked.certificate
     id_ = certificate_id(certificate.epoch, certificate.topic, certificate.level)
     before = state.certificates.get(id_)
     if before is None or before.ends_ms <= record.at_ms:

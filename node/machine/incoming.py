@@ -288,8 +288,10 @@ def certificate_arrived(step: Step, link: Link, event: FrameArrived, raw: bytes,
 
 def _take_certificate(step: Step, link: Link, certificate: Certificate, raw: bytes, *, asked: bool) -> None:
     state, budgets, mono_ms = step.state, step.state.budgets, step.at.mono_ms
+    # one of an epoch before stands to its end: who was away then, or has joined since, takes it as well
+    epoch = state.epoch_of(certificate.epoch) or state.epoch
     work = len(certificate.entries)
-    if work > len(state.epoch.members):
+    if work > len(epoch.members):
         raise ProtocolError(Code.DUPLICATE_SIGNER, "more entries than the epoch has members")
     may = (
         budgets.connection_has(link.peer_id, mono_ms) if asked else budgets.connection_may(link.peer_id, mono_ms, work)
@@ -297,7 +299,7 @@ def _take_certificate(step: Step, link: Link, certificate: Certificate, raw: byt
     if not may:
         raise ProtocolError(Code.OVER_BUDGET, "the connection carries more certificates than its budget")
     try:
-        checked = check_certificate(certificate, raw, state.epoch, state.keyset, state.known_opinion)
+        checked = check_certificate(certificate, raw, epoch, state.keyset, state.known_opinion)
     except ProtocolError:
         if asked:
             budgets.spoilt(link.peer_id, mono_ms, work)

@@ -57,6 +57,8 @@ class Setup:
     skew_max_ms: int = 30_000
     observers: Mapping[str, Observer] = field(default_factory=dict)
     """Peer id → who it is."""
+    past: tuple[Epoch, ...] = ()
+    """Those before `epoch` that this node knows, newest first: their certificates may still run."""
     countersign: Countersign | None = None
     """Gives an own attestation of GUARD and above its `evm_sig`, where there is a registry to say it to."""
 
@@ -216,7 +218,7 @@ class State:
     signing_ready: bool = False
 
     def __post_init__(self) -> None:
-        self.epochs = self.epochs or (self.setup.epoch,)
+        self.epochs = self.epochs or (self.setup.epoch, *self.setup.past)
         self.ledger = Ledger(self.epoch)
         self.rounds = Rounds(self.epoch, self.me if self.seated() else None, Asked(self))
 
@@ -331,8 +333,11 @@ class State:
         return self.epoch.group_of(self.me) if self.seated() else GroupName("")
 
     def own_sources(self) -> tuple[SourceId, ...]:
-        """Of those that this node can vouch for, what the epoch in force registers."""
-        return tuple(one for one in self.setup.own_sources if one in self.epoch.source_by_id)
+        """Of those that this node can vouch for, what the epoch in force registers. A service of its own needs no
+        connection, so one that a later epoch registers, of who joined for example, counts from then on."""
+        register = self.epoch.source_by_id
+        services = {one.id for one in register.values() if one.operator == self.me and ":" not in one.scope}
+        return tuple(one for one in sorted({*self.setup.own_sources, *services}) if one in register)
 
     def drop_opinion(self, topic: Topic, author: MemberName) -> None:
         self.words += 1

@@ -88,6 +88,18 @@ def test_create_says_every_bad_word_at_once_and_writes_nothing(tmp_path: Path, c
     assert not (tmp_path / "charter.toml").exists()
 
 
+def test_delays_and_terms_are_written_as_words_of_the_command(tmp_path: Path, capsys: Capsys) -> None:
+    init(capsys, tmp_path, *NAMES)
+    ran = create(capsys, tmp_path, "--delay", "chnge=1d", "--seat", "term=long")
+    assert ran.code == 1
+    assert "'chnge' is none of change, loosen" in ran.err and "'long' is no duration" in ran.err
+    words = ("--delay", "change=2d", "--delay", "loosen=9d", "--seat", "silence=12h")
+    assert create(capsys, tmp_path, *words).code == 0
+    text = (tmp_path / "charter.toml").read_text()
+    for line in ('change = "2d"', 'loosen = "9d"', 'silence = "12h"', 'term = "365d"'):
+        assert line in text
+
+
 def test_a_charter_too_loose_is_never_written(tmp_path: Path, capsys: Capsys) -> None:
     init(capsys, tmp_path, *NAMES)
     ran = create(capsys, tmp_path, "--threshold", "isolate=Q - 1", "--lease", "isolate=7h")

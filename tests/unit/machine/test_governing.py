@@ -18,6 +18,7 @@ from governance.proposals import (
     Remove,
     Retune,
     SealedProposal,
+    Sources,
     Suspend,
     consent,
     seal_proposal,
@@ -29,7 +30,8 @@ from node.present_governance import find
 from protocol.crypto import Signer, sha256
 from protocol.envelope import seal_keyset
 from protocol.frames import Entries
-from protocol.ids import GroupName, MemberName
+from protocol.ids import GroupName, MemberName, SourceId
+from protocol.membership import Source
 from protocol.messages import Heartbeat, KeySet, Level
 from tests.unit.machine.world import (
     HOUR_MS,
@@ -103,6 +105,17 @@ def test_a_quorum_of_ballots_and_a_delay_make_an_epoch_everywhere() -> None:
     assert all(node.state.epoch.by_name[member(3)].suspended for node in world)
 
 
+def test_a_source_that_an_epoch_registers_is_vouched_for_by_its_operator_from_then_on() -> None:
+    """Who joins has none in the charter, and could not say a word."""
+    world = world_of(own_sources=())
+    assert world[1].state.own_sources() == ()
+    people = Source(SourceId("m1-people"), member(1), "people")
+    vote(world, propose(world, Sources((people,), ())), 0, 1, 2)
+    world.run(DELAY_MS + SETTLED_MS)
+    assert numbers(world) == [1] * 4
+    assert [node.state.own_sources() for node in world] == [(), (people.id,), (), ()]
+
+
 def test_too_few_ballots_make_none() -> None:
     world = world_of()
     made = propose(world, Suspend(member(3)))
@@ -142,6 +155,26 @@ def test_who_joins_is_let_in_and_counts() -> None:
     assert numbers(world) == [1] * 4
     assert all(node.state.members_of("peer-of-m4") == {"m4"} for node in world)
     assert all(node.state.epoch.n == 5 for node in world)
+
+
+def test_who_starts_from_a_later_epoch_takes_what_stands_of_the_one_before() -> None:
+    world = world_of(7)
+    for i in (5, 6):
+        world[i].stop()
+    world[0].sense(world.true(claim()))
+    world.run(1_000)
+    for name in ("m7", "m8"):
+        vote(world, propose(world, admit(name), signers=(governance(name),)), 0, 1, 2, 3, 4)
+    world.run(DELAY_MS + SETTLED_MS)
+    late = world[6]
+    late.restart(lose_last=len(late.disk), epoch=world[0].state.epoch, past=(world.epoch,))
+    world.replug(member(6))
+    world.run(5_000)
+    late.stop()
+    late.restart()
+    isolating = [one for one in late.state.certificates.values() if one.certificate.level is Level.ISOLATE]
+    assert [one.certificate.epoch for one in isolating] == [world.epoch.hash], "six of nine groups make no new one"
+    assert late.state.epoch.n == 9
 
 
 def test_a_keyset_of_nobody_that_is_proposed_is_refused() -> None:

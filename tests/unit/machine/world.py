@@ -281,12 +281,12 @@ class World:
         self._queue: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self._numbers = itertools.count()
         self._last_at: dict[tuple[str, str], int] = {}
-        manifest = setup.pop("manifest", (COIN,))
+        manifest, own = setup.pop("manifest", (COIN,)), setup.pop("own_sources", None)
         self.nodes = {
             name: Node(self, Setup(
                 member=name, epoch=self.epoch, signer=hot(name), key_version=0, policy=policy or policy_of(),
                 instances={"freeze": "pool:log.freeze"}, declarations={"freeze": FREEZE},
-                own_sources=(SourceId(f"{name}-node"),), manifest=manifest, fresh=True, **setup,
+                own_sources=(SourceId(f"{name}-node"),) if own is None else own, manifest=manifest, fresh=True, **setup,
             ))
             for name in [member(i) for i in range(n - liars)]
         }  # fmt: skip
