@@ -5,9 +5,10 @@ import { readCharter } from './lib/charter.mjs'
 import { JUDGES, openBlob } from './lib/claims.mjs'
 import { alarm, CERTIFICATE_BYTES_MAX, openCertificate } from './lib/counting.mjs'
 import { read } from './lib/dialect.mjs'
-import { openEpochCertificate } from './lib/epochs.mjs'
+import { openEpochCertificate, parseEpochCertificate } from './lib/epochs.mjs'
 import { Refusal, codeAndRule } from './lib/refusal.mjs'
 import { checkSeal, openEntry, openKeySet } from './lib/seals.mjs'
+import { openStatement, openValue } from './lib/statements.mjs'
 import { checkSubject } from './lib/subjects.mjs'
 import { Certificate, FRAME_BYTES_MAX, fromMap, readFrame } from './lib/tables.mjs'
 import { epochOf, inputsOf, readings, shownEpoch } from './shown.mjs'
@@ -22,6 +23,10 @@ const DOORS = {
   certificate: one => fromMap(Certificate, read(unhex(one.raw), CERTIFICATE_BYTES_MAX)),
   claim: one => openBlob({ type: one.claim.type, id: unhex(one.claim.id), digest: unhex(one.claim.digest) }, unhex(one.raw)),
   frame: one => readFrame(unhex(one.raw)),
+  proposal: one => openStatement('proposal', unhex(one.raw), unhex(one.network)),
+  ballot: one => openStatement('ballot', unhex(one.raw), unhex(one.network)),
+  value: one => openValue(unhex(one.raw)),
+  'epoch certificate': one => parseEpochCertificate(unhex(one.raw)),
   subject: one => checkSubject(unhex(one.raw))
 }
 

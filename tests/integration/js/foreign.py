@@ -70,6 +70,10 @@ class Foreign:
     def state(self) -> dict[str, Any]:
         return self.ask("state", "state")
 
+    def opinion(self, hash_: str) -> dict[str, Any]:
+        """One of its own, as it told of it when it said it."""
+        return self.events("opinion", hash=hash_)[-1]
+
     def reaches(self, what: str, holds: Callable[[dict[str, Any]], Any], within_s: float = 20) -> dict[str, Any]:
         last: dict[str, Any] = {}
 

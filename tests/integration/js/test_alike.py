@@ -13,7 +13,11 @@ from typing import Any
 
 import pytest
 
+from governance.ballots import parse_ballot
 from governance.charter import Charter, signed, write
+from governance.epochs import parse_epoch_certificate
+from governance.proposals import parse_proposal
+from governance.values import parse_value
 from protocol.codec import decode
 from protocol.envelope import parse_entry
 from protocol.evidence import TYPE_OF
@@ -214,6 +218,10 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "entry, its seal unseen": lambda raw: parse_entry(raw, NetworkId(NETWORK)),
     "subject": parse_subject,
     "certificate": parse_certificate,
+    "proposal": lambda raw: parse_proposal(raw, NetworkId(NETWORK)),
+    "ballot": lambda raw: parse_ballot(raw, NetworkId(NETWORK)),
+    "value": parse_value,
+    "epoch certificate": parse_epoch_certificate,
 }
 
 

@@ -154,7 +154,8 @@ function releases (epoch, entries, topic, reached) {
   return { point, covered }
 }
 
-const later = (a, b) => a.key_version !== b.key_version ? a.key_version > b.key_version : a.seq > b.seq
+/** By what its author said, not by when it came. */
+export const isLater = (a, b) => a.key_version !== b.key_version ? a.key_version > b.key_version : a.seq > b.seq
 
 /** The network's level on a topic at `now` from opened entries, whatever their order: {level, opinions, point}. */
 export function alarm (epoch, entries, subject, threat, now, reached = 0n) {
@@ -163,7 +164,7 @@ export function alarm (epoch, entries, subject, threat, now, reached = 0n) {
   for (const one of entries) {
     if (one.kind !== 1 || topicOf(one.body) !== topic) continue
     const held = latest.get(one.author)
-    if (held === undefined || later(one, held)) latest.set(one.author, one)
+    if (held === undefined || isLater(one, held)) latest.set(one.author, one)
   }
   const { point, covered } = releases(epoch, entries, topic, reached)
   const live = [...latest.values()].filter(one => isLive(epoch, one, now) && effectiveLevel(one) > 0 && !covered(one))
@@ -185,9 +186,13 @@ export function keyring (keysets) {
   return ring
 }
 
+/** What names all certificates of one (epoch, subject, threat, level). */
+export const certificateId = ({ epoch, subject, threat, level }) => sha256(write([epoch, subject, threat, level]))
+export const parseCertificate = raw => fromMap(Certificate, read(raw, CERTIFICATE_BYTES_MAX))
+
 /** A certificate checked offline against one epoch and the KeySets at hand; refuses, or says what it proves. */
 export function openCertificate (raw, epoch, known = []) {
-  const certificate = fromMap(Certificate, read(raw, CERTIFICATE_BYTES_MAX))
+  const certificate = parseCertificate(raw)
   if (!same(certificate.epoch, epoch.hash)) refuse('wrong-epoch')
   const carried = certificate.keysets.filter(one => one.length > 32).map(one => openKeySet(one, epoch.network, governanceOf(epoch)))
   const ring = keyring([...known, ...carried])
@@ -205,7 +210,7 @@ export function openCertificate (raw, epoch, known = []) {
     raw,
     opinions,
     groups: [...groups.keys()].sort(orderText),
-    id: sha256(write([epoch.hash, subject, threat, level])),
+    id: certificateId(certificate),
     digest: sha256(write([epoch.hash, subject, threat, level, opinions.map(one => one.hash).sort(order)])),
     ends_ms: ends[epoch.needed[level] - 1],
     newest_issued_ms: opinions.map(one => one.issued_ms).reduce((a, b) => (b > a ? b : a)),

@@ -184,16 +184,13 @@ function checkCommits (epoch, certificate, value, open) {
   return groups.sort(orderText)
 }
 
-/** Shape alone: {...fields, value: opened}. */
-export function parseEpochCertificate (raw) {
-  const certificate = fromMap(EpochCertificate, read(raw, EPOCH_CERTIFICATE_BYTES_MAX))
-  return { ...certificate, value: openValue(certificate.value) }
-}
+/** Shape alone. */
+export const parseEpochCertificate = raw => fromMap(EpochCertificate, read(raw, EPOCH_CERTIFICATE_BYTES_MAX))
 
 /** Checked offline against its parent alone; refuses, or says {value, committed, epoch: the next one}. */
 export function openEpochCertificate (raw, epoch) {
   const certificate = parseEpochCertificate(raw)
-  const { value } = certificate
+  const value = openValue(certificate.value)
   need(same(value.parent, epoch.hash) && value.number === epoch.number + 1n, 'wrong-epoch')
   obey(value.activates_ms > epoch.activates_ms, 'ordered-in-its-time')
   const proposals = openProposals(epoch, certificate, value)

@@ -60,7 +60,9 @@ export function statementKind (sealed) {
 /** A 'proposal' or a 'ballot', its seal not yet looked at: {hash, signed, signature, payload, said: its fields}. */
 export function openStatement (word, raw, network) {
   const [payload, signature] = openEnvelope(raw, STATEMENT_BYTES_MAX)
-  const { type, ...said } = fromMap(TABLES[word], read(payload, STATEMENT_BYTES_MAX))
+  const fields = read(payload, STATEMENT_BYTES_MAX)
+  if (!(fields instanceof Map) || fields.get(1) !== TYPES[word]) refuse('bad-shape', `no ${word}`)
+  const { type, ...said } = fromMap(TABLES[word], fields)
   if (word === 'proposal') said.change = fromMap(CHANGES[said.kind], said.change)
   const signed = signedBytes(statementTag(word), network, payload)
   return { raw, payload, signed, signature, hash: sha256(signed), said }
@@ -89,7 +91,9 @@ const orderSuspect = (a, b) => orderRow([a.member], [b.member]) || a.key_version
 
 /** The bytes of a value to {parent, number, proposals, proofs, activates_ms, hash}. */
 export function openValue (raw) {
-  const value = fromMap(Value, read(raw, VALUE_BYTES_MAX))
+  const fields = read(raw, VALUE_BYTES_MAX)
+  const value = fromMap(Value, fields)
+  if (fields.get(4).some(one => one.size > Object.keys(Suspect).length)) refuse('bad-shape', 'an optional field within a proof')
   if (!rising(value.proposals, order) || !rising(value.proofs, orderSuspect)) refuse('bad-shape', 'proposals and proofs are sorted, none twice')
   if (value.proposals.length + value.proofs.length === 0) refuse('bad-shape', 'a value that changes nothing')
   return { ...value, hash: sha256(write(['tocsin/1/value', raw])) }

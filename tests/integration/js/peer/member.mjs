@@ -1,11 +1,18 @@
 // One member: takes what arrives ("Order of work"), keeps up with the others ("The exchange"), counts, and speaks.
 import { hex, same, sha256 } from '../lib/bytes.mjs'
-import { openBlob } from '../lib/claims.mjs'
-import { alarm, assemble, governanceOf, inBounds, lacks, leaseBound, openCertificate, SKEW_AHEAD_MS_MAX } from '../lib/counting.mjs'
+import {
+  alarm, assemble, certificateId, effectiveLevel, governanceOf, inBounds, isLater, lacks, leaseBound, openCertificate, parseCertificate,
+  SKEW_AHEAD_MS_MAX
+} from '../lib/counting.mjs'
 import { Refusal, refuse } from '../lib/refusal.mjs'
 import { checkSeal, openEntry, openKeySet, sealEntry } from '../lib/seals.mjs'
+import { statementKind } from '../lib/statements.mjs'
 import { readFrame, writeFrame } from '../lib/tables.mjs'
+import { Answering } from './answering.mjs'
+import { Epochs } from './epochs.mjs'
 import { Feeds } from './feeds.mjs'
+import { Following } from './following.mjs'
+import { clock, portions } from './portions.mjs'
 
 const VERSION = 1
 const HEARTBEAT_MS = 60000
@@ -13,35 +20,19 @@ const HEADS_MS = [1000, 5000]
 const PUSH_AFTER_MS = 2000
 const WANT_MOST = 256
 const PER_FRAME = 64
-const FRAME_ROOM = 200000
 const KEYSETS_PER_MEMBER_MAX = 16
 const SHOWN_MOST = 256
 const OBSERVED = 2
-const VERIFIED = 3
 const GREEN = 1
 
-const clock = () => BigInt(Date.now())
-
-/** Byte strings in portions that fit into a frame. */
-function * portions (raws) {
-  let portion = []
-  let size = 0
-  for (const raw of raws) {
-    if (portion.length === PER_FRAME || (portion.length > 0 && size + raw.length > FRAME_ROOM)) {
-      yield portion
-      portion = []
-      size = 0
-    }
-    portion.push(raw)
-    size += raw.length
-  }
-  if (portion.length > 0) yield portion
-}
-
-export class Member {
+export class Member extends Answering(Following(Object)) {
   /** mark: {next(), take(seq, hash)}, durable. tell(event): what its owner hears. verify(claim, inputs): a ruling. */
-  constructor ({ name, seed, charter, mark, tell, verify }) {
-    Object.assign(this, { name, seed, mark, tell, verify, epoch: charter.epoch, network: charter.network })
+  constructor ({ name, seed, governance, charter, mark, tell, verify }) {
+    super()
+    Object.assign(this, { name, seed, governance, mark, tell, verify, network: charter.network })
+    this.epochs = new Epochs(charter.epoch)
+    this.passedOver = new Set()
+    this.points = new Map()
     this.ring = new Map()
     this.feeds = new Feeds()
     this.blobs = new Map()
@@ -60,6 +51,10 @@ export class Member {
     this.keyset = this.latest(name)
   }
 
+  get epoch () {
+    return this.epochs.current
+  }
+
   latest (member) {
     return [...this.ring.values()].filter(one => one.member === member).reduce((a, b) => (a === null || b.version > a.version ? b : a), null)
   }
@@ -75,6 +70,7 @@ export class Member {
     this.tell({ event: 'up', member: this.memberOf(peer) })
     this.hello(peer)
     this.wire.send(peer, 'sync', this.headsFrame())
+    this.askEpochs(peer)
   }
 
   down (peer, why) {
@@ -133,6 +129,7 @@ export class Member {
       const entry = this.refusing(() => this.takeEntry(raw))
       if (entry?.kind === 1 || entry?.kind === 2) touched.set(`${hex(entry.body.subject)}:${entry.body.threat}`, entry.body)
       if (entry?.kind === 1) for (const claim of entry.body.claims) this.wantBlob(claim, peer)
+      if (entry?.body.epoch !== undefined) this.heardOf(entry.body.epoch, peer)
     }
     for (const { subject, threat } of touched.values()) this.review(subject, threat)
     this.corroborateAll()
@@ -150,8 +147,13 @@ export class Member {
     const how = this.feeds.add(entry)
     if (how === 'rival') this.tell({ event: 'equivocation', author: entry.author, seq: Number(entry.seq) })
     if (entry.author === this.name && entry.seq >= this.mark.next().seq) this.silent = 'somebody speaks with our key'
+    if (entry.kind === 1 && entry.author === this.name) {
+      const { since_ms: since, expires_ms: expires } = entry.body
+      this.tell({ event: 'opinion', hash: hex(entry.hash), since_ms: Number(since), expires_ms: Number(expires) })
+    }
     this.tell({ event: 'entry', author: entry.author, seq: Number(entry.seq), kind: entry.kind, hash: hex(entry.hash) })
-    if (entry.kind === 7) this.refusing(() => this.takeKeySet(entry.body.sealed))
+    // proposals and ballots are carried: who orders them reads them out of the feeds
+    if (entry.kind === 7) this.refusing(() => { if (statementKind(entry.body.sealed) === 'keyset') this.takeKeySet(entry.body.sealed) })
     if (entry.kind === 1) this.refusing(() => {
       if (!inBounds(this.epoch, entry)) refuse('lease-too-long')
       if (entry.issued_ms > clock() + SKEW_AHEAD_MS_MAX) refuse('from-the-future')
@@ -175,7 +177,7 @@ export class Member {
     }
     this.onShown({ ids: shown }, peer)
     this.heardHeads = true
-    const ids = shown.filter(id => !this.certificates.has(hex(id))).slice(0, PER_FRAME)
+    const ids = shown.filter(id => !this.certificates.has(hex(id)) && !this.passedOver.has(hex(id))).slice(0, PER_FRAME)
     if (ids.length > 0) this.wire.send(peer, 'sync', writeFrame('WantCertificates', { ids }))
   }
 
@@ -211,17 +213,25 @@ export class Member {
   }
 
   onCertificateFrame ({ raw }, peer) {
-    const opened = openCertificate(raw, this.epoch, [...this.ring.values()])
+    const named = parseCertificate(raw)
+    const epoch = this.epochs.of(named.epoch)
+    if (epoch === undefined) {
+      this.passedOver.add(hex(certificateId(named)))
+      this.heardOf(named.epoch, peer)
+      refuse('wrong-epoch')
+    }
+    const opened = openCertificate(raw, epoch, [...this.ring.values()])
     this.peers.get(peer)?.shown.add(hex(opened.id))
     if (this.standing(opened.id) || opened.ends_ms <= clock()) return
     for (const one of opened.opinions) {
       if (one.issued_ms > clock() + SKEW_AHEAD_MS_MAX) refuse('from-the-future')
     }
-    for (const one of opened.opinions) this.takeEntry(one.raw)
-    const replaced = one => this.countable().some(each => each.kind === 1 && each.author === one.author && each.seq > one.seq &&
-      same(each.body.subject, opened.subject) && each.body.threat === opened.threat)
-    const counting = opened.opinions.filter(one => !replaced(one))
-    if (lacks(this.epoch, opened.level, counting) === null) this.accept(opened, 'received')
+    for (const one of opened.opinions) if (this.epoch.byName.has(one.author)) this.takeEntry(one.raw)
+    // what a signer said since, in whichever epoch, counts instead
+    const about = this.countable().filter(one => one.kind === 1 && same(one.body.subject, opened.subject) && one.body.threat === opened.threat)
+    const latest = opened.opinions.map(signed => about.reduce((one, each) => each.author === one.author && isLater(each, one) ? each : one, signed))
+    const counting = latest.filter(one => effectiveLevel(one) >= opened.level && one.body.expires_ms > clock() && inBounds(epoch, one))
+    if (lacks(epoch, opened.level, counting) === null) this.accept(opened, 'received')
   }
 
   // ---- counting
@@ -237,12 +247,13 @@ export class Member {
   }
 
   countable () {
-    return [...this.feeds.entries()].filter(one => one.key_version === this.latest(one.author).version)
+    return [...this.feeds.entries()].filter(one => one.key_version === this.latest(one.author)?.version)
   }
 
   review (subject, threat) {
-    const { level, opinions } = alarm(this.epoch, this.countable(), subject, threat, clock())
     const topic = `${hex(subject)}:${threat}`
+    const { level, opinions, point } = alarm(this.epoch, this.countable(), subject, threat, clock(), this.points.get(topic))
+    this.points.set(topic, point)
     if ((this.levels.get(topic)?.level ?? 0) !== level) this.tell({ event: 'level', subject: hex(subject), threat, level })
     this.levels.set(topic, { level, subject, threat })
     if (level < 2) return
@@ -269,60 +280,6 @@ export class Member {
       if (!shown.has(hex(opened.id))) this.wire.send(peer, 'sync', raw)
     }
     if (opened.tlp <= GREEN && this.peers.size + 1 < this.epoch.members.length) this.wire.gossip(raw)
-  }
-
-  // ---- claims
-
-  wantBlob (claim, peer) {
-    const digest = hex(claim.digest)
-    if (this.blobs.has(digest)) return
-    this.wanted.set(digest, claim)
-    this.wire.send(peer, 'sync', writeFrame('WantBlobs', { digests: [claim.digest] }))
-  }
-
-  /** What was said under our key is all here again: before that we do not know what we answered already. */
-  remembers () {
-    const { seq } = this.mark.next()
-    return seq === 0n || this.feeds.feed(this.name, this.keyset.version).whole >= seq
-  }
-
-  /** Is a subject in anybody's latest Manifest? Only of those we speak by ourselves. */
-  runsSomewhere (subject) {
-    const latest = new Map()
-    for (const one of this.countable()) {
-      if (one.kind === 4 && (latest.get(one.author)?.seq ?? -1n) < one.seq) latest.set(one.author, one)
-    }
-    return [...latest.values()].some(one => one.body.subjects.some(each => same(each, subject)))
-  }
-
-  answers (subject, threat, claim) {
-    return `${hex(subject)}:${threat}:${claim.type}:${hex(claim.id)}`
-  }
-
-  /** Verifies others' claims at our own providers and says what we see, once for each (topic, claim). */
-  corroborateAll () {
-    if (this.verify === null || !this.remembers()) return
-    const opinions = this.countable().filter(one => one.kind === 1)
-    const mine = opinions.filter(one => one.author === this.name)
-    for (const { body } of mine) for (const claim of body.claims) this.answered.add(this.answers(body.subject, body.threat, claim))
-    for (const one of opinions.filter(each => each.author !== this.name && each.body.level > 0)) {
-      for (const claim of one.body.claims) this.corroborate(one.body, claim)
-    }
-  }
-
-  corroborate ({ subject, threat }, claim) {
-    const raw = this.blobs.get(hex(claim.digest))
-    const key = this.answers(subject, threat, claim)
-    if (raw === undefined || this.answered.has(key) || !this.runsSomewhere(subject)) return
-    this.answered.add(key)
-    const inputs = this.refusing(() => openBlob(claim, raw))
-    if (inputs === undefined) return
-    this.verify(claim, inputs, this.epoch).then(said => {
-      this.tell({ event: 'verdict', claim: hex(claim.id), ruling: said.ruling, level: said.level })
-      if (said.ruling === 'undecided') this.answered.delete(key)
-      if (said.ruling !== 'supports' || !same(said.subject, subject) || said.threat !== threat) return
-      this.attest({ subject, threat, level: said.level, basis: VERIFIED, claims: [claim], by_person: false, sources: said.sources })
-    }).catch(fault => { this.answered.delete(key); this.tell({ event: 'unread', why: fault.message }) })
   }
 
   // ---- what we say
@@ -391,6 +348,7 @@ export class Member {
     this.wire = wire
     const beat = () => { this.heartbeat(); this.beating = setTimeout(beat, this.heardHeads ? HEARTBEAT_MS : 200) }
     const heads = () => {
+      this.sayAgain()
       this.reviewAll()
       this.everybody('sync', this.headsFrame())
       const busy = this.differs || [...this.levels.values()].some(one => one.level > 0)
@@ -409,10 +367,11 @@ export class Member {
     const feeds = this.feeds.heads().map(one => ({ author: one.author, key_version: Number(one.key_version), whole: Number(one.whole), seq: Number(one.seq), hash: hex(one.hash) }))
     return {
       event: 'state',
+      epoch: { number: Number(this.epoch.number), hash: hex(this.epoch.hash), suspended: this.epoch.members.filter(one => one.suspended).map(one => one.name) },
       up: [...this.peers.values()].map(one => one.member).sort(),
       feeds,
       levels: [...this.levels.values()].map(one => ({ subject: hex(one.subject), threat: one.threat, level: one.level })),
-      certificates: [...this.certificates.entries()].map(([id, one]) => ({ id, level: one.level, groups: one.groups, authors: one.opinions.map(each => each.author), raw: hex(one.raw) })),
+      certificates: [...this.certificates.entries()].map(([id, one]) => ({ id, epoch: Number(this.epochs.of(one.epoch).number), level: one.level, groups: one.groups, authors: one.opinions.map(each => each.author), raw: hex(one.raw) })),
       next_seq: Number(this.mark.next().seq),
       silent: this.silent,
       frames: this.frames,

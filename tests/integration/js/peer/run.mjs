@@ -46,7 +46,7 @@ export async function run ({ dir, chains }) {
   const name = readFileSync(join(dir, 'name'), 'utf8')
   const seeds = seedsOf(dir)
   const verify = chains === undefined ? null : (await import('./chain.mjs')).verifier(JSON.parse(readFileSync(chains, 'utf8')))
-  const member = new Member({ name, seed: seeds.attestation, charter, mark: new Mark(join(dir, 'mark.json')), tell, verify })
+  const member = new Member({ name, seed: seeds.attestation, governance: seeds.governance, charter, mark: new Mark(join(dir, 'mark.json')), tell, verify })
   const wire = new Wire(peersOf(charter, member), charter.network, {
     up: peer => member.up(peer), down: (peer, why) => member.down(peer, why), frame: (peer, channel, raw) => member.frame(peer, channel, raw)
   })
@@ -79,6 +79,8 @@ async function obey (member) {
       if (what === 'state') tell(member.state())
       else if (what === 'raise') tell({ event: 'said', hash: hex(member.attest(about).hash) })
       else if (what === 'withdraw') tell({ event: 'said', hash: hex(member.attest({ ...about, level: 0 }).hash) })
+      else if (what === 'propose') tell({ event: 'said', hash: hex(member.propose(more)) })
+      else if (what === 'vote') tell({ event: 'said', hash: hex(member.vote({ ...more, proposal: unhex(more.proposal) })) })
       else if (what in STRANGE) {
         const { raw, hash } = STRANGE[what](member)(about)
         tell({ event: 'said', hash: hex(hash), raw: hex(raw) })
