@@ -7,6 +7,7 @@ ordered: it says nothing in rounds, and is the one of four that may be missing t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,11 +20,11 @@ from protocol.messages import Attestation
 from protocol.quorum import parse_certificate
 from tests.integration.js.foreign import ISOLATE, OURS, THEIRS, Foreign, MixedSite
 from tests.integration.js.node import needs_node
-from tests.integration.network.site import SUBJECT, wait_for
+from tests.integration.network.site import SUBJECT, Ran, free_ports, wait_for
 
 pytestmark = [pytest.mark.network, pytest.mark.interop]
-STAY, GOES = OURS[:2], OURS[2]
-BRIDGE_FORGERY, GOVERNANCE_ATTACK, LIQUIDITY_RUN, SUSPEND = 34, 38, 41, 7
+STAY, GOES, JOINER = OURS[:2], OURS[2], "lender-z"
+BRIDGE_FORGERY, GOVERNANCE_ATTACK, FRONTEND_HIJACK, LIQUIDITY_RUN, SUSPEND = 34, 38, 39, 41, 7
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +51,20 @@ def number(site: MixedSite, member: str) -> int:
 
 def raises(site: MixedSite, member: str, threat: str, *words: str) -> Any:
     return site.at(member, "alert", "raise", SUBJECT, threat, "ISOLATE", "--person", "anna", *words)
+
+
+def ok(ran: Ran) -> str:
+    assert ran.code == 0, ran.err + ran.out
+    return ran.out
+
+
+def decide(site: MixedSite, *words: object) -> None:
+    """A proposal of ours, voted by two of ours, by the suspended one, whose cold key still has its say, and by it."""
+    made = json.loads(ok(site.at(STAY[0], "member", "propose", *words, "-o", "json")))["id"]
+    for name in (STAY[1], STAY[0], GOES):
+        wait_for(f"{name} has it", lambda one=name: site.at(one, "vote", "show", made).code == 0, 10)
+        ok(site.at(name, "vote", "cast", made, "yes"))
+    foreign(site).ask("vote", "said", proposal=made, yes=True)
 
 
 def signers(site: MixedSite, member: str, threat: str) -> dict[str, Attestation]:
@@ -127,16 +142,44 @@ def test_the_suspended_weigh_nothing_and_its_new_word_makes_the_quorum(site: Mix
         assert sorted(signers(site, name, "liquidity-run")) == sorted([*STAY, THEIRS])
 
 
+def test_who_joins_later_and_it_need_each_other(site: MixedSite) -> None:
+    """Four of five are a quorum: with one suspended, all the others."""
+    home, application, chain = (site.folder / one for one in (JOINER, "application.toml", "network.cbor"))
+    site.ports[JOINER] = free_ports(1)[0]
+    trust = foreign(site).state()["epoch"]["hash"]
+    whole = (chain, "--dir", home, "--trust", trust)
+    ok(site.at(STAY[0], "network", "export", chain))
+    ok(site.run("init", JOINER, "--dir", home, "--addr", site.address(JOINER)))
+    ok(site.run("member", "apply", *whole, "--out", application))
+    decide(site, "admit", application)
+    ok(site.run("join", *whole, "--application", application))
+    site.up(JOINER)
+    foreign(site).until("epoch", number=2)
+    wait_for("the joiner is in epoch 2", lambda: number(site, JOINER) == 2, 30)
+    decide(site, "sources", "--add", f"{JOINER}-people={JOINER}=people")
+    told = foreign(site).until("epoch", within_s=40, number=3)
+    assert told["committed"] == sorted([*OURS, JOINER])
+    foreign(site).reaches("the joiner is up", lambda told: told["up"] == sorted([*OURS, JOINER]))
+    site.meshed(JOINER, hears=5)
+    for name in (*STAY, JOINER):
+        raises(site, name, "frontend-hijack")
+    assert site.level(JOINER, "frontend-hijack") == "GUARD"
+    foreign(site).ask("raise", "said", subject=SUBJECT, threat=FRONTEND_HIJACK, level=ISOLATE)
+    for name in (*STAY, JOINER):
+        wait_for(f"isolated at {name}", lambda one=name: site.level(one, "frontend-hijack") == "ISOLATE", 10)
+        assert sorted(signers(site, name, "frontend-hijack")) == sorted([*STAY, JOINER, THEIRS])
+
+
 def test_back_from_nothing_it_asks_its_way_from_the_charter_into_the_epoch(site: MixedSite) -> None:
     foreign(site).kill()
     again = site.start_foreign()
-    again.until("epoch", number=1)
+    again.until("epoch", number=3)
 
     def caught_up(told: dict[str, Any]) -> bool:
         held = [one["epoch"] for one in told["certificates"] if THEIRS in one["groups"] and one["level"] == ISOLATE]
-        return sorted(held) == [0, 1, 1, 1] and told["up"] == sorted(OURS)
+        return {*held} == {0, 1, 3} and told["up"] == sorted([*OURS, JOINER])
 
-    told = again.reaches("the certificates of both epochs", caught_up)
+    told = again.reaches("certificates of the epochs before too", caught_up)
     assert told["silent"] == ""
     for name in STAY:
         status = site.status(name)
@@ -144,10 +187,10 @@ def test_back_from_nothing_it_asks_its_way_from_the_charter_into_the_epoch(site:
 
 
 def test_a_node_of_ours_that_lost_its_store_has_the_epoch_from_it_alone(site: MixedSite) -> None:
-    for name in OURS:
+    for name in (*OURS, JOINER):
         assert site.end(name).code == 0
     for path in (site.folder / GOES / "data").glob("store.sqlite*"):
         path.unlink()
     site.up(GOES)
-    wait_for("it is in epoch 1", lambda: number(site, GOES) == 1, 30)
+    wait_for("it is in epoch 3", lambda: number(site, GOES) == 3, 30)
     assert list((site.status(GOES) or {})["suspended"]) == [GOES]

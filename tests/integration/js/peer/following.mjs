@@ -49,6 +49,8 @@ export const Following = Base => class extends Base {
     for (const [key, one] of this.ring) {
       if (codeOf(() => openKeySet(one.raw, this.network, governanceOf(this.epoch))) !== null) this.ring.delete(key)
     }
+    for (const one of [...this.feeds.entries()].filter(each => each.kind === 7)) this.takeStatement(one.body.sealed)
+    this.meet()
     if (this.latest(this.name) === null) this.silent = 'no KeySet of ours in this epoch'
     this.tell({ event: 'epoch', number: Number(this.epoch.number), hash: hex(this.epoch.hash), committed })
     this.heartbeat()

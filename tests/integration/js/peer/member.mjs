@@ -4,7 +4,7 @@ import {
   alarm, assemble, certificateId, effectiveLevel, governanceOf, inBounds, isLater, lacks, leaseBound, openCertificate, parseCertificate,
   SKEW_AHEAD_MS_MAX
 } from '../lib/counting.mjs'
-import { Refusal, refuse } from '../lib/refusal.mjs'
+import { Refusal, codeOf, refuse } from '../lib/refusal.mjs'
 import { checkSeal, openEntry, openKeySet, sealEntry } from '../lib/seals.mjs'
 import { statementKind } from '../lib/statements.mjs'
 import { readFrame, writeFrame } from '../lib/tables.mjs'
@@ -31,6 +31,7 @@ export class Member extends Answering(Following(Object)) {
     super()
     Object.assign(this, { name, seed, governance, mark, tell, verify, network: charter.network })
     this.epochs = new Epochs(charter.epoch)
+    this.contacts = new Map(charter.contacts.map(one => [one.member, one.addresses]))
     this.passedOver = new Set()
     this.points = new Map()
     this.ring = new Map()
@@ -49,6 +50,13 @@ export class Member extends Answering(Following(Object)) {
     this.silent = ''
     for (const raw of charter.keysets) this.takeKeySet(raw)
     this.keyset = this.latest(name)
+  }
+
+  /** The wire takes those connections that the newest KeySets name. */
+  meet () {
+    for (const { name } of this.epoch.members.filter(one => one.name !== this.name)) {
+      for (const peer of this.latest(name)?.transport ?? []) this.wire?.meet(peer, this.contacts.get(name) ?? [])
+    }
   }
 
   get epoch () {
@@ -112,6 +120,7 @@ export class Member extends Answering(Following(Object)) {
 
   onKeySets ({ raws }) {
     for (const raw of raws) this.refusing(() => this.takeKeySet(raw))
+    this.meet()
   }
 
   takeKeySet (raw) {
@@ -152,13 +161,17 @@ export class Member extends Answering(Following(Object)) {
       this.tell({ event: 'opinion', hash: hex(entry.hash), since_ms: Number(since), expires_ms: Number(expires) })
     }
     this.tell({ event: 'entry', author: entry.author, seq: Number(entry.seq), kind: entry.kind, hash: hex(entry.hash) })
-    // proposals and ballots are carried: who orders them reads them out of the feeds
-    if (entry.kind === 7) this.refusing(() => { if (statementKind(entry.body.sealed) === 'keyset') this.takeKeySet(entry.body.sealed) })
+    if (entry.kind === 7) this.takeStatement(entry.body.sealed)
     if (entry.kind === 1) this.refusing(() => {
       if (!inBounds(this.epoch, entry)) refuse('lease-too-long')
       if (entry.issued_ms > clock() + SKEW_AHEAD_MS_MAX) refuse('from-the-future')
     })
     return entry
+  }
+
+  /** Proposals and ballots are carried: who orders reads them out of the feeds. A KeySet may be of who is yet to join. */
+  takeStatement (sealed) {
+    this.refusing(() => { if (statementKind(sealed) === 'keyset' && codeOf(() => this.takeKeySet(sealed)) === null) this.meet() })
   }
 
   onHeads ({ heads, shown }, peer) {

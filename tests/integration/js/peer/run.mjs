@@ -32,25 +32,17 @@ class Mark {
 
 const tell = event => process.stdout.write(JSON.stringify(event) + '\n')
 
-/** Peer id → addresses, of every other member. */
-function peersOf (charter, member) {
-  const found = new Map()
-  for (const { member: name, addresses } of charter.contacts) {
-    for (const peer of name === member.name ? [] : member.latest(name)?.transport ?? []) found.set(peer, addresses)
-  }
-  return found
-}
-
 export async function run ({ dir, chains }) {
   const charter = readCharter(readFileSync(join(dir, 'charter.toml'), 'utf8'))
   const name = readFileSync(join(dir, 'name'), 'utf8')
   const seeds = seedsOf(dir)
   const verify = chains === undefined ? null : (await import('./chain.mjs')).verifier(JSON.parse(readFileSync(chains, 'utf8')))
   const member = new Member({ name, seed: seeds.attestation, governance: seeds.governance, charter, mark: new Mark(join(dir, 'mark.json')), tell, verify })
-  const wire = new Wire(peersOf(charter, member), charter.network, {
+  const wire = new Wire(charter.network, {
     up: peer => member.up(peer), down: (peer, why) => member.down(peer, why), frame: (peer, channel, raw) => member.frame(peer, channel, raw)
   })
   member.wire = wire
+  member.meet()
   await wire.start(seeds.transport, readFileSync(join(dir, 'address'), 'utf8'))
   member.run(wire)
   tell({ event: 'running', peer: wire.id })

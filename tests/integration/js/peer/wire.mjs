@@ -100,10 +100,10 @@ class Session {
   }
 }
 
-/** peers: Map of peer id to multiaddr texts. on: {up(peer), down(peer, why), frame(peer, channel, raw)}. */
+/** on: {up(peer), down(peer, why), frame(peer, channel, raw)}. */
 export class Wire {
-  constructor (peers, network, on) {
-    Object.assign(this, { peers, on, topic: `tocsin/${hex(network).slice(0, 32)}`, sessions: new Map(), timers: new Map(), stopped: false })
+  constructor (network, on) {
+    Object.assign(this, { peers: new Map(), on, topic: `tocsin/${hex(network).slice(0, 32)}`, sessions: new Map(), timers: new Map(), stopped: false })
   }
 
   async start (seed, listen) {
@@ -137,6 +137,13 @@ export class Wire {
       msgIdFn: message => sha256(Buffer.concat([Buffer.from(message.topic), Buffer.of(0), message.data])),
       scoreParams: { IPColocationFactorWeight: 0 }
     })
+  }
+
+  /** A member's peer id and where it may be dialed; who has no address here is heard when it dials. */
+  meet (peer, addresses) {
+    if (this.peers.has(peer) || peer === this.id) return
+    this.peers.set(peer, addresses)
+    if (this.id !== undefined) this.later(peer, this.leads(peer) ? 0 : FOLLOWER_WAIT_MS, 0)
   }
 
   leads (peer) {
@@ -179,7 +186,7 @@ export class Wire {
   }
 
   async dial (peer, failed) {
-    if (this.stopped || this.sessions.has(peer)) return
+    if (this.stopped || this.sessions.has(peer) || this.peers.get(peer).length === 0) return
     try {
       await this.node.dial(this.peers.get(peer).map(one => multiaddr(`${one}/p2p/${peer}`)), { signal: AbortSignal.timeout(5000) })
     } catch { }
