@@ -204,7 +204,7 @@ def testnet(
     seed
         Keys, who lies, who dies and when, the attacker's choices.
     scenario
-        A name of deploy/scenarios or a file of your own.
+        A name of deploy/scenarios, a file of your own, or "governance": members vote, join, leave, are robbed and lie.
     check
         Print only the verdict; exit 1 when a fact is not as it should be.
     keep

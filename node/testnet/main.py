@@ -6,11 +6,14 @@ import json
 import shutil
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from node.testnet.options import Options
 from node.testnet.runfile import clean_up_after_the_dead, make_run_dir
+
+GOVERNANCE = "governance"
 
 
 def run(options: Options) -> int:
@@ -23,12 +26,13 @@ def run(options: Options) -> int:
     # a shell's `&` starts programs with SIGINT ignored; SIGTERM comes in by the same door
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
-    scenario = _scenario(options)
-    if scenario is None:
+    governed = options.scenario == GOVERNANCE
+    scenario = None if governed else _scenario(options)
+    if scenario is None and not (governed and _governable(options)):
         return 1
     run_dir = make_run_dir(options.keep)
     try:
-        return _forked(options, scenario, run_dir, human)
+        return _governed(options, run_dir, human) if governed else _forked(options, scenario, run_dir, human)
     except KeyboardInterrupt:
         sys.stderr.write("tocsin: interrupted; every process of the run was ended\n")
         return 1
@@ -64,6 +68,21 @@ def _scenario(options: Options) -> Any:
         sys.stderr.write(f"tocsin: {scenario.id} needs {least} members at least; use --members {least}\n")
         return None
     return scenario
+
+
+def _governable(options: Options) -> bool:
+    from node.testnet.governed import fault_of
+
+    fault = fault_of(options)
+    if fault:
+        sys.stderr.write(f"tocsin: {fault}\n")
+    return not fault
+
+
+def _governed(options: Options, run_dir: Path, human: bool) -> int:
+    from node.testnet.governed import play
+
+    return play(options, run_dir, human)
 
 
 def _forked(options: Options, scenario: Any, run_dir: Any, human: bool) -> int:

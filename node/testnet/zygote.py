@@ -41,9 +41,9 @@ memory that none of them shares."""
 
 def import_everything() -> dict[str, Job]:
     """What a child may become. Imported here, before the fork: libp2p, web3 and the HTTP server take seconds."""
-    from node import app
+    from node import app, cli
     from node.config import load
-    from node.testnet import actors, liar, proxy
+    from node.testnet import actors, forker, liar, proxy
     from node.testnet.chain import serve_chain
 
     for name in LATE:
@@ -70,7 +70,21 @@ def import_everything() -> dict[str, Job]:
         proxy.main(job["routes"])
         return 0
 
-    return {"member": member, "liar": lying_member, "chain": chain, "actor": actor, "proxy": delays}
+    def forking_member(job: dict[str, Any]) -> int:
+        return forker.run(load(Path(job["config"])), Path(job["cue"]))
+
+    def defiant_member(job: dict[str, Any]) -> int:
+        return forker.run_defiant(load(Path(job["config"])))
+
+    def command(job: dict[str, Any]) -> int:
+        with open(job["out"], "ab", buffering=0) as file:
+            os.dup2(file.fileno(), 1)
+        code = cli.main(job["words"])
+        sys.stdout.flush()
+        return code
+
+    members = {"member": member, "liar": lying_member, "forker": forking_member, "defiant": defiant_member}
+    return {**members, "chain": chain, "actor": actor, "proxy": delays, "command": command}
 
 
 def fork_zygote() -> tuple[int, int, int]:
