@@ -149,6 +149,12 @@ def _remember(known: dict[K, V], name: K, value: V, most: int) -> None:
         del known[next(iter(known))]
 
 
+def _remember_ms(known: dict[K, int], name: K, at_ms: int) -> None:
+    known[name] = at_ms
+    if len(known) > SAID_MAX:
+        del known[next(iter(known))]
+
+
 def _release(state: State, author: MemberName, body: Release) -> None:
     """Bounded per author: who releases what nobody ever raised fills only its own share."""
     state.words += 1
@@ -218,7 +224,12 @@ def _ruled(state: State, record: ClaimRuled, known: Any) -> None:
     state.threats.add(record.threat)
     before = state.ruled.get(record.claim)
     tries = before.tries + 1 if before else 1
-    state.ruled[record.claim] = Ruled(record.claim, judgement, tries=tries, at_ms=record.at_ms)
+    at_ms = record.at_ms
+    if judgement.ruling is Ruling.SUPPORTS:
+        name = (record.claim.type, record.claim.id)
+        at_ms = min(at_ms, state.found_ms.get(name, at_ms))
+        _remember_ms(state.found_ms, name, at_ms)
+    state.ruled[record.claim] = Ruled(record.claim, judgement, tries=tries, at_ms=at_ms)
 
 
 def _certificate(state: State, record: CertificateAccepted, known: Any) -> None:

@@ -72,6 +72,7 @@ class Ruled:
     again_at_ms: int = 0
     tries: int = 0
     at_ms: int = 0
+    """Of one that supports: when our own check first did, by whatever bytes."""
 
 
 @dataclass
@@ -131,6 +132,9 @@ class State:
     blobs: dict[Digest, bytes] = field(default_factory=dict)
     ruled: dict[Claim, Ruled] = field(default_factory=dict)
     """By the whole claim: the bytes of a true one under another name are another claim, and not so."""
+    found_ms: dict[ClaimName, int] = field(default_factory=dict)
+    """When our own check first supported a claim. Told again when its verdict is forgotten, it is no younger for that:
+    it moves our levers for one lease. Oldest first."""
     said: dict[tuple[Topic, str, bytes], None] = field(default_factory=dict)
     """(topic, claim type, claim id) that our own attestations named: never a reason to speak twice. Oldest first."""
     sealed_here: dict[Topic, Opinion] = field(default_factory=dict)

@@ -253,3 +253,26 @@ def test_a_word_whose_verdict_a_crash_took_away_is_not_lowered_by_the_next_claim
     world.run(1_000)
     said = node.opinion("m0")
     assert said is not None and said.body.level is Level.HALT and len(said.body.claims) == 2
+
+
+def test_a_lasting_state_told_again_when_its_verdict_is_forgotten_moves_no_lever_again() -> None:
+    """A claim at GUARD, found and forgotten since, came back beside one at ISOLATE that had moved the lever before:
+    together they were taken for something new, hours after both had been found (seed 1002, n = 13)."""
+    world = World(4, liars=1, policy=replace(policy_of(), rules=(OWN,)))
+    liar, deep, shallow = world.liars["m3"], world.true(claim(1)), world.true(claim(2), Level.GUARD)
+
+    def told(level: Level, *claims: ClaimBlob) -> None:
+        body = opinion(level, claims, now_ms=world.now_ms, sources=("m3-node",))
+        liar.say(body, *claims, to=[0])
+        world.run(2_000)
+        assert world[0].state.ruled
+        for _ in range(8):
+            world.skip(6 * HOUR_MS)
+        assert not world[0].state.ruled
+
+    told(Level.ISOLATE, deep)
+    assert world[0].target.times("apply") == 1
+    told(Level.GUARD, shallow)
+    assert world[0].target.times("apply") == 1
+    told(Level.ISOLATE, deep, shallow)
+    assert world[0].target.times("apply") == 1
