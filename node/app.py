@@ -42,6 +42,7 @@ from node.instances import instances_of
 from node.loop import Durable, Loop, batch_of, now
 from node.machine import Machine, Setup
 from node.machine.action import ON_TARGET
+from node.machine.statements import learnable
 from node.mark import MarkError
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
@@ -57,7 +58,6 @@ from node.telemetry import open_log
 from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerUp, ReceivedFrame
 from node.transport.host import Libp2pTransport
 from node.watch import Watch
-from protocol.envelope import keyset_owner
 from protocol.errors import ImpossibleError, ProtocolError
 from protocol.ids import SourceId
 from protocol.subjects import Subject
@@ -150,10 +150,7 @@ class Node:
             records = [unpack_record(row.kind, row.version, row.body) for _, row in store.records()]
             self.machine.recover(records)
             if self.parts.adopted:
-                held = {sealed.raw for versions in self.machine.state.keysets.values() for sealed in versions.values()}
-                wanted = [one.raw for one in self.parts.keysets]
-                sits = self.machine.state.epoch.by_name
-                missing = [raw for raw in wanted if raw not in held and keyset_owner(raw) in sits]
+                missing = learnable(self.machine.state, [one.raw for one in self.parts.keysets])
                 adopted: list[Record] = [KeySetLearned(raw) for raw in missing]
                 adopted += [EntryAccepted(raw, True, now().wall_ms) for raw in self.parts.adopted]
                 self.machine.recover(adopted)

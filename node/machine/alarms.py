@@ -138,7 +138,7 @@ def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incide
     more than claims support, that stays said."""
     state = step.state
     held = state.opinions.get(topic, {}).get(state.me) or state.reissue.get(topic)
-    live = held if held is not None and is_live(held, state.epoch, step.now_ms) else None
+    live = held if held is not None and _still_said(state, held, step.now_ms) else None
     said = live.body if live is not None and not state.releases.covers(live.body, state.epoch) else None
     ours = said.claims if said is not None else ()
     names = claim_names(ours)
@@ -176,6 +176,14 @@ def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incide
         ),
         _own_blobs(state, fresh, detector),
     )
+
+
+def _still_said(state: State, held: Opinion, now_ms: int) -> bool:
+    """Of our own word, whether or not our seat is suspended: once it is reinstated the word counts again, and nothing
+    but a withdrawal may have lowered it meanwhile."""
+    epoch, issued_ms = state.epoch, held.entry.issued_ms
+    fits = held.body.expires_ms > now_ms and issued_ms <= now_ms + SKEW_AHEAD_MS_MAX
+    return fits and epoch.admits(held.body.epoch, issued_ms) and not lease_fault(held, epoch)
 
 
 def _own_blobs(state: State, fresh: list[Ruled], detector: str) -> tuple[bytes, ...]:

@@ -293,7 +293,9 @@ class State:
         if self.current_version(self.me) != self.setup.key_version:
             return "the KeySet of this node was replaced by a newer one; its old key is silent"
         own = self.keyset(self.me, self.setup.key_version)
-        if own is not None and own.keyset.expires_ms < self.now_ms:
+        if own is None:
+            return "no KeySet of this node holds: its governance key moved; tocsin key rotate gives it a new one"
+        if own.keyset.expires_ms < self.now_ms:
             return "the KeySet of this node has expired; tocsin key rotate gives it a new one"
         if self.equivocations.get((self.me, self.setup.key_version)):
             return "two payloads under one of our sequence numbers were seen: the key is used elsewhere"

@@ -7,6 +7,7 @@ any other member's node.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 from dataclasses import replace
 
 from governance.proposals import statement_type
@@ -56,6 +57,19 @@ def weigh_keyset(state: State, raw: bytes) -> tuple[SealedKeySet, Standing]:
         detail = f"version {version} of {owner.name} was replaced {KEYSETS_REPLACED_MAX} times: too often"
         raise ProtocolError(Code.AUTHOR_OVER_BUDGET, detail)
     return sealed, Standing.NEW
+
+
+def learnable(state: State, raws: Iterable[bytes]) -> list[bytes]:
+    """Those of what the owner brought that are new here. What another governance key sealed than the one in force is of
+    an epoch before or after this one, and is passed over."""
+    found = []
+    for raw in raws:
+        try:
+            if weigh_keyset(state, raw)[1] is Standing.NEW:
+                found.append(raw)
+        except ProtocolError:
+            continue
+    return found
 
 
 def keyset_arrived(step: Step, peer_id: str, raw: bytes) -> None:

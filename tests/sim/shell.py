@@ -26,6 +26,7 @@ from node.effects import (
 )
 from node.events import Clock, Event, LookedUp, Ticked
 from node.machine import Decision, Machine, Setup, State
+from node.machine.statements import learnable
 from node.records import EntryAccepted, KeySetLearned, Record
 from protocol.envelope import Verified, parse_entry
 from protocol.frames import ENTRIES_PER_FRAME_MAX, Blobs, Entries, pack_frame
@@ -134,8 +135,7 @@ class Process:
         self.time.after(1 + (sum(self.name.encode()) + 37 * self.life) % self.tick_ms, self._tick, self.life)
 
     def _adopt(self, raws: Sequence[bytes]) -> None:
-        held = {sealed.raw for versions in self.state.keysets.values() for sealed in versions.values()}
-        adopted: list[Record] = [KeySetLearned(raw) for raw in self.keysets() if raw not in held]
+        adopted: list[Record] = [KeySetLearned(raw) for raw in learnable(self.state, self.keysets())]
         adopted += [EntryAccepted(raw, True, self.clock().wall_ms) for raw in raws]
         self.machine.recover(adopted)
         self.disk.commit(adopted)

@@ -26,6 +26,7 @@ from governance.proposals import (
 from governance.standing import State as Stands
 from node.events import Publish
 from node.machine import Phase
+from node.machine.statements import learnable
 from node.present_governance import find
 from protocol.crypto import Signer, sha256
 from protocol.envelope import seal_keyset
@@ -264,6 +265,44 @@ def test_a_moved_governance_key_takes_its_keysets_with_it() -> None:
     assert numbers(world) == [1] * 4
     assert all(node.state.current_version(member(3)) == 1 for node in world)
     assert "replaced" in world[3].state.may_sign()
+
+
+def test_who_moved_its_governance_key_without_a_keyset_is_silent_and_starts_all_the_same() -> None:
+    world = world_of()
+    new = Signer(sha256(b"another cold key"))
+    propose(world, Rekey(member(3), new.public), by=3, signers=(new, governance(member(3))))
+    world.run(20_000)
+    assert numbers(world) == [1] * 4
+    assert "governance key moved" in world[3].state.may_sign()
+    for i in (3, 0):  # their charter holds the KeySet of the key that is gone
+        world[i].stop()
+        world[i].restart()
+        assert world[i].state.keyset(member(3), 0) is None
+
+
+def test_what_the_mark_carries_is_taken_over_beside_a_charter_that_is_older_than_a_key() -> None:
+    world = world_of()
+    new = Signer(sha256(b"another cold key"))
+    propose(world, Rekey(member(3), new.public), by=3, signers=(new, governance(member(3))))
+    world.run(20_000)
+    fresh = KeySet(member(3), 1, hot("m3", 1).public, None, (peer_of("m3"),), START_MS + 8_000 * HOUR_MS)
+    sealed = seal_keyset(NETWORK, new, fresh).raw
+    assert learnable(world[3].state, [*world.keysets(), sealed]) == [sealed]
+
+
+def test_nothing_lowers_the_word_of_who_is_suspended() -> None:
+    """It counts again with its seat."""
+    world = world_of()
+    said, more = world.true(claim(), Level.HALT), world.true(claim(2))
+    world[3].sense(said, level=Level.HALT)
+    made = propose(world, Suspend(member(3)))
+    vote(world, made, 0, 1, 2)
+    world.run(DELAY_MS + SETTLED_MS)
+    world[3].sense(more)
+    own = world[3].opinion("m3")
+    assert own is not None
+    assert own.body.level is Level.HALT
+    assert {said.claim, more.claim} <= set(own.body.claims)
 
 
 def test_a_partition_makes_no_two_epochs() -> None:
