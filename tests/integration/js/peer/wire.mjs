@@ -19,6 +19,7 @@ const FOLLOWER_WAIT_MS = 3000
 const DIAL_AGAIN_MS = [200, 5000]
 const OPEN_MS = 10000
 const QUEUE_MAX = 512
+const EARLY_MAX = 64
 const GOSSIP_MAX = 64 * 1024
 
 export const keyPairOf = seed => generateKeyPairFromSeed('Ed25519', seed)
@@ -27,7 +28,7 @@ export const peerIdOf = async seed => peerIdFromPrivateKey(await keyPairOf(seed)
 /** One connection while its member streams stand. */
 class Session {
   constructor (wire, peer, connection) {
-    Object.assign(this, { wire, peer, connection, inbound: {}, outbound: {}, queued: { entries: 0, sync: 0 }, tail: {}, up: false, pings: new Map(), opening: null })
+    Object.assign(this, { wire, peer, connection, inbound: {}, outbound: {}, queued: { entries: 0, sync: 0 }, tail: {}, up: false, pings: new Map(), opening: null, early: [] })
     this.late = setTimeout(() => this.end('the member streams did not all open'), OPEN_MS)
   }
 
@@ -61,10 +62,14 @@ class Session {
     clearTimeout(this.late)
     this.pinger = setInterval(() => this.ping(), PING_EVERY_MS)
     this.wire.on.up(this.peer)
+    for (const [channel, raw] of this.early.splice(0)) this.wire.on.frame(this.peer, channel, raw)
   }
 
   heed (channel, frame) {
-    if (frame.raw !== undefined) this.wire.on.frame(this.peer, channel, frame.raw)
+    // the other end may find all streams open before we do; what it asks then it asks once
+    if (frame.raw !== undefined && !this.up) {
+      if (this.early.length < EARLY_MAX) this.early.push([channel, frame.raw])
+    } else if (frame.raw !== undefined) this.wire.on.frame(this.peer, channel, frame.raw)
     else if (frame.kind === PING) this.write('entries', encodeControl(PONG, frame.nonce))
     else this.pings.clear()
   }
