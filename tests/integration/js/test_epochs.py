@@ -25,6 +25,8 @@ from tests.integration.network.site import SUBJECT, Ran, free_ports, wait_for
 pytestmark = [pytest.mark.network, pytest.mark.interop]
 STAY, GOES, JOINER = OURS[:2], OURS[2], "lender-z"
 BRIDGE_FORGERY, GOVERNANCE_ATTACK, FRONTEND_HIJACK, LIQUIDITY_RUN, SUSPEND = 34, 38, 39, 41, 7
+HEARD_S = 90.0
+"""Whoever missed the answer to its want asks again when it hears a Heartbeat of an epoch that it does not know."""
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +157,7 @@ def test_who_joins_later_and_it_need_each_other(site: MixedSite) -> None:
     ok(site.run("join", *whole, "--application", application))
     site.up(JOINER)
     foreign(site).until("epoch", number=2)
-    wait_for("the joiner is in epoch 2", lambda: number(site, JOINER) == 2, 30)
+    wait_for("the joiner is in epoch 2", lambda: number(site, JOINER) == 2, HEARD_S)
     decide(site, "sources", "--add", f"{JOINER}-people={JOINER}=people")
     told = foreign(site).until("epoch", within_s=40, number=3)
     assert told["committed"] == sorted([*OURS, JOINER])
@@ -192,5 +194,5 @@ def test_a_node_of_ours_that_lost_its_store_has_the_epoch_from_it_alone(site: Mi
     for path in (site.folder / GOES / "data").glob("store.sqlite*"):
         path.unlink()
     site.up(GOES)
-    wait_for("it is in epoch 3", lambda: number(site, GOES) == 3, 30)
+    wait_for("it is in epoch 3", lambda: number(site, GOES) == 3, HEARD_S)
     assert list((site.status(GOES) or {})["suspended"]) == [GOES]
