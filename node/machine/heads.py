@@ -25,6 +25,9 @@ from protocol.limits import MEMBERS_MAX
 HEADS_LIVE_MS = 1_000
 """Between Heads while an alarm runs or a peer's differ."""
 HEADS_QUIET_MS = 5_000
+SPOKE_MS = 8_000
+"""So long after a word of our own heads come as often as in an alarm: it may have been lost on a wire that was cut for
+less than a connection needs to notice."""
 SHOWN_MORE_MAX = 768
 """Certificates shown to who comes up, beyond those in its first Heads."""
 OWN_HEAD_PATIENCE_MS = 10_000
@@ -196,7 +199,8 @@ def judge_readiness(step: Step) -> None:
 def heads_due(step: Step, alarm_live: bool) -> None:
     """On a tick: while an alarm runs or heads differ about every second, else every few; the phase is the node's."""
     state = step.state
-    hurry = alarm_live or any(link.differs for link in state.links.values()) or not state.signing_ready
+    spoke = step.at.mono_ms - state.spoke_mono_ms < SPOKE_MS
+    hurry = alarm_live or spoke or any(link.differs for link in state.links.values()) or not state.signing_ready
     period = HEADS_LIVE_MS if hurry else HEADS_QUIET_MS
     jitter = sum(state.me.encode()) % 17 * period // 100
     if step.at.mono_ms - state.heads_at_ms < period + jitter:

@@ -212,6 +212,7 @@ class State:
     """`certificate_id`s that peers are told of at the next tick, in order."""
     started_mono_ms: int = 0
     heads_at_ms: int = 0
+    spoke_mono_ms: int = -1_000_000
     decide_at_ms: int = 0
     heartbeat_at_ms: int = 0
     heartbeat_said_ms: int = 0

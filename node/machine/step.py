@@ -95,6 +95,7 @@ class Step:
         )
         self.record(EntryAccepted(sealed.raw, own=True, at_ms=self.now_ms), sealed)
         self.own.append(sealed)
+        state.spoke_mono_ms = self.at.mono_ms
         for together in bundled(blobs):
             self.do(Broadcast(pack_frame(Blobs(together))))
         self.do(Broadcast(pack_frame(Entries((sealed.raw,)))))

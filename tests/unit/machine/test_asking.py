@@ -340,3 +340,15 @@ def test_who_said_it_is_asked_first() -> None:
     world.run(1_000)
     asked = [to for to, want in sent(world, WantEntries, "m0", since) if want.author == "m5"]
     assert asked == ["m5"]
+
+
+def test_a_word_lost_in_a_cut_that_no_connection_noticed_is_there_within_two_seconds() -> None:
+    world = settled(4)
+    world.run(20_000)
+    world.loss = 1.0
+    world[1].machine.state.heartbeat_at_ms = 0
+    world.run(2_000)
+    world.loss = 0.0
+    said = world[1].state.own_head()[0]
+    took_ms = world.until(lambda: world[0].state.feeds[("m1", 0)].whole == said)
+    assert took_ms < 2_000
