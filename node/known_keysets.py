@@ -8,13 +8,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from governance.charter import Charter
 from node import mark
 from node.config import NodeConfig
+from node.origin import Origin
 from node.records import EquivocationProven, KeySetLearned, kind_of, unpack_record
-from protocol.envelope import SealedKeySet, keyset_owner, open_keyset, parse_entry
+from protocol.envelope import SealedKeySet, parse_entry
 from protocol.errors import ImpossibleError, ProtocolError
-from protocol.ids import MemberName
+from protocol.ids import MemberName, NetworkId
 
 
 @dataclass(frozen=True)
@@ -27,28 +27,19 @@ class FromFiles:
     """The version of the mark, 0 where none can be read."""
 
 
-def from_files(config: NodeConfig, charter: Charter) -> FromFiles:
-    """Charter, `keyset-*.cbor` and what the store learned. Each proves itself: what is torn is passed over."""
+def from_files(config: NodeConfig, origin: Origin) -> FromFiles:
+    """What it starts from, `keyset-*.cbor`, what the store learned. Each proves itself: what is torn is passed over."""
     found: dict[tuple[MemberName, int], SealedKeySet] = {}
-    stored, forked = _of_store(config.store, charter)
-    raws = [*charter.sealed, *_files(config.data_dir), *stored]
+    stored, forked = _of_store(config.store, origin.epoch.network)
+    raws = [*origin.keysets, *(one.raw for one in origin.extra), *_files(config.data_dir), *stored]
     for raw in raws:
-        sealed = opened(raw, charter)
+        sealed = origin.opened(raw)
         if sealed is None:
             continue
         name = (sealed.keyset.member, sealed.keyset.version)
         if name not in found or sealed.hash < found[name].hash:
             found[name] = sealed
     return FromFiles(tuple(found.values()), frozenset(forked), _marked(config))
-
-
-def opened(raw: bytes, charter: Charter) -> SealedKeySet | None:
-    """None for what is no KeySet of a member of this network."""
-    try:
-        owner = charter.by_name.get(keyset_owner(raw))
-        return open_keyset(raw, charter.network, owner.governance_key) if owner else None
-    except ProtocolError:
-        return None
 
 
 def _files(data_dir: Path) -> Iterator[bytes]:
@@ -59,7 +50,7 @@ def _files(data_dir: Path) -> Iterator[bytes]:
             continue
 
 
-def _of_store(path: Path, charter: Charter) -> tuple[list[bytes], set[tuple[MemberName, int]]]:
+def _of_store(path: Path, network: NetworkId) -> tuple[list[bytes], set[tuple[MemberName, int]]]:
     learned: list[bytes] = []
     forked: set[tuple[MemberName, int]] = set()
     if not path.exists():
@@ -73,7 +64,7 @@ def _of_store(path: Path, charter: Charter) -> tuple[list[bytes], set[tuple[Memb
                 if isinstance(record, KeySetLearned):
                     learned.append(record.raw)
                 elif isinstance(record, EquivocationProven):
-                    entry = parse_entry(record.one, charter.network).entry
+                    entry = parse_entry(record.one, network).entry
                     forked.add((entry.author, entry.key_version))
     except (sqlite3.Error, ProtocolError, ImpossibleError, TypeError):
         # `tocsin doctor` looks into a store that cannot be read; what was read so far proves itself

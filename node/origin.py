@@ -48,20 +48,25 @@ class Origin:
     keysets: tuple[bytes, ...]
     """To be learnt at the start: founders', or those of the chain's head."""
     governance: tuple[PublicKey, ...]
-    """Of this member, then and since."""
+    """Of this member, then and since; the one of now first."""
     extra: tuple[SealedKeySet, ...] = field(default=())
     """What its own application delegated."""
 
     def opened(self, raw: bytes) -> SealedKeySet | None:
         """A KeySet of who sits now, or sat at the start; None for what is none."""
         for epoch in (self.head, self.epoch):
-            try:
-                seat = epoch.by_name.get(keyset_owner(raw))
-                if seat is not None:
-                    return open_keyset(raw, epoch.network, seat.governance_key)
-            except ProtocolError:
-                continue
-        return None
+            found = opened_in(epoch, raw)
+            if found is not None:
+                return found
+        return self._applied(raw) if self.extra else None
+
+    def _applied(self, raw: bytes) -> SealedKeySet | None:
+        """Of this member, which applied and has no seat yet."""
+        try:
+            found = open_keyset(raw, self.epoch.network, self.governance[0])
+        except ProtocolError:
+            return None
+        return found if found.keyset.member == self.extra[0].keyset.member else None
 
     def open_own(self, raw: bytes) -> SealedKeySet:
         """A KeySet under any of this member's governance keys; ProtocolError where none sealed it."""
@@ -72,6 +77,15 @@ class Origin:
                 if error.code is not Code.BAD_SIGNATURE:
                     raise
         raise ProtocolError(Code.BAD_SIGNATURE, "no governance key of this member sealed it")
+
+
+def opened_in(epoch: Epoch, raw: bytes) -> SealedKeySet | None:
+    """None for what is no KeySet of a member of this epoch."""
+    try:
+        seat = epoch.by_name.get(keyset_owner(raw))
+        return open_keyset(raw, epoch.network, seat.governance_key) if seat is not None else None
+    except ProtocolError:
+        return None
 
 
 def origin_of(config: NodeConfig, charter: Charter) -> Origin:
@@ -95,6 +109,8 @@ def origin_of(config: NodeConfig, charter: Charter) -> Origin:
         )
     own = (applied[1],) if applied is not None else ()
     head = later[-1] if later else epoch
+    if config.member in head.by_name:
+        found.append(head.by_name[config.member].governance_key)
     return Origin(epoch, tuple(past[:EPOCHS_KEPT]), head, before, keysets, tuple(dict.fromkeys(reversed(found))), own)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -138,10 +139,10 @@ def rotate(
     known = known_here(loaded)
     if request is not None:
         return _ask(config, request, term_ms, output, transport=transport)
-    cold = governance_signer(governance_key or loaded.path.parent / GOVERNANCE_NAME, known.charter, known.member)
+    cold = governance_signer(governance_key or loaded.path.parent / GOVERNANCE_NAME, known.governance, known.member)
     wanted = new_request(loaded, known, _now_ms() + term_ms, _now_ms(), transport=transport)
     raw = seal(wanted, cold, _now_ms()).raw
-    keyset, live = put_in_force(loaded, known.charter, raw, a_person(person))
+    keyset, live = put_in_force(loaded, raw, a_person(person))
     return _tell_taken(keyset, live, output)
 
 
@@ -164,15 +165,13 @@ def _ask(config: Path, request: Path, term_ms: int, output: str, *, transport: b
 
 def _put(config: Path, sealed: Path, key: Path | None, person: str, output: str) -> int:
     from node import rotation
-    from node.commands.founding import read_charter
     from node.commands.rotating import put_in_force, read_sealed
 
     loaded = load_config(config)
-    charter = read_charter(loaded.charter)
     raw = read_sealed(sealed)
     if key is not None:
         rotation.bring(loaded.data_dir, key)
-    keyset, live = put_in_force(loaded, charter, raw, a_person(person))
+    keyset, live = put_in_force(loaded, raw, a_person(person))
     return _tell_taken(keyset, live, output)
 
 
@@ -197,6 +196,8 @@ def sign(
     *,
     governance_key: Path = Path("governance.key"),
     charter: Path | None = None,
+    network: Path | None = None,
+    trust: str = "",
     out: Path | None = None,
     output: Output = "human",
 ) -> int:
@@ -212,21 +213,24 @@ def sign(
         The cold key that it asks for.
     charter
         The network's charter, where it lies here: the request is held against it.
+    network
+        In its place, of who joined later or moved its governance key: what `tocsin network export` wrote.
+    trust
+        With --network: the hash of an epoch that you trust.
     out
         Where the sealed KeySet goes; beside the request, ending in .cbor, where absent.
     """
     from governance.keyset_request import parse_request
     from node import keys
-    from node.commands.founding import read_charter
-    from node.commands.rotating import governance_signer, seal, seat_of, write_sealed
+    from node.commands.rotating import governance_signer, ground_of, seal, write_sealed
 
     wanted = parse_request(read_text(file, REQUEST_BYTES_MAX, "request"))
     keyset = wanted.keyset
-    if charter is not None:
-        founding = read_charter(charter)
-        if founding.network != wanted.network:
+    if charter is not None or network is not None:
+        ground = ground_of(charter or Path("charter.toml"), network, trust)
+        if ground.epoch.network != wanted.network:
             raise CommandError("is of another network than the charter", str(file), "name that network's charter")
-        governance_signer(governance_key, founding, seat_of(founding, keyset.member, charter))
+        governance_signer(governance_key, ground.key_of(keyset.member), keyset.member)
     cold = keys.load_signer(governance_key, keys.Purpose.GOVERNANCE)
     if cold.public != wanted.governance:
         raise CommandError("is not the governance key that the request is for", str(governance_key), "name it")
@@ -253,6 +257,8 @@ def revoke(
     *,
     governance_key: Path = Path("governance.key"),
     charter: Path = Path("charter.toml"),
+    network: Path | None = None,
+    trust: str = "",
     known: Files = None,
     above: int = 0,
     key_out: Path | None = None,
@@ -274,6 +280,10 @@ def revoke(
         Its cold key.
     charter
         The network's charter.
+    network
+        In its place, of who joined later or moved its governance key: what `tocsin network export` wrote.
+    trust
+        With --network: the hash of an epoch that you trust.
     known
         A KeySet file (keyset-N.cbor) that is newer than the charter's. Several times.
     above
@@ -287,32 +297,50 @@ def revoke(
     out
         The file that any member's node can carry; MEMBER-VERSION.cbor where absent.
     """
-    from node.commands.founding import read_charter
-    from node.commands.rotating import (
-        governance_signer,
-        read_sealed,
-        revocation,
-        seal,
-        seat_of,
-        term_ms_of,
-        write_sealed,
+    target, wanted = _revoked(
+        member, governance_key, (charter, network, trust), (known or (), above, key_out), out, term, drop=drop_transport
     )
-
-    term_ms, founding = term_ms_of(term), read_charter(charter)
-    seat = seat_of(founding, member, charter)
-    cold = governance_signer(governance_key, founding, seat)
-    raws = [read_sealed(path) for path in known or ()]
-    wanted = revocation(
-        founding, seat, raws, above, _now_ms() + term_ms, key_out, drop_transport=drop_transport, now_ms=_now_ms()
-    )
-    version = wanted.keyset.version
-    target = out or Path(f"{member}-{version}.cbor")
-    write_sealed(target, seal(wanted, cold, _now_ms()).raw)
     if output == "json":
-        say_json({"sealed": str(target), "member": member, "version": version, "key": str(key_out or "")})
+        facts = {"sealed": str(target), "member": member, "version": wanted.keyset.version}
+        say_json({**facts, "key": str(key_out or "")})
     else:
         _tell_revoked(target, wanted, key_out)
     return OK
+
+
+def _revoked(
+    member: str,
+    governance_key: Path,
+    grounds: tuple[Path, Path | None, str],
+    held: tuple[Sequence[Path], int, Path | None],
+    out: Path | None,
+    term: str,
+    *,
+    drop: bool,
+) -> tuple[Path, KeySetRequest]:
+    """`grounds` and `held`: the options of their names, in the command's order."""
+    from node.commands.rotating import (
+        governance_signer,
+        ground_of,
+        read_sealed,
+        revocation,
+        seal,
+        term_ms_of,
+        write_sealed,
+    )
+    from protocol.ids import MemberName
+
+    known, above, key_out = held
+    term_ms, ground = term_ms_of(term), ground_of(*grounds)
+    cold = governance_signer(governance_key, ground.key_of(member), member)
+    raws = [read_sealed(path) for path in known]
+    expires_ms = _now_ms() + term_ms
+    wanted = revocation(
+        ground, MemberName(member), raws, above, expires_ms, key_out, drop_transport=drop, now_ms=_now_ms()
+    )
+    target = out or Path(f"{member}-{wanted.keyset.version}.cbor")
+    write_sealed(target, seal(wanted, cold, _now_ms()).raw)
+    return target, wanted
 
 
 def _tell_revoked(target: Path, wanted: KeySetRequest, key_out: Path | None) -> None:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from governance.charter import Charter
-from governance.durations import parse_duration
 from node import backup, keys, mark
-from node.commands.common import CommandError, usage
-from node.commands.founding import read_charter
+from node.commands.common import CommandError
 from node.commands.home import GOVERNANCE_NAME
+from node.commands.rotating import governance_signer, origin_here, term_ms_of
 from node.config import NodeConfig
 from node.config_identity import peer_id_of
 from node.keys import Purpose
+from node.origin import Origin
 from node.store_check import check_file
 from node.store_engine import take_lock
-from protocol.envelope import open_keyset
 from protocol.errors import ProtocolError
-from protocol.limits import KEYSET_TERM_MS_MAX
+from protocol.ids import NetworkId
 from protocol.messages import KeySet
 
 
@@ -32,43 +30,28 @@ def recover(
     config: NodeConfig, file: Path | None, governance_key: Path | None, term: str, *, move_aside: bool, now_ms: int
 ) -> Recovered:
     """Checks everything before it changes anything; CommandError, KeyFault, StoreError."""
-    charter = read_charter(config.charter)
-    term_ms = _term_ms(term)
-    seat = charter.by_name.get(config.member)
-    if seat is None:
-        raise CommandError(f"{config.member} has no seat in it", str(config.charter), "use the network's own charter")
+    origin, term_ms = origin_here(config), term_ms_of(term)
+    network = origin.epoch.network
     path = governance_key or config.path.parent / GOVERNANCE_NAME
-    governance = keys.load_signer(path, Purpose.GOVERNANCE)
-    if governance.public != seat.governance_key:
-        raise CommandError(f"is not the governance key of {config.member}", str(path), "name the right one")
+    governance = governance_signer(path, origin.governance[0], config.member)
     transport = keys.load_secret(keys.key_path(config.data_dir, Purpose.TRANSPORT), Purpose.TRANSPORT)
     if file is not None:
-        _check_backup(file, config, charter)
+        _check_backup(file, config, network)
     _check_stopped(config)
-    newest = _newest(config, charter)
+    newest = _newest(config, origin)
     aside = None if file is None else backup.restore(file, config.data_dir, move_aside=move_aside)
     version = max(newest.version if newest else 0, _marked(config)) + 1
     peer_id = peer_id_of(transport.reveal())
     evm = newest.evm if newest else None
     backup.fresh_attestation_key(
-        config.data_dir, governance, charter.network, config.member, version, [peer_id], now_ms + term_ms, evm=evm
+        config.data_dir, governance, network, config.member, version, [peer_id], now_ms + term_ms, evm=evm
     )
     return Recovered(version, aside)
 
 
-def _term_ms(term: str) -> int:
-    try:
-        term_ms = parse_duration(term)
-    except ValueError as error:
-        raise usage(f"--term: {error}", 'write it like "365d"') from None
-    if not 0 < term_ms <= KEYSET_TERM_MS_MAX:
-        raise usage(f"--term {term} is out of bounds", "at most a year")
-    return term_ms
-
-
-def _check_backup(file: Path, config: NodeConfig, charter: Charter) -> None:
+def _check_backup(file: Path, config: NodeConfig, network: NetworkId) -> None:
     facts = check_file(file, every_row=True)
-    if facts.network not in (None, bytes(charter.network)):
+    if facts.network not in (None, bytes(network)):
         raise CommandError("is of another network", str(file), "name a backup of this one")
     if facts.member not in (None, config.member):
         raise CommandError(f"is {facts.member}'s and not {config.member}'s", str(file), "name your own backup")
@@ -81,13 +64,14 @@ def _check_stopped(config: NodeConfig) -> None:
     os.close(take_lock(config.store))
 
 
-def _newest(config: NodeConfig, charter: Charter) -> KeySet | None:
+def _newest(config: NodeConfig, origin: Origin) -> KeySet | None:
     """The highest that was ever delegated, as far as this machine knows."""
-    seat = charter.by_name[config.member]
+    raws = [*origin.keysets, *(one.raw for one in origin.extra)]
+    raws += [path.read_bytes() for path in sorted(config.data_dir.glob("keyset-*.cbor"))]
     found = []
-    for raw in (*charter.sealed, *(path.read_bytes() for path in config.data_dir.glob("keyset-*.cbor"))):
+    for raw in raws:
         try:
-            keyset = open_keyset(raw, charter.network, seat.governance_key).keyset
+            keyset = origin.open_own(raw).keyset
         except ProtocolError:
             continue
         if keyset.member == config.member:

@@ -8,23 +8,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from governance.charter import Charter
 from governance.durations import parse_duration
 from governance.keyset_request import KeySetRequest, faults_of
 from node import keys, rotation
 from node.commands.common import CommandError, usage
 from node.commands.founding import read_charter
+from node.commands.joining import read_network
+from node.commands.sealing import a_hash
 from node.config import NodeConfig
 from node.config_identity import peer_id_of
 from node.control import Control, NodeUnreachable
 from node.keys import Purpose
-from node.known_keysets import FromFiles, from_files, opened
+from node.known_keysets import FromFiles, from_files
+from node.origin import Origin, OriginFault, opened_in, origin_of
 from node.present_keys import rows_of
 from node.store_engine import take_lock
 from protocol.crypto import Signer
 from protocol.envelope import SealedKeySet, seal_keyset
-from protocol.ids import MemberName, PublicKey
+from protocol.ids import MemberName, NetworkId, PublicKey
 from protocol.limits import ENTRY_BYTES_MAX, KEYSET_TERM_MS_MAX
+from protocol.membership import Epoch
 from protocol.messages import KeySet
 
 
@@ -32,7 +35,7 @@ from protocol.messages import KeySet
 class Known:
     """Of one member. `facts`: what `tocsin key show` prints; `runs`: a node answered."""
 
-    charter: Charter
+    origin: Origin
     member: MemberName
     keysets: tuple[KeySet, ...]
     marked: int
@@ -47,28 +50,44 @@ class Known:
     def next_version(self) -> int:
         return max(self.newest.version if self.newest else 0, self.marked) + 1
 
+    @property
+    def network(self) -> NetworkId:
+        return self.origin.epoch.network
+
+    @property
+    def governance(self) -> PublicKey:
+        """The member's key of now."""
+        return self.origin.governance[0]
+
+
+def origin_here(config: NodeConfig) -> Origin:
+    """CommandError where what this directory starts from proves nothing, or the member has no seat by it."""
+    try:
+        return origin_of(config, read_charter(config.charter))
+    except OriginFault as fault:
+        raise CommandError(str(fault)) from None
+
 
 def known_here(config: NodeConfig) -> Known:
     """Of the running node where one answers, else of its files."""
-    charter = read_charter(config.charter)
-    member = seat_of(charter, config.member, config.charter)
-    files = from_files(config, charter)
+    origin = origin_here(config)
+    files = from_files(config, origin)
     try:
         with Control(config.control) as control:
             facts, runs = control.keys(), True
     except NodeUnreachable:
-        facts, runs = _facts_of(config, charter, files), False
+        facts, runs = _facts_of(config, origin, files), False
     held = list(files.held)
     for row in facts["keysets"]:
-        one = opened(bytes.fromhex(row["sealed"]), charter)
+        one = origin.opened(bytes.fromhex(row["sealed"]))
         held += [one] if one is not None else []
-    return Known(charter, member, _of(member, held), files.marked, runs, facts)
+    return Known(origin, config.member, _of(config.member, held), files.marked, runs, facts)
 
 
-def _facts_of(config: NodeConfig, charter: Charter, files: FromFiles) -> dict[str, Any]:
+def _facts_of(config: NodeConfig, origin: Origin, files: FromFiles) -> dict[str, Any]:
     return {
         "member": config.member,
-        "network": charter.network.hex(),
+        "network": origin.epoch.network.hex(),
         "in_use": files.marked or None,
         "signs": "no node runs",
         "warning": "",
@@ -85,11 +104,31 @@ def _of(member: MemberName, held: Iterable[SealedKeySet]) -> tuple[KeySet, ...]:
     return tuple(one.keyset for _, one in sorted(found.items()))
 
 
-def seat_of(charter: Charter, member: str, where: Path) -> MemberName:
-    seat = charter.by_name.get(MemberName(member))
-    if seat is None:
-        raise CommandError(f"{member} has no seat in it", str(where), "use the network's own charter")
-    return seat.name
+@dataclass(frozen=True)
+class Ground:
+    """What a machine without a node knows of the network: an epoch of it, and KeySets. `where`: of which file."""
+
+    epoch: Epoch
+    keysets: tuple[bytes, ...]
+    where: Path
+
+    def key_of(self, member: str) -> PublicKey:
+        seat = self.epoch.by_name.get(MemberName(member))
+        if seat is None:
+            do = "use the network's own charter, or, of who joined later, --network FILE --trust HASH"
+            raise CommandError(f"{member} has no seat in epoch {self.epoch.number} of it", str(self.where), do)
+        return seat.governance_key
+
+
+def ground_of(charter: Path, network: Path | None, trust: str) -> Ground:
+    """The charter's epoch 0, or the last one of a chain that passes through the epoch that is trusted."""
+    if network is None:
+        founding = read_charter(charter)
+        return Ground(founding.epoch0(), tuple(founding.sealed), charter)
+    if not trust:
+        raise usage("a chain is trusted from an epoch's hash", "add --trust HASH, got another way than the file")
+    read = read_network(network, a_hash(trust, "--trust"))
+    return Ground(read.epoch, read.chain.keysets, network)
 
 
 def term_ms_of(term: str) -> int:
@@ -102,9 +141,9 @@ def term_ms_of(term: str) -> int:
     return term_ms
 
 
-def governance_signer(path: Path, charter: Charter, member: MemberName) -> Signer:
+def governance_signer(path: Path, key: PublicKey, member: str) -> Signer:
     signer = keys.load_signer(path, Purpose.GOVERNANCE)
-    if signer.public != charter.by_name[member].governance_key:
+    if signer.public != key:
         raise CommandError(f"is not the governance key of {member}", str(path), "name the right one")
     return signer
 
@@ -113,21 +152,20 @@ def new_request(config: NodeConfig, known: Known, expires_ms: int, now_ms: int, 
     """With fresh keys, which lie beside those in use; checked before any of them is made."""
     newest = known.newest
     old = peer_id_of(keys.load_secret(keys.key_path(config.data_dir, Purpose.TRANSPORT), Purpose.TRANSPORT).reveal())
-    governance = known.charter.by_name[known.member].governance_key
     probe = PublicKey(Signer(bytes(32)).public)
     peers = [old]
     if newest is not None and newest.transport and newest.transport[0] != old:
         peers.insert(0, newest.transport[0])  # named before, and taken at the next start
     keyset = KeySet(known.member, known.next_version, probe, newest.evm if newest else None, tuple(peers), expires_ms)
     held = tuple(one.version for one in known.keysets)
-    refuse(KeySetRequest(known.charter.network, governance, held, keyset), now_ms)
+    refuse(KeySetRequest(known.network, known.governance, held, keyset), now_ms)
     if transport:
         public = keys.write_next(config.data_dir, Purpose.TRANSPORT)
         fresh = keys.load_secret(keys.next_path(config.data_dir, Purpose.TRANSPORT, public), Purpose.TRANSPORT)
         peers = [peer_id_of(fresh.reveal()), old]
     attestation = PublicKey(keys.write_next(config.data_dir, Purpose.ATTESTATION))
     keyset = KeySet(known.member, keyset.version, attestation, keyset.evm, tuple(peers), expires_ms)
-    return KeySetRequest(known.charter.network, governance, held, keyset)
+    return KeySetRequest(known.network, known.governance, held, keyset)
 
 
 def refuse(request: KeySetRequest, now_ms: int) -> None:
@@ -165,11 +203,12 @@ def write_sealed(path: Path, raw: bytes) -> None:
         raise CommandError(f"cannot be written: {error.strerror}", str(path), "check path and rights") from None
 
 
-def put_in_force(config: NodeConfig, charter: Charter, raw: bytes, person: str) -> tuple[KeySet, bool]:
+def put_in_force(config: NodeConfig, raw: bytes, person: str) -> tuple[KeySet, bool]:
     """Through the running node, which goes on under it at once, else on the disk for the next start: (KeySet, live).
 
     CommandError, KeyFault, ControlError: what keeps it from being taken."""
-    sealed = opened(raw, charter)
+    origin = origin_here(config)
+    sealed = origin.opened(raw)
     if sealed is None or sealed.keyset.member != config.member:
         what = f"no KeySet of {config.member}, sealed by its governance key"
         raise CommandError(what, do="name what `tocsin key sign` wrote, and this member's node.toml")
@@ -186,7 +225,7 @@ def put_in_force(config: NodeConfig, charter: Charter, raw: bytes, person: str) 
             raise
     lock = take_lock(config.store)
     try:
-        known = from_files(config, charter)
+        known = from_files(config, origin)
         newest = max((one.version for one in _of(sealed.keyset.member, known.held)), default=0)
         if sealed.keyset.version < newest:
             what = f"version {newest} of {config.member} is in force; version {sealed.keyset.version} changes nothing"
@@ -199,20 +238,21 @@ def put_in_force(config: NodeConfig, charter: Charter, raw: bytes, person: str) 
 
 
 def revocation(
-    charter: Charter, member: MemberName, known: Iterable[bytes], above: int, expires_ms: int, key_out: Path | None,
+    ground: Ground, member: MemberName, known: Iterable[bytes], above: int, expires_ms: int, key_out: Path | None,
     *, drop_transport: bool, now_ms: int,
 ) -> KeySetRequest:  # fmt: skip
     """The next version under a fresh key: one made here, or one that nobody holds and so nobody can steal."""
-    held = _of(member, [one for raw in (*charter.sealed, *known) if (one := opened(raw, charter)) is not None])
+    governance, network = ground.key_of(member), ground.epoch.network
+    raws = (*ground.keysets, *known)
+    held = _of(member, [one for raw in raws if (one := opened_in(ground.epoch, raw)) is not None])
     newest = max(held, key=lambda one: one.version, default=None)
     version = max(newest.version if newest else 0, above) + 1
-    governance = charter.by_name[member].governance_key
     transport = () if drop_transport or newest is None else newest.transport
 
     def request(attestation: bytes) -> KeySetRequest:
         # the evm key lay where the stolen one did: contracts must not count it on
         keyset = KeySet(member, version, PublicKey(attestation), None, transport, expires_ms)
-        return KeySetRequest(charter.network, governance, tuple(one.version for one in held), keyset)
+        return KeySetRequest(network, governance, tuple(one.version for one in held), keyset)
 
     refuse(request(Signer(bytes(32)).public), now_ms)
     if key_out is not None:

@@ -196,6 +196,17 @@ def venue_weighs(net: Governed, at: str) -> str:
     return "it has a seat" if "venue" in seats else ""
 
 
+def test_who_joined_rotates_its_key_like_a_founder(net: Governed) -> None:
+    told = json.loads(net.ok(JOINER, "key", "rotate", "-o", "json"))
+    assert told == {"member": JOINER, "key_version": 2, "live": True}
+    wait_for("version 2 at issuer", lambda: seat_of(net, "issuer", JOINER)["key_version"] == 2, 5)
+    assert net.level("issuer", "oracle-manipulation") == "ISOLATE"
+
+
+def seat_of(net: Governed, at: str, member: str) -> dict[str, Any]:
+    return next(one for one in net.network(at)["members"] if one["name"] == member)
+
+
 def test_a_restart_keeps_the_epoch(net: Governed) -> None:
     hash_ = net.in_epoch(4, "issuer", JOINER)
     for name in ("issuer", JOINER):

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from governance.chain import Chain, pack_chain
+from governance.charter import parse
 from node import keys, mark
 from node.keys import Purpose
 from protocol.crypto import Signer
@@ -157,6 +159,48 @@ def test_a_file_that_is_no_statement_is_told(node: FakeNode, tmp_path: Path, cap
     (tmp_path / "b.cbor").write_bytes(raw)
     ran = run(capsys, "key", "publish", tmp_path / "b.cbor", "--config", node.config)
     assert ran.code == 1 and "is no sealed KeySet" in ran.err and not node.asked
+
+
+@pytest.fixture
+def joiner(tmp_path: Path, capsys: Capsys) -> Path:
+    """Of a member that no charter names: it applied, and starts from a chain."""
+    charter = found(capsys, tmp_path)
+    read = parse(charter.read_text())
+    (tmp_path / "network.cbor").write_bytes(pack_chain(Chain(charter.read_text(), (), (), tuple(read.sealed))))
+    home, trust = tmp_path / "late", read.epoch0().hash.hex()
+    assert run(capsys, "init", "late", "--dir", home, "--addr", "/ip4/127.0.0.1/tcp/4001").code == 0
+    words = (tmp_path / "network.cbor", "--dir", home, "--trust", trust)
+    application = tmp_path / "late.toml"
+    assert run(capsys, "member", "apply", *words, "--out", application).code == 0
+    assert run(capsys, "join", *words, "--application", application).code == 0
+    return home
+
+
+def test_who_joined_rotates_under_the_key_that_it_applied_with(joiner: Path, tmp_path: Path, capsys: Capsys) -> None:
+    theirs = tmp_path / "venue" / "governance.key"
+    ran = key(capsys, joiner, "rotate", "--governance-key", theirs)
+    assert ran.code == 1 and "is not the governance key of late" in ran.err
+    ran = key(capsys, joiner, "rotate", "-o", "json")
+    assert ran.code == 0, ran.err
+    assert ran.json == {"member": "late", "key_version": 2, "live": False}
+    rows = key(capsys, joiner, "show", "-o", "json").json["keysets"]
+    assert [(row["member"], row["version"]) for row in rows] == [("late", 1), ("late", 2)]
+
+
+def test_who_joined_gets_a_fresh_key_after_a_lost_store(joiner: Path, capsys: Capsys) -> None:
+    ran = run(capsys, "restore", "--fresh-key", "--config", joiner / "node.toml", "-o", "json")
+    assert ran.code == 0 and ran.json["key_version"] == 2, ran.err
+
+
+def test_a_chain_says_whose_key_may_revoke(joiner: Path, tmp_path: Path, capsys: Capsys) -> None:
+    chain, trust = tmp_path / "network.cbor", parse((joiner / "charter.toml").read_text()).epoch0().hash.hex()
+    cold = ("--governance-key", tmp_path / "venue" / "governance.key", "--network", chain)
+    ran = key(capsys, tmp_path, "revoke", "venue", *cold, "--out", tmp_path / "r.cbor")
+    assert ran.code == 2 and "add --trust HASH" in ran.err
+    ran = key(capsys, tmp_path, "revoke", "venue", *cold, "--trust", trust, "--out", tmp_path / "r.cbor", "-o", "json")
+    assert (ran.code, ran.json["version"]) == (0, 2), ran.err
+    ran = key(capsys, tmp_path, "revoke", "late", *cold, "--trust", trust)
+    assert ran.code == 1 and "late has no seat in epoch 0 of it" in ran.err
 
 
 def test_the_doctor_and_the_list_tell_of_a_key_that_expires(venue: Path, tmp_path: Path, capsys: Capsys) -> None:
