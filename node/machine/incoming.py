@@ -278,6 +278,7 @@ def certificate_arrived(step: Step, link: Link, event: FrameArrived, raw: bytes,
     asked = owed and asking.was_asked_for(step, link, id_)
     if owed and not asked and not _may_be_read(step, event):
         raise ProtocolError(Code.OVER_BUDGET, "the peer answers what it was not asked for")
+    governing.heard_of(step, link, certificate.epoch)
     link.note_shown((id_,))
     held = state.certificates.get(id_)
     if held is None or not views.stands(state, held, step.now_ms):

@@ -417,3 +417,18 @@ def test_a_clock_that_lags_keeps_nobody_in_the_epoch_before() -> None:
     vote(world, made, 0, 1, 2)
     world.run(DELAY_MS + SETTLED_MS)
     assert numbers(world) == [1] * 4
+
+
+def test_a_certificate_of_an_unknown_epoch_makes_its_reader_ask_for_it() -> None:
+    world = world_of()
+    world.unplug("m3")
+    made = propose(world, Suspend(member(2)))
+    vote(world, made, 0, 1, 2)
+    world.run(DELAY_MS + SETTLED_MS)
+    world.loss = 1.0
+    world.replug("m3")
+    world.run(1_500)
+    world.loss = 0.0
+    assert world[3].state.epoch.number == 0
+    world[0].sense(world.true(claim()))
+    world.until(lambda: world[3].state.epoch.number == 1, 3_000)
