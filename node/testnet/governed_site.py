@@ -97,7 +97,13 @@ class Site:
         self.folder, self.cold = run_dir / "members", run_dir / "cold"
         self.network_file = run_dir / "network.cbor"
         names = (*cast.founders, cast.joiner)
-        self.ports = dict(zip(names, free_ports(len(names))))
+        near, far = cast.near, cast.far
+        pairs = [(one, other) for one in near for other in far]
+        pairs += [(other, one) for one, other in pairs if one != cast.joiner]
+        # all at one time: of two draws the second may hold what the first gave away
+        ports = free_ports(len(names) + len(pairs))
+        self.ports = dict(zip(names, ports))
+        self._between = dict(zip(pairs, ports[len(names) :]))
         self._operators: dict[str, Operator] = {}
         self._commands = 0
 
@@ -138,11 +144,8 @@ class Site:
 
     async def _wire(self) -> None:
         """Every link between the sides leads through one process: stopping it cuts them, and nothing else."""
-        near, far = self.cast.near, self.cast.far
-        pairs = [(one, other) for one in near for other in far]
-        pairs += [(other, one) for one, other in pairs if one != self.cast.joiner]
         table, peers = [], dict[str, str]()
-        for (one, other), port in zip(pairs, free_ports(len(pairs))):
+        for (one, other), port in self._between.items():
             here = {"listen_host": "127.0.0.1", "listen_port": port, "delay_ms": 0}
             table.append({**here, "target_host": "127.0.0.1", "target_port": self.ports[other]})
             peers[one] = peers.get(one, "") + f'\n[[peer]]\nmember = "{other}"\naddrs = ["/ip4/127.0.0.1/tcp/{port}"]\n'
@@ -230,7 +233,21 @@ class Site:
             told = await self.ask(member, "/status")
             return bool(told) and told["quorum"]["hears"] == groups and bool(told["signing"]["may"])
 
-        await self.at_all(f"hears {groups} groups and signs", members, whole, within_s)
+        try:
+            await self.at_all(f"hears {groups} groups and signs", members, whole, within_s)
+        except Stuck as stuck:
+            raise Stuck(f"{stuck}; {await self._why(members)}") from None
+
+    async def _why(self, members: Sequence[str]) -> str:
+        """What each says of itself, and of who has ended, its last words."""
+        told = []
+        for member in members:
+            status = await self.ask(member, "/status")
+            if status is not None:
+                told.append(f"{member}: {status['quorum']['says']} {status['signing']['why']}".strip())
+            else:
+                told.append(f"{member} does not answer: {self.processes.stderr(member)[-200:]}")
+        return "; ".join(told)
 
     async def at_all(
         self, what: str, members: Sequence[str], true: Callable[[str], Awaitable[bool]], within_s: float
