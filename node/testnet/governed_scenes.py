@@ -259,7 +259,10 @@ class Scenes(Offline):
         before = (await site.ask(self.seated[0], "/network"))["epoch"]
         honest = [one for one in self.seated if one != forker]
         began = time.monotonic()
-        (site.home(forker) / "cue").write_text(f"{SUBJECT} {FORKED}", "utf-8")
+        cue = site.home(forker) / "cue"
+        # whole or not there: the forker reads it as soon as it sees it
+        cue.with_suffix(".new").write_text(f"{SUBJECT} {FORKED}", "utf-8")
+        cue.with_suffix(".new").rename(cue)
         await self.in_epoch(before["number"] + 1, honest)
         self.timings_ms["forked_to_suspended_everywhere"] = round((time.monotonic() - began) * 1000, 1)
         told = await site.ask(honest[0], "/network")

@@ -238,6 +238,20 @@ def test_an_equivocator_is_suspended_without_ballots_and_no_threshold_falls() ->
         assert node.state.epoch.thresholds == before
 
 
+def test_who_was_away_when_a_fork_was_proven_hears_of_it_when_it_comes_back() -> None:
+    """Three of four are a quorum and the fourth is the liar: without the one that was away nobody is suspended."""
+    world = world_of(4, liars=1)
+    liar = world.liars[member(3)]
+    world.unplug(member(2))
+    one = liar.seal(Heartbeat(world.epoch.hash), seq=0)
+    other = liar.seal(Heartbeat(world.epoch.hash), seq=0, issued_ms=world.now_ms + 1)
+    liar.send(Entries((one.raw, other.raw)), to=[0, 1])
+    world.run(2_000)
+    world.replug(member(2))
+    world.run(20_000)
+    assert numbers(world) == [1] * 3
+
+
 def test_what_loosens_waits_while_an_alarm_stands() -> None:
     world = world_of(7)
     world[0].sense(world.true(claim()))
