@@ -156,11 +156,16 @@ def more_certificates(step: Step, link: Link) -> None:
         ask_certificates(step)
 
 
-def note_head(step: Step, link: Link, key: tuple[MemberName, int]) -> bool:
-    """Does this peer have more of a feed than we have without a gap? Then it is filled, by whoever can."""
+def note_head(step: Step, link: Link, key: tuple[MemberName, int], *, grew: bool) -> bool:
+    """Does this peer have more of a feed than we have without a gap? Then it is filled, by whoever can. `grew`: it has
+    more than it had: what it could not answer before it may answer now, and the waits begin anew."""
     if link.theirs.get(key, -1) <= _whole(step.state, key):
         return False
     gap = step.state.gaps.setdefault(key, Lack(_soon_ms(step, link), _by_ms(step, link)))
+    if grew:
+        gap.rounds = 0
+        gap.asked.discard(link.peer_id)
+        gap.holders.discard(link.peer_id)
     _one_more_has_it(step, link, gap)
     if gap.ask_at_ms <= step.at.mono_ms and not _comes_by_itself(step, gap):
         _ask_range(step, key, gap)

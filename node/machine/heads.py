@@ -144,12 +144,13 @@ def _compare(step: Step, link: Link, head: Head) -> bool:
     """Asks for what is missing here up to their head, or for the entry at a head that contradicts ours."""
     key = (head.author, head.key_version)
     feed = step.state.feeds.get(key)
+    grew = head.seq > link.theirs.get(key, -1)
     link.theirs[key] = head.seq
     ours = feed.links.get(head.seq) if feed else None
     if ours is not None and ours.hash != head.hash and feed is not None and head.hash not in feed.rivals:
         asking.ask_entry(step, link, key, head.seq)
         return True
-    return asking.note_head(step, link, key)
+    return asking.note_head(step, link, key, grew=grew)
 
 
 def serve_certificates(step: Step, link: Link, frame: WantCertificates) -> None:

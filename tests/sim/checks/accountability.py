@@ -17,12 +17,19 @@ def a1_no_honest_member_is_proven(seen: Seen, world: World, process: Process, re
     return ""
 
 
+UNDER_WAY_MS = 3_000
+"""A fork that liars show at this very moment is proven here and still on its way there: two delays, and what is lost."""
+
+
 def a1_a_proof_is_everywhere(seen: Seen, world: World, process: None) -> str:
     """Asked some time after the heal: what one honest node can prove all can."""
     proven = {one.name: {author for author, _ in one.state.equivocations} for one in world.honest()}
-    everywhere = set().union(*proven.values())
+    since = world.time.now_ms - UNDER_WAY_MS
+    everywhere = {
+        author for author in set().union(*proven.values()) if seen.margins.get(f"proven/{author}", 0) <= since
+    }
     for name, known in proven.items():
-        if known != everywhere:
+        if not known >= everywhere:
             return f"{name} lacks the proof against {sorted(everywhere - known)}"
     return ""
 

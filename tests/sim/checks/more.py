@@ -287,6 +287,7 @@ def a1_a_proof_proves(seen: Seen, world: World, process: Process, record: Equivo
     """Two payloads of one seq, or a word whose prev is not the word before it: signatures play no part in it."""
     one, other = (parse_entry(raw, NETWORK) for raw in (record.one, record.other))
     a, b = sorted((one, other), key=lambda told: told.entry.seq)
+    seen.margins.setdefault(f"proven/{a.entry.author}", world.time.now_ms)
     if (a.entry.author, a.entry.key_version) != (b.entry.author, b.entry.key_version):
         return "two feeds were taken for one"
     forks = a.entry.seq == b.entry.seq and a.to_be_signed != b.to_be_signed
