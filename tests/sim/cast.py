@@ -29,6 +29,10 @@ OTHER_THREAT = int(Threat.CONTRACT_EXPLOIT)
 INSTANCE = {"freeze": "pool:sim.freeze", "cap": "pool:sim.cap"}
 
 
+JOINER = MemberName("j0")
+"""Who may be let in, in seeds where members vote."""
+
+
 @dataclass(frozen=True)
 class Seat:
     """A member of the network: who controls it and what it reads through."""
@@ -49,8 +53,9 @@ def member_of(peer_id: str) -> MemberName:
 
 
 @functools.lru_cache(maxsize=512)
-def cold(name: str) -> Signer:
-    return Signer(sha256(f"cold {name}".encode()))
+def cold(name: str, moved: int = 0) -> Signer:
+    """`moved`: how often its owner has moved this governance key."""
+    return Signer(sha256(f"cold {name} {moved}".encode() if moved else f"cold {name}".encode()))
 
 
 @functools.lru_cache(maxsize=2048)
@@ -59,10 +64,10 @@ def hot(name: str, version: int = 0) -> Signer:
 
 
 @functools.lru_cache(maxsize=2048)
-def keyset(name: str, version: int = 0, network: NetworkId = NETWORK) -> bytes:
+def keyset(name: str, version: int = 0, network: NetworkId = NETWORK, moved: int = 0) -> bytes:
     expires_ms = START_MS + 8_000 * HOUR_MS
     body = KeySet(MemberName(name), version, hot(name, version).public, None, (peer_of(name),), expires_ms)
-    return seal_keyset(network, cold(name), body).raw
+    return seal_keyset(network, cold(name, moved), body).raw
 
 
 def seats_of(n: int, twin_seat: bool, vendors: int) -> tuple[Seat, ...]:
@@ -81,11 +86,16 @@ def seats_of(n: int, twin_seat: bool, vendors: int) -> tuple[Seat, ...]:
     return tuple(seats)
 
 
-def epoch_of(seats: tuple[Seat, ...], vendors: int, lease_divisor: int, suspended: frozenset[str]) -> Epoch:
+def epoch_of(
+    seats: tuple[Seat, ...], vendors: int, lease_divisor: int, suspended: frozenset[str], delay_ms: int = 0
+) -> Epoch:
+    """`delay_ms`: that of changes; 0 for the days of a charter that says nothing of it."""
     members = tuple(Member(seat.name, seat.group, cold(seat.name).public, seat.name in suspended) for seat in seats)
     own = [Source(SourceId(f"{seat.name}.node"), seat.name, CHAIN) for seat in seats]
     rented = [Source(SourceId(f"vendor{i}"), f"operator{i}", CHAIN) for i in range(vendors)]
     hours = {Level.WATCH: 12, Level.GUARD: 12, Level.ISOLATE: 6, Level.HALT: 1}
+    delays = {"change_delay_ms": delay_ms, "loosen_delay_ms": 2 * delay_ms} if delay_ms else {}
+    own += [Source(SourceId(f"{JOINER}.node"), JOINER, CHAIN)] if delay_ms else []
     return Epoch(
         NETWORK,
         0,
@@ -94,6 +104,7 @@ def epoch_of(seats: tuple[Seat, ...], vendors: int, lease_divisor: int, suspende
         members,
         lease_ms={level: hour * HOUR_MS // lease_divisor for level, hour in hours.items()},
         sources=(*own, *rented),
+        **delays,
     )
 
 

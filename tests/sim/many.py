@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.sim.memo import shared_parsing
-from tests.sim.options import FAULTS, SCRIPTS
+from tests.sim.options import EVERYTHING
 from tests.sim.run import Case, Result, play
 
 TWICE_EVERY = 100
@@ -49,7 +49,7 @@ class Tally:
 
     def uncovered(self) -> list[str]:
         """Faults and scripts that never really happened."""
-        return [name for name in (*FAULTS, *SCRIPTS) if not self.coverage[name]]
+        return [name for name in EVERYTHING if not self.coverage[name]]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -58,7 +58,7 @@ class Tally:
             "seeds_per_core_hour": round(3600 * self.seeds / self.cpu_s) if self.cpu_s else 0,
             "virtual_over_real": round(self.virtual_ms / 1000 / self.cpu_s) if self.cpu_s else 0,
             "events": self.events,
-            "coverage": {name: self.coverage[name] for name in (*FAULTS, *SCRIPTS)},
+            "coverage": {name: self.coverage[name] for name in EVERYTHING},
             "signer": "ed25519",
             "run_again_with_equal_traces": self.repeated,
         }

@@ -16,6 +16,10 @@ SCRIPTS = (
     "silent", "equivocates", "withholds", "replays", "forges_claims", "irrelevant_claims", "immaterial_claims",
     "true_claim", "spoofs_sources", "stretches_leases", "races_releases", "lies_in_sync", "burns_budgets", "colludes",
 )  # fmt: skip
+VOTING = ("votes", "vote_crash", "vote_partition")
+"""Of seeds in which members propose and vote: drawn from a stream of luck of their own, see `governed`."""
+VOTING_SCRIPTS = ("orders_falsely", "stuffs_ballots")
+EVERYTHING = (*FAULTS, *VOTING, *SCRIPTS, *VOTING_SCRIPTS)
 MIDDLE, LARGE = 7, 13
 """From so many groups on a seed is shorter: its frames grow with the square, and two short seeds meet more than one
 long one."""
@@ -40,6 +44,8 @@ class Options:
     loss: float
     jitter: float
     regions: int
+    change_delay_ms: int = 0
+    """Between a passed proposal and its ordering; 0: the charter's days, in seeds where nobody proposes."""
 
     def without(self, *names: str) -> Options:
         """The same seed with these faults and scripts taken away."""
@@ -90,3 +96,14 @@ def draw(chance: random.Random, n: int) -> Options:
     if MIDDLE <= n < LARGE:
         return replace(drawn, tick_ms=600, span_ms=min(drawn.span_ms, 4_000))
     return drawn if n < LARGE else replace(drawn, tick_ms=1_000, span_ms=2_500, deeds=min(drawn.deeds, 4))
+
+
+def governed(chance: random.Random, drawn: Options) -> Options:
+    """A third of the seeds, in which members decide besides: whatever it draws, the other seeds stay as they were."""
+    if chance.random() >= 1 / 3:
+        return drawn
+    more = {"votes", *(one for one in VOTING[1:] if chance.random() < 0.5)}
+    scripts = tuple(chance.choice((*VOTING_SCRIPTS, one)) for one in drawn.scripts)
+    delay_ms = chance.choice((500, 1_500, 4_000))
+    span_ms = max(drawn.span_ms, delay_ms + (5_000 if drawn.n < LARGE else 2_500))
+    return replace(drawn, faults=drawn.faults | more, scripts=scripts, change_delay_ms=delay_ms, span_ms=span_ms)

@@ -203,7 +203,9 @@ def _rekey(world: World, deed: Deed, process: Any) -> None:
     if process.up:
         process.die("is stopped; its owner delegates a fresh key")
         process.rekey()
-        world.extra_keysets.append(cast.keyset(process.name, process.setup.key_version))
+        version = process.setup.key_version
+        fresh = world.people.keyset(process.name, version) if world.people else cast.keyset(process.name, version)
+        world.extra_keysets.append(fresh)
         world.history.told["rekey"] += 1
         world.time.after(400, world.bring_up, process)
 

@@ -82,7 +82,7 @@ def _case_of(told: Any, path: str) -> Case:
     without, deeds = told.get("without", []), told.get("deeds")
     if not isinstance(without, list) or not all(type(one) is str for one in without):
         raise ReplayError(f"{path}: without must be a list of names of options. {_SHAPE}")
-    if strange := sorted(set(without) - {*options.FAULTS, *options.SCRIPTS}):
+    if strange := sorted(set(without) - set(options.EVERYTHING)):
         raise ReplayError(
             f"{path}: without names {', '.join(strange)}; no fault or script of the simulator is called so."
         )

@@ -13,12 +13,13 @@ from node.effects import Broadcast, Send
 from node.events import Event, Ticked
 from node.machine import Decision
 from protocol.messages import Level
-from tests.sim import cast, options, plot
-from tests.sim.checks import Checker, Violation
+from tests.sim import cast, options, plot, voting
+from tests.sim.checks import Checker, Violation, ending
 from tests.sim.options import Options
 from tests.sim.plot import Deed
 from tests.sim.scheduler import START_MS, Scheduler
 from tests.sim.shell import Process
+from tests.sim.voting import People
 from tests.sim.world import Watcher, World
 
 FRESH = 900_000
@@ -92,15 +93,22 @@ class Ticks(Watcher):
             self.checker.ask("tick", world, process)
 
 
+def _full(case: Case) -> Options:
+    """Before anything is taken away."""
+    luck = Scheduler(case.seed)
+    return options.governed(luck.chance("governance"), options.draw(luck.chance("options"), case.n))
+
+
 def options_of(case: Case) -> Options:
-    return options.draw(Scheduler(case.seed).chance("options"), case.n).without(*case.without)
+    return _full(case).without(*case.without)
 
 
 def _deeds(case: Case) -> list[tuple[int, Deed]]:
     """Drawn by what the seed would have without anything taken away, so that a shorter case keeps the others' times."""
-    full = options.draw(Scheduler(case.seed).chance("options"), case.n)
+    full = _full(case)
     everything = plot.draw(Scheduler(case.seed).chance("plot"), full)
-    kinds = plot.kinds_of(options_of(case))
+    everything += voting.draw(Scheduler(case.seed).chance("votes"), full)
+    kinds = [*plot.kinds_of(options_of(case)), *voting.kinds_of(options_of(case))]
     left = [(at, deed) for at, deed in enumerate(everything) if deed.kind in kinds]
     return [(at, deed) for at, deed in left if case.deeds is None or at in case.deeds]
 
@@ -150,7 +158,8 @@ def _phases(world: World, checker: Checker, deeds: tuple[Deed, ...]) -> None:
     world.run(SETTLE_MS)
     quiet = 0
     for deed in deeds:
-        world.time.at(START_MS + deed.at_ms, plot.play, world, deed)
+        player = voting.play if deed.kind in voting.KINDS else plot.play
+        world.time.at(START_MS + deed.at_ms, player, world, deed)
         quiet += deed.kind == "quiet"
     for name in world.rolled_back:
         world.time.at(START_MS + world.options.span_ms // 2, plot.old_backup, world, world.processes[name])
@@ -158,14 +167,26 @@ def _phases(world: World, checker: Checker, deeds: tuple[Deed, ...]) -> None:
     if quiet:
         _pass_time(world, world.epoch.lease_ms[Level.ISOLATE] // 2)
     _heal(world)
+    if world.people is not None:
+        _let_votes_end(world, checker, world.people)
     delay_ms = int(world.network.most_ms() * (1 + world.options.jitter))
     world.run(1_000)
     _note_ends(world, checker)
     world.run(4_000 + 4 * delay_ms)
     checker.ask("healed", world, None)
     _fresh(world, checker, delay_ms)
-    _pass_time(world, 2 * world.epoch.lease_ms[Level.GUARD] + 12 * cast.HOUR_MS // world.options.lease_divisor)
+    _pass_time(world, 2 * world.lease_ms(Level.GUARD) + 12 * cast.HOUR_MS // world.options.lease_divisor)
     checker.ask("ended", world, None)
+
+
+def _let_votes_end(world: World, checker: Checker, people: People) -> None:
+    """Who voted looks whether its ballot is there; then rounds have the time that their time-outs need."""
+    world.run(2_000)
+    people.say_again()
+    ends_ms = world.time.now_ms + ending.bound_ms(world)
+    while world.time.now_ms < ends_ms and ending.waits_for(world):
+        world.run(500)
+    checker.ask("voted", world, None)
 
 
 def _note_ends(world: World, checker: Checker) -> None:
@@ -199,7 +220,8 @@ def _fresh(world: World, checker: Checker, delay_ms: int) -> None:
     subject = cast.subject_of_claim(FRESH)
     world.truth.happens(FRESH, subject, Level.ISOLATE, world.time.now_ms)
     world.cause(subject)
-    world.sense(world.honest()[0], FRESH, Level.ISOLATE)
+    heard = [one for one in world.honest() if not world.epoch.by_name[one.state.me].suspended]
+    world.sense((heard or world.honest())[0], FRESH, Level.ISOLATE)
     slowest_ms = max(one.sync_ms for one in world.processes.values())
     bound_ms = 2 * delay_ms + 6 * slowest_ms + 25 + 25
     world.run(bound_ms)

@@ -11,18 +11,23 @@ from typing import Any
 
 import pytest
 
+from governance.ballots import Ballot, Vote
+from governance.ballots import cast as seal_ballot
+from governance.proposals import Proposal, ProposalKind, Remove, seal_proposal
+from governance.values import Suspect, Value, pack_value
 from node.records import EntryAccepted
 from protocol.crypto import sha256
 from protocol.evidence import LogSeen, claim_of
-from protocol.ids import EpochHash
-from protocol.messages import Level
+from protocol.ids import EpochHash, MemberName
+from protocol.messages import Level, value_hash
 from protocol.quorum import certificate_id
-from tests.sim import cast
+from tests.sim import cast, voting
 from tests.sim.actors import pen as ink
 from tests.sim.actors.casting import CAST
 from tests.sim.checks import Checker
 from tests.sim.memo import shared_parsing
-from tests.sim.options import SCRIPTS, Options
+from tests.sim.options import SCRIPTS, VOTING_SCRIPTS, Options
+from tests.sim.plot import Deed
 from tests.sim.shell import Process
 from tests.sim.world import World
 
@@ -30,6 +35,7 @@ VECTORS = Path(__file__).resolve().parents[2] / "protocol" / "vectors"
 ALARM = 1
 """The claim that comes true while the liar is at it."""
 SUBJECT = cast.subject_of_claim(ALARM)
+ALL = (*SCRIPTS, *VOTING_SCRIPTS)
 
 
 # the pen
@@ -113,6 +119,19 @@ def test_the_pen_delegates_keys_that_honest_nodes_accept() -> None:
     assert ink.keyset("m3", 2, cast.NETWORK, expires_ms, ["peer-of-m3"]) == cast.keyset("m3", 2)
 
 
+def test_the_pen_proposes_and_votes_as_honest_members_do() -> None:
+    parent, member = EpochHash(sha256(b"an epoch")), MemberName("m3")
+    change = Remove(MemberName("m1"))
+    made = Proposal(parent, member, 5, 9, ProposalKind.REMOVE, change)
+    honest = seal_proposal(cast.NETWORK, cast.cold("m3"), made)
+    assert ink.proposal("m3", cast.NETWORK, parent, 5, 9, ink.REMOVE, {1: "m1"}) == (honest.raw, honest.hash)
+    ballot = seal_ballot(cast.NETWORK, cast.cold("m3"), Ballot(honest.hash, member, 2, Vote.YES, 7, "none"))
+    assert ink.ballot("m3", cast.NETWORK, honest.hash, 2, 1, 7, "none") == ballot.raw
+    value = pack_value(Value(parent, 3, (honest.hash,), (Suspect(member, 0),), 11))
+    assert ink.value(parent, 3, [honest.hash], 11, [("m3", 0)]) == value
+    assert ink.value_hash(value) == value_hash(value)
+
+
 def test_liars_share_no_code_with_honest_nodes() -> None:
     """What only types need is not shared."""
     found = set()
@@ -125,7 +144,7 @@ def test_liars_share_no_code_with_honest_nodes() -> None:
 
 
 def test_each_script_has_its_player() -> None:
-    assert set(CAST) == set(SCRIPTS)
+    assert set(CAST) == set(ALL)
 
 
 # the play
@@ -137,7 +156,10 @@ def once() -> Iterator[None]:
 
 def stage(scripts: tuple[str, ...], n: int) -> tuple[World, Checker]:
     numbers = {"skewed": 0, "rolled_back": 0, "vendors": 0, "lease_divisor": 360, "tick_ms": 300, "deeds": 0}
-    options = Options(n=n, faults=frozenset(), scripts=scripts, span_ms=0, loss=0.0, jitter=0.0, regions=2, **numbers)
+    votes = set(scripts) & set(VOTING_SCRIPTS)
+    faults, delay_ms = (frozenset({"votes"}), 3_000) if votes else (frozenset[str](), 0)
+    wires: dict[str, Any] = {"loss": 0.0, "jitter": 0.0, "regions": 2}
+    options = Options(n=n, faults=faults, scripts=scripts, span_ms=0, change_delay_ms=delay_ms, **numbers, **wires)
     checker = Checker()
     return World(f"a stage for {scripts}", options, [checker]), checker
 
@@ -148,6 +170,8 @@ def played(*scripts: str, n: int = 4) -> tuple[World, Checker]:
     world, checker = stage(scripts, n)
     world.begin()
     world.run(2_000)
+    if world.people is not None:
+        voting.play(world, Deed(0, "propose", 1, 100, "admit all"))
     world.truth.happens(ALARM, SUBJECT, Level.ISOLATE, world.time.now_ms)
     world.cause(SUBJECT)
     world.sense(world.honest()[0], ALARM, Level.ISOLATE)
@@ -169,7 +193,7 @@ def words(process: Process, who: str = "m3") -> list[tuple[EntryAccepted, dict[i
     return [(row, told) for row, told in rows if told[1] == who]
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", ALL)
 def test_against_each_liar_the_alarm_is_certified_and_no_invariant_breaks(script: str) -> None:
     world, checker = played(script)
     assert [str(one) for one in checker.violations] == []
@@ -179,7 +203,7 @@ def test_against_each_liar_the_alarm_is_certified_and_no_invariant_breaks(script
         assert one.state.may_sign() == ""
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", ALL)
 def test_each_liar_goes_on_after_the_heal_and_slows_down_when_hours_pass(script: str) -> None:
     world, _ = stage((script,), 4)
     world.begin()
@@ -287,3 +311,21 @@ def test_as_many_colluders_as_may_lie_raise_nothing_alone() -> None:
     for one in world.honest():
         told = {two.certificate.topic for two in one.state.certificates.values()}
         assert told == {(SUBJECT, cast.THREAT)}
+
+
+def test_who_orders_falsely_is_proven_and_suspended_and_what_passed_is_in_force() -> None:
+    world, checker = played("orders_falsely")
+    assert checker.violations == []
+    assert len(world.liars["m3"].acted) > 3
+    for one in world.honest():
+        assert cast.JOINER in one.state.epoch.by_name
+        assert one.state.epoch.by_name[MemberName("m3")].suspended
+
+
+def test_who_stuffs_ballots_passes_nothing_and_stops_nothing() -> None:
+    world, checker = played("stuffs_ballots")
+    assert checker.violations == []
+    assert len(world.liars["m3"].acted) > 5
+    for one in world.honest():
+        seated = one.state.epoch.by_name
+        assert {"m0", "m1", "m2", cast.JOINER} <= set(seated)

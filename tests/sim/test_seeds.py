@@ -8,7 +8,7 @@ import pytest
 
 from tests.sim.many import run_many
 from tests.sim.memo import shared_parsing
-from tests.sim.options import FAULTS, SCRIPTS
+from tests.sim.options import EVERYTHING
 from tests.sim.regressions import kept
 from tests.sim.run import Case, play
 
@@ -27,7 +27,7 @@ def test_no_seed_breaks_an_invariant(n: int, seeds: int) -> None:
 
 def test_every_fault_and_every_script_really_happened() -> None:
     """After the seeds above, which is the order of this file."""
-    assert [name for name in (*FAULTS, *SCRIPTS) if not MET[name]] == []
+    assert [name for name in EVERYTHING if not MET[name]] == []
 
 
 @pytest.mark.parametrize(("name", "case"), kept(), ids=[name for name, _ in kept()])

@@ -25,6 +25,7 @@ from node.records import Record
 from protocol.envelope import Verified
 from protocol.errors import Code, ProtocolError
 from protocol.evidence import Judgement, Ruling, open_claim, refuted, undecided
+from protocol.ids import GroupName, MemberName, SourceId
 from protocol.membership import Epoch
 from protocol.messages import Basis, Level
 from protocol.subjects import Subject
@@ -36,6 +37,7 @@ from tests.sim.scheduler import Scheduler
 from tests.sim.shell import Ports, Process, Wall
 from tests.sim.target import Target
 from tests.sim.truth import Truth
+from tests.sim.voting import People
 
 CUT_OFF_MS = 10_000
 """A process that stands still longer loses its connections."""
@@ -75,16 +77,19 @@ class World(Ports):
         self.chance = self.time.chance("world")
         self.seats = cast.seats_of(options.n, "twin_seat" in options.faults, options.vendors)
         self.eyes = {seat.name: seat.eyes for seat in self.seats}
-        names = [seat.name for seat in self.seats]
+        votes = "votes" in options.faults
+        names = [seat.name for seat in self.seats] + ([cast.JOINER] if votes else [])
         self._assign_roles()
         suspended = self.liar_names[:1] if "suspended_seat" in options.faults else []
-        first = cast.epoch_of(self.seats, options.vendors, options.lease_divisor, frozenset(suspended))
+        first = cast.epoch_of(
+            self.seats, options.vendors, options.lease_divisor, frozenset(suspended), options.change_delay_ms
+        )
         self.epochs = {first.hash: first}
         """All that honest nodes ever entered, oldest first."""
         self.truth = Truth(self.epoch, self.time.chance("truth"))
         self.network = Network(self.time, options, names, self._deliver, self._linked)
         self.extra_keysets: list[bytes] = []
-        self._keysets = [cast.keyset(name) for name in names]
+        self._keysets = [cast.keyset(seat.name) for seat in self.seats]
         self.targets: dict[str, Target] = {}
         self.told: dict[str, list[str]] = {}
         self.misset: set[str] = set()
@@ -93,6 +98,7 @@ class World(Ports):
         self.liars: dict[str, Liar] = {}
         for name, script in zip(self.liar_names, options.scripts):
             self.liars[name] = hire(script, self, name)
+        self.people = People(self) if votes else None
 
     def _assign_roles(self) -> None:
         """Liars are the last groups; among the honest, the one before them may be skewed or rolled back."""
@@ -121,20 +127,37 @@ class World(Ports):
     def may_misset(self, name: str) -> bool:
         """Whether one more group's clock may go beyond its bound: with the faulty at most f."""
         groups = {seat.name: seat.group for seat in self.seats}
-        return len({groups[one] for one in (*self.untrusted, name)}) <= (self.options.n - 1) // 3
+        least = self.options.n - ("votes" in self.options.faults)
+        return len({groups[one] for one in (*self.untrusted, name) if one in groups}) <= (least - 1) // 3
 
     def honest(self) -> list[Process]:
-        """Those that promises are made to."""
-        return [process for name, process in self.processes.items() if name not in self.faulty]
+        """Those that promises are made to: members by now."""
+        seated = self.epoch.by_name
+        return [one for name, one in self.processes.items() if name not in self.faulty and name in seated]
 
-    def _process(self, seat: cast.Seat) -> Process:
+    def lease_ms(self, level: Level) -> int:
+        """The longest that any epoch so far allows."""
+        return max(epoch.lease_ms[level] for epoch in self.epochs.values())
+
+    def arrives(self, name: MemberName, told: Epoch, keyset: bytes) -> None:
+        """A joiner comes up in the epoch that it was told of, whether or not it has a seat by now."""
+        if name in self.processes:
+            return
+        seat = cast.Seat(name, GroupName(f"of-{name}"), (SourceId(f"{name}.node"),))
+        self.eyes[name] = seat.eyes
+        process = self.processes[name] = self._process(seat, told, keyset)
+        process.start()
+        self.note(name, f"comes up in epoch {told.number}")
+        self.network.appear(name)
+
+    def _process(self, seat: cast.Seat, told: Epoch | None = None, own: bytes = b"") -> Process:
         options, chance = self.options, self.time.chance(f"setup {seat.name}")
         ends = chance.choice((ExpiresBy.TARGET, ExpiresBy.TARGET, ExpiresBy.NODE))
         mode = Mode.OBSERVE if chance.random() < 0.2 else Mode.ACT
         lease_ms = max(6 * cast.HOUR_MS // options.lease_divisor // chance.choice((1, 2, 4)), 8_000)
         setup = Setup(
             member=seat.name,
-            epoch=self.epoch,
+            epoch=told or self.epoch,
             signer=cast.hot(seat.name),
             key_version=0,
             policy=cast.policy_of(mode, lease_ms, chance.random() < 0.5, ends),
@@ -144,7 +167,7 @@ class World(Ports):
             manifest=tuple(sorted(cast.SUBJECTS)),
             fresh=True,
         )
-        process = Process(self.time, self, setup, self.keysets)
+        process = Process(self.time, self, setup, lambda: [*self.keysets(), own] if own else self.keysets())
         process.tick_ms = options.tick_ms
         process.sync_ms = chance.choice((0, 1, 3, 10))
         fails = 0.2 if "lever_fails" in options.faults else 0.0
@@ -251,6 +274,8 @@ class World(Ports):
     def decided(self, process: Process, event: Event | None, decision: Decision) -> None:
         for told in self._told_decided:
             told(self, process, event, decision)
+        if self.people is not None:
+            self.people.decided(process, decision)
 
     def released(self, process: Process, own: Sequence[Verified[Any]], records: Sequence[Record]) -> None:
         for told in self._told_released:

@@ -14,6 +14,7 @@ from tests.sim.actors.replayer import Replayer
 from tests.sim.actors.spoofer import Spoofer
 from tests.sim.actors.stretcher import Stretcher
 from tests.sim.actors.synchronist import Synchronist
+from tests.sim.actors.voter import Orderer, Stuffer
 from tests.sim.actors.withholder import Withholder
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ PLAYERS: tuple[type[Liar], ...] = (
     Synchronist,
     Burner,
     Colluder,
+    Orderer,
+    Stuffer,
 )
 CAST: dict[str, type[Liar]] = {one.script: one for one in PLAYERS}
 

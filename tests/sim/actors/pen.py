@@ -14,12 +14,12 @@ import cbor2
 from nacl.signing import SigningKey
 
 ZERO = bytes(32)
-ATTESTATION, RELEASE, REPORT, MANIFEST, HEARTBEAT, NOTICE, STATEMENT = range(1, 8)
+ATTESTATION, RELEASE, REPORT, MANIFEST, HEARTBEAT, NOTICE, STATEMENT, PROPOSE, PREPARE, COMMIT = range(1, 11)
 NONE, WATCH, GUARD, ISOLATE, HALT = range(5)
 HEARSAY, OBSERVED, VERIFIED = 1, 2, 3
 _TAGS = ("attestation", "release", "action-report", "manifest", "heartbeat", "notice", "statement")
 _VOTES = ("propose", "prepare", "commit")
-_HEADER = bytes.fromhex("a10127")
+HEADER = bytes.fromhex("a10127")
 SHORTFALL = "evm-supply-above-backing"
 
 
@@ -44,8 +44,8 @@ def tag_of(kind: int) -> str:
 
 def cose(key: SigningKey, tag: str, network: bytes, payload: bytes) -> tuple[bytes, bytes]:
     """(sealed, hash)"""
-    signed = cbor(["Signature1", _HEADER, cbor([tag, network]), payload])
-    return cbor([_HEADER, {}, payload, key.sign(signed).signature]), sha(signed)
+    signed = cbor(["Signature1", HEADER, cbor([tag, network]), payload])
+    return cbor([HEADER, {}, payload, key.sign(signed).signature]), sha(signed)
 
 
 class Pen:
@@ -126,7 +126,55 @@ def certificate_id(epoch: bytes, topic: tuple[bytes, int], level: int) -> bytes:
     return sha(cbor([epoch, topic[0], topic[1], level]))
 
 
+# governance
+ADMIT, REMOVE, REGROUP, REKEY, PARAMETERS, SOURCES, SUSPEND, REINSTATE = range(1, 9)
+PROPOSAL_TYPE, BALLOT_TYPE = 1, 2
+
+
+def proposal(
+    name: str, network: bytes, parent: bytes, opened_ms: int, closes_ms: int, kind: int, change: Any, **other: Any
+) -> tuple[bytes, bytes]:
+    """(sealed, hash): one change, under the governance key of `name` or, by `key`, of another."""
+    body = {1: PROPOSAL_TYPE, 2: parent, 3: name, 4: opened_ms, 5: closes_ms, 6: kind, 7: change, 8: "", 9: []}
+    body |= other.get("body", {})
+    return cose(key_of(f"cold {other.get('key', name)}"), "tocsin/1/proposal", network, cbor(body))
+
+
+def ballot(
+    name: str, network: bytes, proposed: bytes, number: int, yes: int, cast_ms: int, conflict: str = "", key: str = ""
+) -> bytes:
+    body = {1: BALLOT_TYPE, 2: proposed, 3: name, 4: number, 5: yes, 6: cast_ms, 7: conflict}
+    return cose(key_of(f"cold {key or name}"), "tocsin/1/ballot", network, cbor(body))[0]
+
+
+def value(
+    parent: bytes, number: int, proposals: Iterable[bytes], activates_ms: int, proofs: Iterable[tuple[str, int]] = ()
+) -> bytes:
+    told = [{1: member, 2: version} for member, version in sorted(proofs)]
+    return cbor({1: parent, 2: number, 3: sorted(proposals), 4: told, 5: activates_ms})
+
+
+def value_hash(raw: bytes) -> bytes:
+    return sha(cbor(["tocsin/1/value", raw]))
+
+
+def propose(epoch: bytes, round_: int, raw: bytes, valid_round: int | None = None) -> dict[int, Any]:
+    return {1: epoch, 2: round_, 3: raw} | ({} if valid_round is None else {4: valid_round})
+
+
+def vote(epoch: bytes, round_: int, named: bytes) -> dict[int, Any]:
+    """A Prepare or Commit."""
+    return {1: epoch, 2: round_, 3: named}
+
+
+def epoch_certificate(
+    raw: bytes, proposals: Iterable[bytes], ballots: Iterable[bytes], commits: Iterable[bytes], keysets: Iterable[bytes]
+) -> bytes:
+    return cbor({1: raw, 2: list(proposals), 3: list(ballots), 4: [], 5: list(commits), 6: list(keysets)})
+
+
 # frames
+WANT_EPOCHS, EPOCHS = 16, 17
 HELLO, ENTRIES, BLOBS, CERTIFICATE, KEYSETS, HEADS, WANT_ENTRIES, WANT_BLOBS, WANT_CERTIFICATES, SHOWN = range(1, 11)
 
 
@@ -179,4 +227,4 @@ def payload_of(sealed: bytes) -> dict[int, Any]:
 def hash_of(sealed: bytes, network: bytes) -> bytes:
     payload = cbor2.loads(sealed)[2]
     tag = tag_of(cbor2.loads(payload)[6])
-    return sha(cbor(["Signature1", _HEADER, cbor([tag, network]), payload]))
+    return sha(cbor(["Signature1", HEADER, cbor([tag, network]), payload]))

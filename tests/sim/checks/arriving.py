@@ -58,7 +58,11 @@ def l6_an_honest_word_is_taken(
         return ""
     for raw in _entries(event.raw):
         told = None if raw in taken or sha256(raw) in state.seen else _honest_word(world, raw)
-        if told is None or state.keyset(told.author, told.key_version) is None:
+        if (
+            told is None
+            or told.author not in state.epoch.by_name
+            or state.keyset(told.author, told.key_version) is None
+        ):
             continue
         feed = state.feeds.get((told.author, told.key_version))
         if feed is None or (told.seq not in feed.links and told.seq > feed.forgotten):

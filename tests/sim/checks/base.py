@@ -15,6 +15,8 @@ from node.records import (
     CertificateAccepted,
     ClaimRuled,
     EntryAccepted,
+    EpochCertified,
+    EpochEntered,
     EquivocationProven,
     FalseStatement,
     Record,
@@ -59,6 +61,10 @@ class Seen:
     margins: dict[str, int] = field(default_factory=dict)
     first_found_ms: dict[tuple[str, str, bytes], int] = field(default_factory=dict)
     """(node, claim type, claim id) → when its own verifier or sensor first supported it."""
+    books: Any = None
+    """Of ballots and votes (see `voting`)."""
+    entering: bool = False
+    """The decision at hand enters an epoch: what it took before that it took in the one before."""
 
 
 class Checker(Watcher):
@@ -86,6 +92,7 @@ class Checker(Watcher):
 
     def decided(self, world: World, process: Process, event: Event | None, decision: Decision) -> None:
         chain.follow(self, world, process, decision.records)
+        self.seen.entering = any(isinstance(one, EpochEntered) for one in decision.records)
         for at, record in enumerate(decision.records):
             kind = type(record)
             if kind is CertificateAccepted:
@@ -102,6 +109,8 @@ class Checker(Watcher):
                 self.ask("false", world, process, record)
             elif kind is EntryAccepted:
                 self.ask("entry", world, process, record)
+            elif kind is EpochCertified:
+                self.ask("epoch", world, process, record)
             elif kind is ActionRenewed:
                 self.ask("renewed", world, process, record)
             elif kind is ClaimRuled and record.ruling == Ruling.SUPPORTS.value:

@@ -42,7 +42,8 @@ def _follows(world: World, parent: Epoch, made: Epoch) -> str:
     world.epochs.setdefault(made.hash, made)
     if rivals:
         return f"two epochs have the number {made.number}"
-    left = {one.name for one in parent.members} - {one.name for one in made.members}
-    if not left and (made.n, made.thresholds) != (parent.n, parent.thresholds):
-        return "S14: thresholds moved though nobody left"
+    sits = [sorted((one.name, one.group) for one in epoch.members) for epoch in (parent, made)]
+    voted = dict(parent.formulas) != dict(made.formulas)
+    if sits[0] == sits[1] and not voted and (made.n, made.thresholds) != (parent.n, parent.thresholds):
+        return "S14: thresholds moved though nobody came, left or moved"
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from protocol.alarm import is_live, weigh
 from protocol.messages import Level
 from tests.sim.checks.base import Seen
+from tests.sim.checks.safety import threshold
 from tests.sim.shell import Process
 from tests.sim.world import World
 
@@ -49,11 +50,18 @@ def l3_certificates_are_everywhere(seen: Seen, world: World, process: None) -> s
     return ""
 
 
+def of_a_moved_key(world: World, author: str, version: int) -> bool:
+    """A feed under a KeySet that a replaced governance key sealed: that KeySet is none any more, and what is missing of
+    the feed is asked for by nobody."""
+    moved = world.people is not None and author in world.people.moved
+    return moved and version < world.processes[author].setup.key_version
+
+
 def l3_feeds_are_everywhere(seen: Seen, world: World, process: None) -> str:
     """Every honest node has every honest feed whole, up to the end that its author had some seconds ago."""
     for author in world.honest():
         for key, feed in author.state.feeds.items():
-            if key[0] != author.name:
+            if key[0] != author.name or of_a_moved_key(world, *key):
                 continue
             for one in world.honest():
                 theirs = one.state.feeds.get(key)
@@ -78,7 +86,7 @@ def l1_a_fresh_alarm_is_certified(seen: Seen, world: World, process: None, numbe
     from tests.sim import cast
 
     subject, digest = cast.subject_of_claim(number), cast.claim(number).claim.digest
-    if _one_operator_shows_too_much(world):
+    if _one_operator_shows_too_much(world) or _too_few_may_count(world):
         return ""
     for one in world.honest():
         held = [
@@ -96,14 +104,19 @@ def l1_a_fresh_alarm_is_certified(seen: Seen, world: World, process: None, numbe
 def _one_operator_shows_too_much(world: World) -> bool:
     """Where too few honest groups read through anybody else, the source rule lets no ISOLATE be: that is its price."""
     eyes = {world.epoch.group_of(one.state.me): set(world.eyes[one.name]) for one in world.honest()}
-    f = (world.options.n - 1) // 3
-    return sum(one != {"vendor0"} for one in eyes.values()) < f + 1
+    return sum(one != {"vendor0"} for one in eyes.values()) < world.epoch.f + 1
+
+
+def _too_few_may_count(world: World) -> bool:
+    """Where members suspended honest ones, what is left may fall short of the thresholds, which do not fall (S14)."""
+    count = {one.group for one in world.epoch.members if not one.suspended and one.name not in world.faulty}
+    return world.people is not None and len(count) < threshold(Level.ISOLATE, world.epoch)
 
 
 def l7_blindness_is_said(seen: Seen, world: World, process: Process) -> str:
     """Asked on ticks: who has heard too few for long says so."""
     state = process.state
-    if process.clock().mono_ms - state.started_mono_ms < 6_000:
+    if process.clock().mono_ms - state.started_mono_ms < 6_000 or not state.seated():
         return ""
     key = f"blind/{process.name}/{process.life}"
     if state.margin() >= 0:

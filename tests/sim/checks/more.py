@@ -18,12 +18,14 @@ from node.records import (
 )
 from protocol.envelope import Verified, parse_entry
 from protocol.ids import MemberName
-from protocol.messages import Attestation, Basis, Level, Manifest, Release
+from protocol.membership import Epoch
+from protocol.messages import Attestation, Basis, Commit, Level, Manifest, Prepare, Propose, Release
 from protocol.quorum import CheckedCertificate
 from protocol.release import Topic
 from tests.sim.cast import NETWORK
 from tests.sim.checks.base import Seen, _held
-from tests.sim.checks.safety import SLACK_MS, threshold
+from tests.sim.checks.liveness import of_a_moved_key
+from tests.sim.checks.safety import SLACK_MS, faults_of, threshold
 from tests.sim.shell import Process
 from tests.sim.world import World
 
@@ -64,6 +66,7 @@ def s1_the_latest_words_count(seen: Seen, world: World, process: Process, decisi
 def _latest_words(world: World, process: Process, held: CheckedCertificate, after: set[bytes]) -> str:
     """`after`: entries that came only after the certificate in the same decision."""
     topic, level, now_ms = held.certificate.topic, held.certificate.level, process.clock().wall_ms
+    epoch = world.epochs.get(held.certificate.epoch, world.epoch_of(process))
     groups = set()
     for one in held.opinions:
         author = one.entry.author
@@ -72,8 +75,8 @@ def _latest_words(world: World, process: Process, held: CheckedCertificate, afte
         body = now.body
         alive = body.expires_ms > now_ms and now.entry.key_version >= _newest_version(process, author)
         if alive and body.level >= level and body.basis is not Basis.HEARSAY:
-            groups.add(world.epoch.group_of(author))
-    needed = threshold(level, world.options.n)
+            groups.add(epoch.group_of(author))
+    needed = threshold(level, epoch)
     if len(groups) < needed:
         return f"{level.name} accepted, by their latest words {len(groups)} groups stand behind it, {needed} must"
     return ""
@@ -110,7 +113,7 @@ def s5_words_on_a_claim_end(seen: Seen, world: World, process: Process, own: Seq
         firsts = [seen.margins.get(_first(process, _topic(one), claim.type, claim.id)) for claim in body.claims]
         if any(first is None for first in firsts) or any(_lost(seen, process, one, claim) for claim in body.claims):
             continue
-        latest_ms = max(first for first in firsts if first is not None) + world.epoch.lease_ms[body.level]
+        latest_ms = max(first for first in firsts if first is not None) + world.lease_ms(body.level)
         if body.expires_ms > latest_ms + SLACK_MS:
             return f"claims certified long ago are said again for {(body.expires_ms - latest_ms) // 1000} s too long"
     return ""
@@ -132,11 +135,12 @@ def _lost(seen: Seen, process: Process, one: Verified[Any], claim: Any) -> bool:
 def note_first_certificates(seen: Seen, world: World, process: Process, held: CheckedCertificate) -> str:
     """Remembers when each claim that more groups name than may lie was first certified here."""
     groups: dict[tuple[str, bytes], set[str]] = {}
+    epoch = world.epochs.get(held.certificate.epoch, world.epoch_of(process))
     for one in held.opinions:
         for claim in one.body.claims:
-            groups.setdefault((claim.type, claim.id), set()).add(world.epoch.group_of(one.entry.author))
+            groups.setdefault((claim.type, claim.id), set()).add(epoch.group_of(one.entry.author))
     for (kind, id_), told in groups.items():
-        if len(told) > world.epoch.f:
+        if len(told) > epoch.f:
             name = _first(process, held.certificate.topic, kind, id_)
             seen.margins.setdefault(name, held.newest_issued_ms)
             seen.margins.setdefault(f"life of {name}", process.life)
@@ -151,7 +155,7 @@ def s2_nobody_speaks_of_what_nobody_runs(
         if not isinstance(body, Attestation) or body.level is Level.NONE or body.by_person:
             continue
         manifests = [
-            word.body for seat in world.seats for word in _words(process, seat.name) if isinstance(word.body, Manifest)
+            word.body for name in world.eyes for word in _words(process, name) if isinstance(word.body, Manifest)
         ]
         if not any(body.subject in manifest.subjects for manifest in manifests):
             return f"{body.level.name} on {body.subject}, which stands in nobody's manifest"
@@ -194,9 +198,9 @@ def s7_one_restriction_at_a_time(seen: Seen, world: World, process: Process, rec
 def l7_the_blind_act_on_little(seen: Seen, world: World, process: Process, record: ActionOpened) -> str:
     state = process.state
     heard = {member for link in state.links.values() for member in link.members} | {MemberName(process.name)}
-    groups = {world.epoch.group_of(member) for member in heard}
-    f = (world.options.n - 1) // 3
-    if record.rule == "isolated" and len(groups) < world.options.n - f:
+    epoch = world.epoch_of(process)
+    groups = {epoch.group_of(member) for member in heard if member in epoch.by_name}
+    if record.rule == "isolated" and len(groups) < epoch.n - faults_of(epoch):
         return f"hears {len(groups)} groups and pulls {record.lever} on the network's word"
     return ""
 
@@ -208,21 +212,23 @@ def s5_undone_only_for_a_reason(seen: Seen, world: World, process: Process, effe
         return ""
     if any("the owner's own word" in says for _, _, says, _ in action.steps):
         return ""
-    released = _released_by(world, process, action)
-    needed = world.options.n - (world.options.n - 1) // 3
+    for epoch in world.epochs.values():
+        released, needed = _released_by(epoch, process, action), epoch.n - faults_of(epoch)
+        if released >= needed:
+            break
     if released < needed:
         left_s = (effect.order.until_ms - world.time.now_ms) // 1000
         return f"{effect.lever} is freed {left_s} s before its end; {released} of {needed} groups have released it"
     return ""
 
 
-def _released_by(world: World, process: Process, action: Action) -> int:
+def _released_by(epoch: Epoch, process: Process, action: Action) -> int:
     """Groups all of whose unsuspended seats have ever released this subject for one and the same threat."""
-    suspended = {one.name for one in world.epoch_of(process).members if one.suspended}
+    suspended = {one.name for one in epoch.members if one.suspended}
     found = 0
     for threat in {action.threat, *(one.threat for one in process.state.actions.values())}:
         groups: dict[str, bool] = {}
-        for seat in world.seats:
+        for seat in epoch.members:
             if seat.name not in suspended:
                 said = any(_releases(word, action, threat) for word in _words(process, seat.name))
                 groups[seat.group] = groups.get(seat.group, True) and said
@@ -284,7 +290,8 @@ def s5_renewed_for_something_new(seen: Seen, world: World, process: Process, rec
 
 
 def a1_a_proof_proves(seen: Seen, world: World, process: Process, record: EquivocationProven) -> str:
-    """Two payloads of one seq, or a word whose prev is not the word before it: signatures play no part in it."""
+    """Two payloads of one seq, a word whose prev is not the word before it, or two votes in one place of a round:
+    signatures play no part in it."""
     one, other = (parse_entry(raw, NETWORK) for raw in (record.one, record.other))
     a, b = sorted((one, other), key=lambda told: told.entry.seq)
     seen.margins.setdefault(f"proven/{a.entry.author}", world.time.now_ms)
@@ -292,7 +299,14 @@ def a1_a_proof_proves(seen: Seen, world: World, process: Process, record: Equivo
         return "two feeds were taken for one"
     forks = a.entry.seq == b.entry.seq and a.to_be_signed != b.to_be_signed
     broken = a.entry.seq + 1 == b.entry.seq and b.entry.prev != a.hash
-    return "" if forks or broken else f"{a.entry.author}'s words {a.entry.seq} and {b.entry.seq} do not contradict"
+    first, second = a.entry.body, b.entry.body
+    votes = isinstance(first, Propose | Prepare | Commit) and type(first) is type(second)
+    twice = votes and (first.epoch, first.round) == (second.epoch, second.round) and first != second
+    return (
+        ""
+        if forks or broken or twice
+        else f"{a.entry.author}'s words {a.entry.seq} and {b.entry.seq} do not contradict"
+    )
 
 
 def l3_feeds_have_no_holes(seen: Seen, world: World, process: None) -> str:
@@ -300,7 +314,7 @@ def l3_feeds_have_no_holes(seen: Seen, world: World, process: None) -> str:
     for author in world.honest():
         for key in author.state.feeds:
             most = seen.margins.get(f"{key[0]}/{key[1]}", -1)
-            if key[0] != author.name or most >= 1_000:
+            if key[0] != author.name or most >= 1_000 or of_a_moved_key(world, *key):
                 continue
             for one in world.honest():
                 feed = one.state.feeds.get(key)

@@ -13,7 +13,7 @@ from tests.sim.world import World
 
 def b1_state_is_bounded(seen: Seen, world: World, process: None) -> str:
     for one in world.processes.values():
-        fault = _too_much(one, len(world.seats))
+        fault = _too_much(one, len(world.network.names))
         if fault:
             return f"{one.name}: {fault}"
     return ""
@@ -43,7 +43,7 @@ def b1_ended_alarms_are_forgotten(seen: Seen, world: World, process: None) -> st
     """Asked hours after the last lease: what nobody names any more costs no memory."""
     for one in world.honest():
         state, now_ms = one.state, one.clock().wall_ms
-        since_ms = now_ms - world.epoch.lease_ms[Level.GUARD] // 2
+        since_ms = now_ms - world.lease_ms(Level.GUARD) // 2
         live = [two for held in state.opinions.values() for two in held.values() if two.body.expires_ms > since_ms]
         if not live and len(state.missing) + len(state.judging) > 0:
             return f"{one.name} still waits for {len(state.missing)} blobs and {len(state.judging)} verdicts"

@@ -11,6 +11,7 @@ from node.effects import RunStep
 from node.machine.action import ENDED, Phase
 from protocol.envelope import Verified
 from protocol.frames import pack_frame
+from protocol.membership import Epoch
 from protocol.messages import Attestation, Basis, Level, Release
 from protocol.quorum import CheckedCertificate
 from tests.sim.checks.base import Seen
@@ -21,9 +22,16 @@ SLACK_MS = 90_000
 """Clocks of honest nodes differ by at most 60 s, targets round, ticks come late."""
 
 
-def threshold(level: Level, n: int) -> int:
-    """The table of PROTOCOL 3, written again."""
-    f = (n - 1) // 3
+def faults_of(epoch: Epoch) -> int:
+    """f of so many groups as sit there, suspended or not."""
+    return (len({one.group for one in epoch.members}) - 1) // 3
+
+
+def threshold(level: Level, epoch: Epoch) -> int:
+    """The table of PROTOCOL 3, written again, with what members may have voted for instead."""
+    f, n = faults_of(epoch), len({one.group for one in epoch.members})
+    if epoch.formulas[level] == "n":
+        return n
     return max(2, f + 1) if level is Level.GUARD else n - f
 
 
@@ -31,10 +39,10 @@ def groups_behind(world: World, certificate: CheckedCertificate, now_ms: int) ->
     """Group → its attestations in this certificate that count: naively, one rule a line."""
     told = certificate.certificate
     by_group: dict[str, list[Any]] = {}
-    seats = {seat.name: seat.group for seat in world.seats}
     epoch = world.epochs.get(told.epoch)
     if epoch is None:
         return {}
+    seats = {seat.name: seat.group for seat in epoch.members}
     suspended = {one.name for one in epoch.members if one.suspended}
     for opinion in certificate.opinions:
         body, entry = opinion.body, opinion.entry
@@ -59,9 +67,10 @@ def groups_behind(world: World, certificate: CheckedCertificate, now_ms: int) ->
 
 def s1_distinct_groups_reach_the_threshold(seen: Seen, world: World, process: Process, held: CheckedCertificate) -> str:
     now_ms, level = process.clock().wall_ms, held.certificate.level
-    groups, needed = groups_behind(world, held, now_ms), threshold(level, world.options.n)
+    epoch = world.epochs.get(held.certificate.epoch, world.epoch_of(process))
+    groups, needed = groups_behind(world, held, now_ms), threshold(level, epoch)
     if len(groups) < needed:
-        return f"{level.name} accepted with {len(groups)} of {world.options.n} groups, {needed} are needed"
+        return f"{level.name} accepted with {len(groups)} of {epoch.n} groups, {needed} are needed"
     if level is Level.GUARD:
         blind: set[str] = set()
         seeing = 0
@@ -84,14 +93,14 @@ def _operator(world: World, source: str) -> str:
 
 def s2_liars_alone_certify_nothing(seen: Seen, world: World, process: Process, held: CheckedCertificate) -> str:
     now_ms, level = process.clock().wall_ms, held.certificate.level
-    faulty = {seat.group for seat in world.seats if seat.name in world.untrusted}
+    epoch = world.epochs.get(held.certificate.epoch, world.epoch_of(process))
+    faulty = {seat.group for seat in epoch.members if seat.name in world.untrusted}
     honest = {
         group
         for group, opinions in groups_behind(world, held, now_ms).items()
         if group not in faulty and any(_left(seen, one) for one in opinions)
     }
-    f = (world.options.n - 1) // 3
-    needed = 1 if level is Level.GUARD else world.options.n - 2 * f
+    needed = 1 if level is Level.GUARD else epoch.n - 2 * faults_of(epoch)
     if len(honest) < needed:
         return f"{level.name} stands on {len(honest)} honest groups, {needed} must stand behind it"
     return ""
@@ -134,7 +143,7 @@ def s5_nothing_outlives_its_reasons(seen: Seen, world: World, process: Process, 
     if not causes:
         return f"a lever restricts {order.subject} for which nothing was ever true and nobody spoke"
     lease_ms = process.setup.policy.levers[order.lever].max_ms
-    bound_ms = 2 * world.epoch.lease_ms[Level.GUARD] + lease_ms
+    bound_ms = 2 * world.lease_ms(Level.GUARD) + lease_ms
     action = process.state.actions.get(order.action_key)  # gone where the node died and lost it while its lever ran
     names = action.claims if action is not None else ()
     found = [seen.first_found_ms.get((process.name, *name), 0) for name in names]
@@ -198,8 +207,9 @@ def slack_ms(world: World, process: Process) -> int:
 
 
 def s7_nothing_of_another_epoch(seen: Seen, world: World, process: Process, held: CheckedCertificate) -> str:
+    """One of an epoch before runs to its end, for who was away then and for who has joined since."""
     epoch = world.epochs.get(held.certificate.epoch)
-    if epoch is None or world.epoch_of(process).number - epoch.number > 1:  # a decision may take it and go on
+    if epoch is None or epoch.number > world.epoch_of(process).number:
         return "a certificate of another epoch was accepted"
     return ""
 
@@ -216,15 +226,15 @@ def s11_released_never_counts_again(seen: Seen, world: World, process: Process, 
     if not releases:
         return ""
     groups: dict[str, int] = {}
-    suspended = {member.name for member in world.epoch_of(process).members if member.suspended}
-    for seat in world.seats:
+    epoch = world.epoch_of(process)
+    suspended = {member.name for member in epoch.members if member.suspended}
+    for seat in epoch.members:
         if seat.name in suspended:  # a group's point is its unsuspended members'
             groups.setdefault(seat.group, 0)
             continue
         through = max((one.through_ms for one in releases.get(seat.name, ())), default=0)
         groups[seat.group] = min(through, groups.get(seat.group, through))
-    f = (world.options.n - 1) // 3
-    point_ms = sorted(groups.values(), reverse=True)[world.options.n - f - 1]
+    point_ms = sorted(groups.values(), reverse=True)[epoch.n - faults_of(epoch) - 1]
     for opinion in held.opinions:
         if opinion.body.since_ms <= point_ms:
             return f"{opinion.entry.author}'s word of {opinion.body.since_ms} counts; all to {point_ms} is released"

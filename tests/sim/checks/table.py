@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.sim.checks import accountability as a
-from tests.sim.checks import arriving, more
+from tests.sim.checks import arriving, ending, more, voting
 from tests.sim.checks import liveness as live
 from tests.sim.checks import resources as b
 from tests.sim.checks import safety as s
@@ -48,6 +48,6 @@ ON: dict[str, Row] = {
         ("B1 ended alarms are forgotten", b.b1_ended_alarms_are_forgotten),
     ),
 }
-for _what, _rows in (*more.MORE.items(), *arriving.ARRIVING.items()):
+for _what, _rows in (*more.MORE.items(), *arriving.ARRIVING.items(), *voting.VOTING.items(), *ending.ENDING.items()):
     ON[_what] = ON.get(_what, ()) + _rows
 NAMES = tuple(sorted({name for row in ON.values() for name, _ in row}))
