@@ -18,7 +18,7 @@ def a1_no_honest_member_is_proven(seen: Seen, world: World, process: Process, re
 
 
 UNDER_WAY_MS = 3_000
-"""A fork that liars show at this very moment is proven here and still on its way there: two delays, and what is lost."""
+"""A fork that liars show at this very moment is proven here and on its way there: two delays, and what is lost."""
 
 
 def a1_a_proof_is_everywhere(seen: Seen, world: World, process: None) -> str:
