@@ -63,6 +63,8 @@ class Seen:
     """(node, claim type, claim id) → when its own verifier or sensor first supported it."""
     books: Any = None
     """Of ballots and votes (see `voting`)."""
+    running: dict[str, tuple[int, dict[bytes, int]]] = field(default_factory=dict)
+    """Node → its life, and the certificates it held after its last decision: id → end. In seeds with votes."""
     entering: bool = False
     """The decision at hand enters an epoch: what it took before that it took in the one before."""
 
@@ -117,6 +119,11 @@ class Checker(Watcher):
                 found = (process.name, record.claim.type, record.claim.id)
                 self.seen.first_found_ms.setdefault(found, world.time.now_ms)
         self._after(world, process, event, decision)
+        if world.people is not None:
+            if self.seen.entering:
+                self.ask("entered", world, process)
+            held = {id_: one.ends_ms for id_, one in process.state.certificates.items()}
+            self.seen.running[process.name] = (process.life, held)
 
     def _after(self, world: World, process: Process, event: Event | None, decision: Decision) -> None:
         """What the whole decision can have broken, by what it was told and what it wrote down."""

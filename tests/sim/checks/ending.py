@@ -17,13 +17,15 @@ from tests.sim.world import World
 ROUND_MS = 10_000
 """The time-outs of a first round together, and what each later one adds to the three of them."""
 MORE_MS = 3_000
+ROUNDS_MOST = 24
+"""More than a safety phase and its longest pause have time for: who is further was led there."""
 
 
 def bound_ms(world: World) -> int:
     """Each epoch takes its delay, and at most f rounds of liars and the one after them, by the time-outs that have
     grown by now. One epoch a proposal and a proof, at most."""
     f = faults_of(world.epoch)
-    reached = max(one.state.rounds.round for one in world.honest()) + f + 2
+    reached = min(max(one.state.rounds.round for one in world.honest()), ROUNDS_MOST) + f + 2
     rounds_ms = (f + 2) * (ROUND_MS + MORE_MS * reached)
     epochs = 1 + len(world.liar_names) + (len(world.people.told) if world.people else 0)
     return epochs * (rounds_ms + 2 * world.options.change_delay_ms + 2_000)

@@ -233,7 +233,18 @@ def s9_nobody_who_left_is_heard(seen: Seen, world: World, process: Process, reco
     return f"a word of {author} is taken in epoch {epoch.number}, where it has no seat"
 
 
+def s5_an_epoch_drops_nothing(seen: Seen, world: World, process: Process) -> str:
+    """What was certified in an epoch runs to its end in the next."""
+    life, held = seen.running.get(process.name, (0, {}))
+    now_ms = process.clock().wall_ms
+    gone = [id_ for id_, ends_ms in held.items() if ends_ms > now_ms and id_ not in process.state.certificates]
+    if life == process.life and gone:
+        return f"{len(gone)} certificates that run are gone with the epoch before"
+    return ""
+
+
 VOTING = {
+    "entered": (("S5 an epoch drops nothing", s5_an_epoch_drops_nothing),),
     "entry": (
         ("A1 nobody honest votes twice", note_entry),
         ("S9 nobody who left is heard", s9_nobody_who_left_is_heard),
