@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from node.records import ActionOpened, EquivocationProven, FalseStatement
 from protocol.envelope import parse_entry
+from protocol.messages import Commit, Prepare, Propose
 from tests.sim.cast import NETWORK
 from tests.sim.checks.base import Seen
 from tests.sim.shell import Process
@@ -19,6 +20,26 @@ def a1_no_honest_member_is_proven(seen: Seen, world: World, process: Process, re
 
 UNDER_WAY_MS = 3_000
 """A fork that liars show at this very moment is proven here and on its way there: two delays, and what is lost."""
+
+
+def a1_a_proof_proves(seen: Seen, world: World, process: Process, record: EquivocationProven) -> str:
+    """Two payloads of one seq, a word whose prev is not the word before it, or two votes in one place of a round:
+    signatures play no part in it."""
+    one, other = (parse_entry(raw, NETWORK) for raw in (record.one, record.other))
+    a, b = sorted((one, other), key=lambda told: told.entry.seq)
+    seen.margins.setdefault(f"proven/{a.entry.author}", world.time.now_ms)
+    if (a.entry.author, a.entry.key_version) != (b.entry.author, b.entry.key_version):
+        return "two feeds were taken for one"
+    forks = a.entry.seq == b.entry.seq and a.to_be_signed != b.to_be_signed
+    broken = a.entry.seq + 1 == b.entry.seq and b.entry.prev != a.hash
+    first, second = a.entry.body, b.entry.body
+    votes = isinstance(first, Propose | Prepare | Commit) and type(first) is type(second)
+    twice = votes and (first.epoch, first.round) == (second.epoch, second.round) and first != second
+    return (
+        ""
+        if forks or broken or twice
+        else f"{a.entry.author}'s words {a.entry.seq} and {b.entry.seq} do not contradict"
+    )
 
 
 def a1_a_proof_is_everywhere(seen: Seen, world: World, process: None) -> str:

@@ -13,13 +13,12 @@ from node.records import (
     ActionRenewed,
     CertificateAccepted,
     EntryAccepted,
-    EquivocationProven,
     KeySetLearned,
 )
 from protocol.envelope import Verified, parse_entry
 from protocol.ids import MemberName
 from protocol.membership import Epoch
-from protocol.messages import Attestation, Basis, Commit, Level, Manifest, Prepare, Propose, Release
+from protocol.messages import Attestation, Basis, Level, Manifest, Release
 from protocol.quorum import CheckedCertificate
 from protocol.release import Topic
 from tests.sim.cast import NETWORK
@@ -110,6 +109,8 @@ def s5_words_on_a_claim_end(seen: Seen, world: World, process: Process, own: Seq
         body = one.body
         if not isinstance(body, Attestation) or not body.claims or body.by_person or body.level is Level.NONE:
             continue
+        if any(_holds_as_long(word, one) for word in _words(process, process.name)):
+            continue  # said again to the same end, in a new epoch or under a new key
         firsts = [seen.margins.get(_first(process, _topic(one), claim.type, claim.id)) for claim in body.claims]
         if any(first is None for first in firsts) or any(_lost(seen, process, one, claim) for claim in body.claims):
             continue
@@ -117,6 +118,12 @@ def s5_words_on_a_claim_end(seen: Seen, world: World, process: Process, own: Seq
         if body.expires_ms > latest_ms + SLACK_MS:
             return f"claims certified long ago are said again for {(body.expires_ms - latest_ms) // 1000} s too long"
     return ""
+
+
+def _holds_as_long(word: Verified[Any], one: Verified[Any]) -> bool:
+    """An earlier word on at least the same claims that ends no sooner."""
+    earlier = _topic(word) == _topic(one) and _order(word) < _order(one)
+    return earlier and word.body.expires_ms >= one.body.expires_ms and {*one.body.claims} <= {*word.body.claims}
 
 
 def _first(process: Process, topic: Topic | None, kind: str, id_: bytes) -> str:
@@ -289,26 +296,6 @@ def s5_renewed_for_something_new(seen: Seen, world: World, process: Process, rec
     return f"action {record.key.hex()[:8]} is renewed, and nothing new is claimed"
 
 
-def a1_a_proof_proves(seen: Seen, world: World, process: Process, record: EquivocationProven) -> str:
-    """Two payloads of one seq, a word whose prev is not the word before it, or two votes in one place of a round:
-    signatures play no part in it."""
-    one, other = (parse_entry(raw, NETWORK) for raw in (record.one, record.other))
-    a, b = sorted((one, other), key=lambda told: told.entry.seq)
-    seen.margins.setdefault(f"proven/{a.entry.author}", world.time.now_ms)
-    if (a.entry.author, a.entry.key_version) != (b.entry.author, b.entry.key_version):
-        return "two feeds were taken for one"
-    forks = a.entry.seq == b.entry.seq and a.to_be_signed != b.to_be_signed
-    broken = a.entry.seq + 1 == b.entry.seq and b.entry.prev != a.hash
-    first, second = a.entry.body, b.entry.body
-    votes = isinstance(first, Propose | Prepare | Commit) and type(first) is type(second)
-    twice = votes and (first.epoch, first.round) == (second.epoch, second.round) and first != second
-    return (
-        ""
-        if forks or broken or twice
-        else f"{a.entry.author}'s words {a.entry.seq} and {b.entry.seq} do not contradict"
-    )
-
-
 def l3_feeds_have_no_holes(seen: Seen, world: World, process: None) -> str:
     """Counted by entries, not by what a node says of them."""
     for author in world.honest():
@@ -391,7 +378,6 @@ MORE = {
         ("L7 the blind act on little", l7_the_blind_act_on_little),
     ),
     "tick": (("S5 what is effective stands", s5_what_is_effective_stands),),
-    "proven": (("A1 a proof proves", a1_a_proof_proves),),
     "healed": (
         ("L3 feeds have no holes", l3_feeds_have_no_holes),
         ("L3 everybody answers", l3_everybody_answers),

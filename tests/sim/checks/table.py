@@ -30,7 +30,10 @@ ON: dict[str, Row] = {
         ("S10 levers only restrict", s.s10_levers_only_restrict),
     ),
     "opened": (("A2 an action has its reason", a.a2_an_action_has_its_reason),),
-    "proven": (("A1 no honest member is proven", a.a1_no_honest_member_is_proven),),
+    "proven": (
+        ("A1 no honest member is proven", a.a1_no_honest_member_is_proven),
+        ("A1 a proof proves", a.a1_a_proof_proves),
+    ),
     "false": (("A3 only liars are named", a.a3_only_liars_are_named),),
     "tick": (("L7 blindness is said", live.l7_blindness_is_said),),
     "frame": (("S12 what is sent is canonical", s.s12_what_is_sent_is_canonical),),
