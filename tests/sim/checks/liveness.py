@@ -103,7 +103,8 @@ def l1_a_fresh_alarm_is_certified(seen: Seen, world: World, process: None, numbe
 
 def _one_operator_shows_too_much(world: World) -> bool:
     """Where too few honest groups read through anybody else, the source rule lets no ISOLATE be: that is its price."""
-    eyes = {world.epoch.group_of(one.state.me): set(world.eyes[one.name]) for one in world.honest()}
+    seats = {one.name: one for one in world.epoch.members if not one.suspended}
+    eyes = {seats[one.state.me].group: set(world.eyes[one.name]) for one in world.honest() if one.state.me in seats}
     return sum(one != {"vendor0"} for one in eyes.values()) < world.epoch.f + 1
 
 
