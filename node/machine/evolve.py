@@ -253,15 +253,17 @@ def _sure_names(state: State, checked: CheckedCertificate) -> list[ClaimName]:
     """Claims that an honest group stands behind. A liar may name a claim before it comes true: were it noted, what
     is said on it when it does would be cut short."""
     topic = checked.certificate.topic
+    # whoever stands in one of an epoch before may have left since
+    epoch = state.epoch_of(checked.certificate.epoch) or state.epoch
     groups: dict[ClaimName, set[GroupName]] = {}
     own: set[ClaimName] = set()
     for one in checked.opinions:
         for claim in one.body.claims:
-            groups.setdefault((claim.type, claim.id), set()).add(state.epoch.group_of(one.entry.author))
+            groups.setdefault((claim.type, claim.id), set()).add(epoch.group_of(one.entry.author))
             ruled = state.ruled.get(claim)
             if ruled is not None and ruled.judgement.supports(*topic):
                 own.add((claim.type, claim.id))
-    return sorted(name for name, told in groups.items() if len(told) > state.epoch.f or name in own)
+    return sorted(name for name, told in groups.items() if len(told) > epoch.f or name in own)
 
 
 def _equivocation(state: State, record: EquivocationProven, known: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from node.machine import Phase, epochs
+from node.machine.evolve import evolve
+from node.records import CertificateAccepted
 from protocol.crypto import sha256
 from protocol.ids import EpochHash
 from protocol.limits import EPOCH_OVERLAP_MS
@@ -121,6 +123,16 @@ def test_a_standing_certificate_carries_the_removed_and_the_suspended_to_its_end
     world.run(2_000)
     assert any(one.digest == held.digest for one in world[0].state.certificates.values())
     assert world[0].action().phase is Phase.EFFECTIVE
+
+
+def test_a_certificate_of_before_that_comes_late_may_name_who_has_left() -> None:
+    world = alarmed(4)
+    held = world[0].certificate()
+    gone = int(max(one.entry.author for one in held.opinions)[1:])
+    enter(world, next_of(world, members=without(world, gone)))
+    world[0].state.certificates.clear()
+    evolve(world[0].state, CertificateAccepted(held.raw, False, world.now_ms), held)
+    assert any(one.digest == held.digest for one in world[0].state.certificates.values())
 
 
 def test_new_certificates_do_not_count_the_suspended_and_need_as_many_as_before() -> None:
