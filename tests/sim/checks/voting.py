@@ -21,8 +21,8 @@ from tests.sim.checks.safety import faults_of
 from tests.sim.shell import Process
 from tests.sim.world import World
 
-Arrived = tuple[int, str, int, bool]
-"""(true time, member, ballot number, yes)"""
+Arrived = tuple[int, str, int, bool, bytes]
+"""(true time, member, ballot number, yes, the key that sealed it)"""
 
 
 @dataclass
@@ -72,7 +72,13 @@ def _note_statement(books: Books, world: World, process: Process, raw: bytes) ->
             seat = world.epoch_of(process).by_name.get(ballot.member)
             if seat is not None:
                 open_ballot(raw, NETWORK, seat.governance_key)
-                row = (world.time.now_ms, str(ballot.member), ballot.ballot_no, ballot.vote is Vote.YES)
+                row = (
+                    world.time.now_ms,
+                    str(ballot.member),
+                    ballot.ballot_no,
+                    ballot.vote is Vote.YES,
+                    seat.governance_key,
+                )
                 books.ballots.setdefault((process.name, ballot.proposal), []).append(row)
     except ProtocolError:
         return
@@ -176,20 +182,22 @@ def _passed(books: Books, world: World, process: Process, epoch: Epoch, hash_: b
     return ""
 
 
-def _say(epoch: Epoch, parent: Epoch, proposal: Proposal, member: str) -> str:
-    """The group that this member's ballot speaks for, or ""."""
+def _say(epoch: Epoch, parent: Epoch, proposal: Proposal, member: str, key: bytes = b"") -> str:
+    """The group that this member's ballot speaks for, or "": ballots go with the key that sealed them."""
     seat = next((one for one in epoch.members if one.name == member), None)
     lost = isinstance(proposal.change, Rekey) and proposal.change.member == member
-    return seat.group if seat is not None and seat.since <= parent.number and not lost else ""
+    if seat is None or seat.since > parent.number or lost or key not in (b"", seat.governance_key):
+        return ""
+    return seat.group
 
 
 def _held_ms(rows: list[Arrived], proposal: Proposal, parent: Epoch, epoch: Epoch) -> int | None:
     """When this node had heard a yes of a quorum's groups, in the larger of two epochs."""
     needed = max(parent.n - faults_of(parent), epoch.n - faults_of(epoch))
     groups: set[str] = set()
-    for at_ms, member, _, yes in rows:
+    for at_ms, member, _, yes, key in rows:
         if yes:
-            groups |= {_say(epoch, parent, proposal, member)} - {""}
+            groups |= {_say(epoch, parent, proposal, member, key)} - {""}
         if len(groups) >= needed:
             return at_ms
     return None
@@ -197,11 +205,12 @@ def _held_ms(rows: list[Arrived], proposal: Proposal, parent: Epoch, epoch: Epoc
 
 def _against(rows: list[Arrived], proposal: Proposal, parent: Epoch, epoch: Epoch, until_ms: int) -> set[str]:
     """Groups one of whose latest ballots by then is no."""
-    latest: dict[str, tuple[int, bool]] = {}
-    for at_ms, member, number, yes in rows:
-        if at_ms < until_ms and number >= latest.get(member, (-1, True))[0]:
-            latest[member] = (number, yes)
-    return {_say(epoch, parent, proposal, member) for member, (_, yes) in latest.items() if not yes} - {""}
+    latest: dict[str, tuple[int, bool, bytes]] = {}
+    for at_ms, member, number, yes, key in rows:
+        if at_ms < until_ms and number >= latest.get(member, (-1, True, b""))[0]:
+            latest[member] = (number, yes, key)
+    said = {_say(epoch, parent, proposal, member, key) for member, (_, yes, key) in latest.items() if not yes}
+    return said - {""}
 
 
 def s8_an_epoch_has_its_ballots(seen: Seen, world: World, process: Process, record: EpochCertified) -> str:
