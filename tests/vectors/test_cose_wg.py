@@ -46,7 +46,9 @@ def aad_of(example: dict[str, Any]) -> bytes:
 def ours(protected: bytes, aad: bytes, payload: bytes, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """What `envelope._to_be_signed` makes: its tag and network give the aad, so both are put out of the way."""
     monkeypatch.setattr(envelope, "PROTECTED", protected)
-    monkeypatch.setattr(envelope, "_signed_ahead", getattr(envelope._signed_ahead, "__wrapped__", envelope._signed_ahead))  # what is kept has ours in it
+    # what is written once has our header in it
+    plain = getattr(envelope._signed_ahead, "__wrapped__", envelope._signed_ahead)
+    monkeypatch.setattr(envelope, "_signed_ahead", plain)
     written = envelope._to_be_signed("", NETWORK, payload)
     inner = codec.encode(["", NETWORK])
     return written.replace(codec.encode(inner), codec.encode(aad), 1)
