@@ -162,7 +162,9 @@ class Intake:
             return None
         if known is None and self._ballots_of(ballot.member) >= BALLOTS_PER_MEMBER_MAX:
             raise ProtocolError(Code.AUTHOR_OVER_BUDGET, f"{ballot.member} has too many ballots")
-        held.box.setdefault(ballot.member, {})[ballot.ballot_no] = Arrived(sealed, now_ms)
+        # who says one number in two ways said it when the first came: a no that was there in time stays in time
+        at_ms = now_ms if known is None else min(now_ms, known.at_ms)
+        held.box.setdefault(ballot.member, {})[ballot.ballot_no] = Arrived(sealed, at_ms)
         self._recount(held, now_ms)
         return sealed
 

@@ -658,3 +658,16 @@ def test_a_key_that_is_forked_again_after_it_was_replaced_takes_no_proof_from_a_
     made = books.certificate(named, commits(books.epoch, named, names(3)), lookup)
     assert made is not None
     assert books.enter(made, NOW).value.proofs == (Suspect(M3, 1),)
+
+
+def test_a_no_that_was_there_in_time_is_not_made_late_by_another_of_its_number() -> None:
+    """Of two of one number the lower hash holds; told after the delay, it took the veto that stood before."""
+    books = ledger_of(epoch(4))
+    on = passed(books, STRICTER, names(3))
+    noes = [vote(books.epoch, on, "m3", False, ballot_no=1, cast_ms=NOW + at) for at in range(1, 9)]
+    noes.sort(key=lambda one: one.hash)
+    books.take(noes[-1].raw, NOW + 10)
+    books.take(vote(books.epoch, on, "m2", False, ballot_no=1, cast_ms=NOW + 2).raw, NOW + 10)
+    assert standing(books, on, DUE + 1).state is State.VETOED
+    books.take(noes[0].raw, DUE + 2)
+    assert standing(books, on, DUE + 3).state is State.VETOED
