@@ -137,20 +137,18 @@ def _all_of_four() -> EpochCertificate:
     return replace(made, commits=tuple(commits(of, named, NAMES)), keysets=tuple(delegated(name).raw for name in NAMES))
 
 
-def _refused() -> list[tuple[str, str, EpochCertificate, str]]:
+_Refused = tuple[str, str, EpochCertificate, str]
+
+
+def _refused() -> list[_Refused]:
+    return [*_refused_values(), *_refused_ballots(), *_refused_commits(), *_refused_proofs()]
+
+
+def _refused_values() -> list[_Refused]:
     def with_value(**changes: Any) -> EpochCertificate:
         return certified(SEVEN, [HALT_OF_N], CHANGE_MS, **changes)
 
-    def ballot(name: str, **changes: Any) -> bytes:
-        return ballots(HALT_OF_N, [name], **changes)[0].raw
-
-    named = value(SEVEN, [HALT_OF_N], CHANGE_MS)
-    other_key = cast(NETWORK, cold(VENUE), Ballot(HALT_OF_N.hash, FIVE[4], 0, Vote.YES, NOW + 1)).raw
-    expired = seal_keyset(NETWORK, cold(FIVE[4]), keyset(FIVE[4], expires_ms=NOW - 1)).raw
-    wrong_seal = seal_keyset(NETWORK, cold(VENUE), keyset(FIVE[4])).raw
-    proven = certified(SEVEN, [], NOW, (), [Suspect(VENUE, 1)])
     lost = told(proposed(REKEY, signers=(NEXT_KEY,)))
-    newcomer = [*SEVEN_NAMES[:5], NEW]
     join_unasked = told(proposed(JOIN, signers=()))
     two_of_four = told(proposed(Regroup((VENUE, LENDER), GroupName("z")), PLACES["four"]))
     return [
@@ -177,6 +175,17 @@ def _refused() -> list[tuple[str, str, EpochCertificate, str]]:
             certified(PLACES["four"], [two_of_four], LOOSE_MS, NAMES[:3]),
             "at-most-max-1-f-groups-change",
         ),
+    ]
+
+
+def _refused_ballots() -> list[_Refused]:
+    def ballot(name: str, **changes: Any) -> bytes:
+        return ballots(HALT_OF_N, [name], **changes)[0].raw
+
+    other_key = cast(NETWORK, cold(VENUE), Ballot(HALT_OF_N.hash, FIVE[4], 0, Vote.YES, NOW + 1)).raw
+    lost = told(proposed(REKEY, signers=(NEXT_KEY,)))
+    newcomer = [*SEVEN_NAMES[:5], NEW]
+    return [
         ("a ballot short", "seven", replace(GOOD, ballots=GOOD.ballots[1:]), "short-of-threshold"),
         ("a lost key by its own ballot too", "seven", certified(SEVEN, [lost], LOOSE_MS), "unknown-author"),
         (
@@ -213,6 +222,14 @@ def _refused() -> list[tuple[str, str, EpochCertificate, str]]:
         ("a stranger's ballot", "seven", replace(GOOD, ballots=(*GOOD.ballots, ballot("stranger"))), "unknown-author"),
         ("a ballot by another's key", "seven", replace(GOOD, ballots=(*GOOD.ballots[:4], other_key)), "bad-signature"),
         ("a ballot twice", "seven", replace(GOOD, ballots=(*GOOD.ballots, GOOD.ballots[0])), "duplicate-signer"),
+    ]
+
+
+def _refused_commits() -> list[_Refused]:
+    named = value(SEVEN, [HALT_OF_N], CHANGE_MS)
+    expired = seal_keyset(NETWORK, cold(FIVE[4]), keyset(FIVE[4], expires_ms=NOW - 1)).raw
+    wrong_seal = seal_keyset(NETWORK, cold(VENUE), keyset(FIVE[4])).raw
+    return [
         (
             "a stranger's KeySet",
             "seven",
@@ -243,6 +260,12 @@ def _refused() -> list[tuple[str, str, EpochCertificate, str]]:
             "mixed-certificate",
         ),
         ("a Commit twice", "seven", replace(GOOD, commits=(*GOOD.commits, GOOD.commits[0])), "duplicate-signer"),
+    ]
+
+
+def _refused_proofs() -> list[_Refused]:
+    proven = certified(SEVEN, [], NOW, (), [Suspect(VENUE, 1)])
+    return [
         ("a proof that nothing names", "seven", replace(GOOD, proofs=(Proof(*forked("issuer")),)), "mixed-certificate"),
         ("no proof", "seven", replace(proven, proofs=()), "mixed-certificate"),
         (
