@@ -18,6 +18,7 @@ from node.commands.common import (
     connect,
     say,
     say_json,
+    say_list,
     say_table,
     until,
 )
@@ -33,13 +34,8 @@ def list_(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
     """
     with connect(config) as control:
         actions = control.actions()
-    if output == "json":
-        say_json(actions)
-    elif not actions:
-        say("No action.")
-    else:
-        say_table(("key", "lever", "rung", "phase", "stands", "subject", "why"), [_row(action) for action in actions])
-    return OK
+    columns = ("key", "lever", "rung", "phase", "stands", "subject", "why")
+    return say_list(actions, columns, _row, "No action.", output)
 
 
 def _row(action: dict[str, Any]) -> tuple[object, ...]:

@@ -23,6 +23,7 @@ from node.commands.common import (
     connect,
     say,
     say_json,
+    say_list,
     say_table,
     until,
     usage,
@@ -43,14 +44,8 @@ def list_(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
     """
     with connect(config) as control:
         alerts = control.alerts()
-    if output == "json":
-        say_json(alerts)
-    elif not alerts:
-        say("No alarm.")
-    else:
-        columns = ("id", "level", "threat", "subject", "groups", "certificate", "we say")
-        say_table(columns, [_row(alert) for alert in alerts])
-    return OK
+    columns = ("id", "level", "threat", "subject", "groups", "certificate", "we say")
+    return say_list(alerts, columns, _row, "No alarm.", output)
 
 
 def _row(alert: dict[str, Any]) -> tuple[object, ...]:

@@ -17,6 +17,7 @@ from node.commands.common import (
     connect,
     say,
     say_json,
+    say_list,
     say_table,
     until,
     usage,
@@ -35,13 +36,8 @@ def list_(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
     """
     with connect(config) as control:
         proposals = control.proposals()
-    if output == "json":
-        say_json(proposals)
-    elif not proposals:
-        say("Nothing is open.")
-    else:
-        say_table(("id", "what", "by", "yes", "no", "stands", "closes"), [_row(one) for one in proposals])
-    return OK
+    columns = ("id", "what", "by", "yes", "no", "stands", "closes")
+    return say_list(proposals, columns, _row, "Nothing is open.", output)
 
 
 def _row(one: dict[str, Any]) -> tuple[object, ...]:
