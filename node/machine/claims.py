@@ -39,13 +39,14 @@ SOURCES_RULED_MAX = 16
 
 
 def look_into(step: Step, link: Link | None, opinion: Opinion, claim: Claim) -> None:
-    """Re-run once per claim; ask for the blob where it did not come along."""
+    """Re-run once per claim; ask for the blob where it did not come along. What could not be decided is re-run when its
+    time has come and not for each word on it: words would use up its tries, and the owner's providers."""
     state = step.state
     ruled = state.ruled.get(claim)
     if ruled is not None and ruled.judgement.ruling is not Ruling.UNDECIDED:
         note_false_statement(step, opinion, ruled.judgement)
         return
-    if claim in state.judging:
+    if claim in state.judging or (ruled is not None and ruled.again_at_ms > step.at.mono_ms):
         return
     blob = state.blobs.get(claim.digest)
     if blob is None:

@@ -41,7 +41,8 @@ def running(state: State, topic: Topic, now_ms: int) -> list[Digest]:
 
 def stands(state: State, held: CheckedCertificate, now_ms: int) -> bool:
     """It has not ended, and its signers still carry it: who said something later counts by that, what was said under
-    a replaced key or released does not count, whatever certificate carries it. Asked many times between two words: the
+    a replaced key or released does not count, whatever certificate carries it; nor does a word said anew on something
+    else bring back a certificate of what was released. Asked many times between two words: the
     answer is kept until a word comes or the clock passes a time that any of them names."""
     epoch = state.epoch_of(held.certificate.epoch)
     if held.ends_ms <= now_ms or epoch is None:
@@ -54,7 +55,12 @@ def stands(state: State, held: CheckedCertificate, now_ms: int) -> bool:
     for one in held.opinions:
         now = known.get(one.entry.author)
         counted.append(one if now is None or not is_later(now, one) else now)
-    counts = [one for one in counted if _may_count(state, epoch, one, now_ms)]
+    released = state.releases.covers
+    counts = [
+        now
+        for one, now in zip(held.opinions, counted, strict=True)
+        if _may_count(state, epoch, now, now_ms) and (now is one or not released(one.body, state.epoch))
+    ]
     same = len(counts) == len(held.opinions) and all(map(operator.is_, counts, held.opinions))
     answer = same or reaches(counts, epoch, held.certificate.level) is not None
     if len(state.standing) >= STANDING_MAX:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from governance import rules
 from governance.ballots import open_ballot
-from governance.proposals import Rekey
+from governance.proposals import Reinstate, Rekey
 from protocol.errors import ProtocolError
 from protocol.membership import Epoch
 from protocol.messages import Level
@@ -60,12 +60,20 @@ def _is_due(world: World, told: Told) -> bool:
         return False
     if rules.loosens(epoch, proposal.change) and _alarm_stands(world):
         return False
+    if isinstance(proposal.change, Reinstate) and not _has_fresh_key(world, epoch, proposal.change.member):
+        return False
     yes, against = _groups(world, told, epoch)
     liars = {epoch.group_of(one.name) for one in epoch.members if one.name in world.liar_names}
     if isinstance(proposal.change, Rekey) and len(proposal.consents) == 2:
         return True  # its owner's own affair
     needed = max(_quorum(told.parent), _quorum(epoch))
     return len(yes - against) >= needed and 3 * len(against | liars) <= len(epoch.groups)
+
+
+def _has_fresh_key(world: World, epoch: Epoch, name: str) -> bool:
+    """Who was proven delegates a new attestation key first; a liar may never do so."""
+    proven = next((one.proven for one in epoch.members if one.name == name), -1)
+    return proven < 0 or all(max(one.state.keysets.get(name, {-1: None})) > proven for one in world.honest())
 
 
 def _key_of(epoch: Epoch, name: str) -> bytes | None:

@@ -109,6 +109,22 @@ def test_an_undecided_claim_is_tried_again() -> None:
     assert world[3].opinion("m3") is not None
 
 
+def test_words_on_what_cannot_be_read_yet_use_up_none_of_its_tries() -> None:
+    """Each word had it re-run at once: a few members' answers, and the next try was eight seconds away."""
+    world = World(7, liars=1)
+    true = world.true(claim())
+    slow = world[3]
+    slow.verdicts[true.claim.digest] = undecided("no provider answers")
+    world[0].sense(true)
+    for _ in range(20):
+        liar(world).say(opinion(Level.ISOLATE, (true,), now_ms=world.now_ms), true)
+        world.run(20)
+    asked = slow.verified.count(true.claim.digest)
+    del slow.verdicts[true.claim.digest]
+    world.run(1_500)
+    assert asked <= 3 and slow.opinion("m3") is not None
+
+
 def test_a_false_claim_beside_a_true_one_does_not_still_the_levers() -> None:
     world = World(7, liars=1)
     true, false = world.true(claim(1)), claim(2)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from node.machine import Phase, epochs
+from node.events import ReleaseTopic
+from node.machine import Phase, epochs, views
 from node.machine.evolve import evolve
 from node.records import CertificateAccepted
 from protocol.crypto import sha256
@@ -12,7 +13,7 @@ from protocol.ids import EpochHash
 from protocol.limits import EPOCH_OVERLAP_MS
 from protocol.membership import Epoch
 from protocol.messages import Level
-from tests.unit.machine.world import HOUR_MS, World, claim, member
+from tests.unit.machine.world import COIN, HOUR_MS, THREAT, World, claim, member
 
 
 def next_of(world: World, **changes: object) -> Epoch:
@@ -133,6 +134,21 @@ def test_a_certificate_of_before_that_comes_late_may_name_who_has_left() -> None
     world[0].state.certificates.clear()
     evolve(world[0].state, CertificateAccepted(held.raw, False, world.now_ms), held)
     assert any(one.digest == held.digest for one in world[0].state.certificates.values())
+
+
+def test_words_said_anew_bring_back_no_certificate_of_what_was_released() -> None:
+    """A joiner that never had the first one took it for standing, on the released claims, once a second attack came."""
+    world = alarmed(4)
+    held = world[0].certificate()
+    for i in range(4):
+        world[i].ask(ReleaseTopic(COIN, THREAT, 0))
+    world.run(1_000)
+    enter(world, next_of(world))
+    for state in (node.state for node in world):
+        state.certificates.clear()
+    world[1].sense(world.true(claim(2)))
+    world.run(1_000)
+    assert world[0].certificate() and not views.stands(world[0].state, held, world.now_ms)
 
 
 def test_new_certificates_do_not_count_the_suspended_and_need_as_many_as_before() -> None:
