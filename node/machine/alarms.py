@@ -12,8 +12,9 @@ from adapters.api import Observation
 from node.effects import Broadcast, Gossip, Send
 from node.machine import actions, asking, claims, views
 from node.machine.links import Link
-from node.machine.state import Ruled, State
+from node.machine.state import State
 from node.machine.step import Step
+from node.machine.verdicts import Ruled
 from node.records import BlobKept, CertificateAccepted
 from protocol.alarm import Opinion, effective_level, is_live, lease_fault, weigh_live
 from protocol.errors import Code, ProtocolError

@@ -177,6 +177,12 @@ def _whole(state: State, key: tuple[MemberName, int]) -> int:
     return feed.whole if feed else -1
 
 
+def _hole_ends(state: State, key: tuple[MemberName, int]) -> int:
+    """The last seq before the first that is here beyond what is whole."""
+    feed, whole = state.feeds.get(key), _whole(state, key)
+    return min((seq - 1 for seq in feed.links if seq > whole), default=whole + RANGE_MAX) if feed else RANGE_MAX
+
+
 def _ask_range(step: Step, key: tuple[MemberName, int], gap: Lack) -> None:
     state, mono_ms = step.state, step.at.mono_ms
     whole = _whole(state, key)
@@ -196,9 +202,13 @@ def _ask_range(step: Step, key: tuple[MemberName, int], gap: Lack) -> None:
     under_way = Counter(peer_id for one in state.gaps.values() if one is not gap for peer_id in one.peer_ids)
     # who said it has it
     chosen = _next_of(gap, holders, lambda one: -1 if key[0] in one.members else under_way[one.peer_id])
+    most = whole + min(room, RANGE_MAX)
+    if gap.rounds:
+        # all were asked in vain: its author may have withheld it, and what we hold beyond it would come again each time
+        most = min(most, _hole_ends(state, key))
     _note_asked(step, gap, chosen, holders)
     for link in chosen:
-        want = WantEntries(*key, whole + 1, min(link.theirs[key], whole + min(room, RANGE_MAX)))
+        want = WantEntries(*key, whole + 1, min(link.theirs[key], most))
         link.wanted[key] = Wanted(mono_ms, want.from_seq, want.to_seq)
         step.send(link.peer_id, want, sync=True)
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 from node.effects import VerifyClaim
 from node.machine import views
 from node.machine.links import Link
-from node.machine.state import Missing, State
+from node.machine.state import State
 from node.machine.step import Step, cut
+from node.machine.verdicts import Missing, Ruled
 from node.records import BlobKept, ClaimRuled, FalseStatement
 from protocol.alarm import Opinion, is_live
 from protocol.evidence import Judgement, Ruling, undecided
@@ -20,7 +21,10 @@ from protocol.limits import LABEL_CHARS_MAX
 from protocol.messages import Basis, Claim, Level
 
 UNDECIDED_AGAIN_MS = (250, 500, 1_000, 2_000, 4_000, 8_000)
-UNDECIDED_TRIES_MAX = 40
+UNDECIDED_OFTEN_MAX = 40
+"""Tries. Then five minutes of a provider that does not answer are over, and it is asked rarely for as long as somebody
+claims it: an outage must not leave a member mute for the rest of a lease."""
+UNDECIDED_RARELY_MS = 300_000
 ASK_AGAIN_MS = (300, 600, 1_200, 2_500, 5_000)
 ANSWER_MS = 150
 """So long whoever was asked first has the time to answer, before others that name the same are asked."""
@@ -40,13 +44,14 @@ SOURCES_RULED_MAX = 16
 
 def look_into(step: Step, link: Link | None, opinion: Opinion, claim: Claim) -> None:
     """Re-run once per claim; ask for the blob where it did not come along. What could not be decided is re-run when its
-    time has come and not for each word on it: words would use up its tries, and the owner's providers."""
+    time has come, and before that once for each member that names it: one liar who names it before it is so keeps
+    nobody waiting, and does not use up the owner's providers."""
     state = step.state
     ruled = state.ruled.get(claim)
     if ruled is not None and ruled.judgement.ruling is not Ruling.UNDECIDED:
         note_false_statement(step, opinion, ruled.judgement)
         return
-    if claim in state.judging or (ruled is not None and ruled.again_at_ms > step.at.mono_ms):
+    if claim in state.judging or (ruled is not None and not _may_rerun(ruled, opinion.entry.author, step.at.mono_ms)):
         return
     blob = state.blobs.get(claim.digest)
     if blob is None:
@@ -66,6 +71,14 @@ def look_into(step: Step, link: Link | None, opinion: Opinion, claim: Claim) -> 
             step.want_blob(link.peer_id, claim.digest)
     elif step.at.mono_ms - missing.since_ms >= ANSWER_MS:
         _ask_author(step, claim, opinion.entry.author)
+
+
+def _may_rerun(undecided: Ruled, author: MemberName, mono_ms: int) -> bool:
+    if undecided.again_at_ms > mono_ms:
+        if author in undecided.hurried:
+            return False
+        undecided.hurried.add(author)
+    return True
 
 
 def _room_for_missing(state: State, author: MemberName) -> bool:
@@ -175,8 +188,10 @@ def rule_claim(step: Step, claim: Claim, judgement: Judgement) -> None:
         )
     )
     ruled = step.state.ruled[claim]
-    wait_ms = UNDECIDED_AGAIN_MS[min(ruled.tries - 1, len(UNDECIDED_AGAIN_MS) - 1)]
-    ruled.again_at_ms = step.at.mono_ms + wait_ms
+    if ruled.again_at_ms <= step.at.mono_ms:
+        waits = UNDECIDED_AGAIN_MS if ruled.tries < UNDECIDED_OFTEN_MAX else (UNDECIDED_RARELY_MS,)
+        ruled.again_at_ms = step.at.mono_ms + waits[min(ruled.tries, len(waits) - 1)]
+        ruled.tries += 1
 
 
 def retry_undecided(step: Step) -> None:
@@ -185,10 +200,9 @@ def retry_undecided(step: Step) -> None:
     unsure = [claim for claim, one in state.ruled.items() if one.judgement.ruling is Ruling.UNDECIDED]
     for claim in sorted(unsure):
         ruled = state.ruled[claim]
-        if claim in state.judging:
+        if claim in state.judging or ruled.again_at_ms > step.at.mono_ms or claim.digest not in state.blobs:
             continue
-        due = ruled.again_at_ms <= step.at.mono_ms and ruled.tries < UNDECIDED_TRIES_MAX
-        opinion = next(naming(state, claim, step.now_ms), None) if due and claim.digest in state.blobs else None
+        opinion = next(naming(state, claim, step.now_ms), None)
         if opinion is not None:
             _judge(step, claim, opinion.entry.author)
 

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from node.machine import deciding
 from node.machine.action import ENDED, Action, Phase
-from node.machine.state import Ruled, State
+from node.machine.state import State
+from node.machine.verdicts import Ruled
 from node.records import (
     ActionOpened,
     ActionRenewed,
@@ -223,13 +224,15 @@ def _ruled(state: State, record: ClaimRuled, known: Any) -> None:
     state.verdicts += 1
     state.threats.add(record.threat)
     before = state.ruled.get(record.claim)
-    tries = before.tries + 1 if before else 1
     at_ms = record.at_ms
     if judgement.ruling is Ruling.SUPPORTS:
         name = (record.claim.type, record.claim.id)
         at_ms = min(at_ms, state.found_ms.get(name, at_ms))
         _remember_ms(state.found_ms, name, at_ms)
-    state.ruled[record.claim] = Ruled(record.claim, judgement, tries=tries, at_ms=at_ms)
+    if before is None:
+        state.ruled[record.claim] = Ruled(record.claim, judgement, at_ms)
+    else:
+        before.judgement, before.at_ms = judgement, at_ms
 
 
 def _certificate(state: State, record: CertificateAccepted, known: Any) -> None:

@@ -19,10 +19,10 @@ from node.ingress import Budgets
 from node.machine.action import Action
 from node.machine.asked import Asked
 from node.machine.links import Lack, Link
+from node.machine.verdicts import Missing, Ruled
 from protocol.alarm import Opinion
 from protocol.crypto import Signer, sha256
 from protocol.envelope import SealedKeySet, Verified
-from protocol.evidence import Judgement
 from protocol.feed import Feed
 from protocol.frames import Heads
 from protocol.ids import ZERO_HASH, ActionKey, Digest, EntryHash, EpochHash, GroupName, MemberName, SourceId
@@ -61,29 +61,6 @@ class Setup:
     """Those before `epoch` that this node knows, newest first: their certificates may still run."""
     countersign: Countersign | None = None
     """Gives an own attestation of GUARD and above its `evm_sig`, where there is a registry to say it to."""
-
-
-@dataclass
-class Ruled:
-    """What our own verifier said of a claim, and when it is worth asking again."""
-
-    claim: Claim
-    judgement: Judgement
-    again_at_ms: int = 0
-    tries: int = 0
-    at_ms: int = 0
-    """Of one that supports: when our own check first did, by whatever bytes."""
-
-
-@dataclass
-class Missing:
-    """A claim whose blob did not come along: asked for, of one peer after another."""
-
-    claim: Claim
-    author: MemberName
-    ask_at_ms: int
-    since_ms: int
-    tries: int = 0
 
 
 @dataclass

@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from adapters.policy import AlarmView, Own, Situation
 from node.machine.evolve import is_later
-from node.machine.state import Ruled, State
+from node.machine.state import State
 from node.machine.step import Step
+from node.machine.verdicts import Ruled
 from protocol.alarm import Opinion, lease_fault, live, reaches
 from protocol.evidence import Ruling
 from protocol.ids import Digest, GroupName

@@ -231,11 +231,9 @@ def _fresh(world: World, checker: Checker, delay_ms: int) -> None:
 def _pass_time(world: World, ms: int) -> None:
     """Hours in which little happens: ticks come rarely, and nothing depends on how often."""
     usual = world.options.tick_ms
-    for process in world.processes.values():
-        process.tick_ms = max(usual, ms // TICKS_OF_HOURS)
+    world.ticks_come_every(max(usual, ms // TICKS_OF_HOURS))
     world.run(ms + 2 * max(usual, ms // TICKS_OF_HOURS))
-    for process in world.processes.values():
-        process.tick_ms = usual
+    world.ticks_come_every(usual)
     world.run(4 * usual)
 
 

@@ -94,6 +94,7 @@ class World(Ports):
         self.told: dict[str, list[str]] = {}
         self.misset: set[str] = set()
         self.verified: Counter[str] = Counter()
+        self.tick_ms = options.tick_ms
         self.processes = {seat.name: self._process(seat) for seat in self.seats if seat.name not in self.liar_names}
         self.liars: dict[str, Liar] = {}
         for name, script in zip(self.liar_names, options.scripts):
@@ -139,6 +140,12 @@ class World(Ports):
         """The longest that any epoch so far allows."""
         return max(epoch.lease_ms[level] for epoch in self.epochs.values())
 
+    def ticks_come_every(self, ms: int) -> None:
+        """To everybody, and to who comes up meanwhile."""
+        self.tick_ms = ms
+        for process in self.processes.values():
+            process.tick_ms = ms
+
     def arrives(self, name: MemberName, told: Epoch, keyset: bytes) -> None:
         """A joiner comes up in the epoch that it was told of, whether or not it has a seat by now."""
         if name in self.processes:
@@ -168,7 +175,7 @@ class World(Ports):
             fresh=True,
         )
         process = Process(self.time, self, setup, lambda: [*self.keysets(), own] if own else self.keysets())
-        process.tick_ms = options.tick_ms
+        process.tick_ms = self.tick_ms
         process.sync_ms = chance.choice((0, 1, 3, 10))
         fails = 0.2 if "lever_fails" in options.faults else 0.0
         unsure = 0.2 if "lever_unsure" in options.faults else 0.0

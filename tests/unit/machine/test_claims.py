@@ -122,7 +122,31 @@ def test_words_on_what_cannot_be_read_yet_use_up_none_of_its_tries() -> None:
     asked = slow.verified.count(true.claim.digest)
     del slow.verdicts[true.claim.digest]
     world.run(1_500)
-    assert asked <= 3 and slow.opinion("m3") is not None
+    assert asked <= 8 and slow.opinion("m3") is not None
+
+
+def test_who_names_a_claim_before_it_is_so_keeps_nobody_waiting() -> None:
+    world = World(7, liars=1)
+    early = claim()
+    world.truth[early.claim.digest] = undecided("no such block yet")
+    for _ in range(60):
+        liar(world).say(opinion(Level.ISOLATE, (early,), now_ms=world.now_ms), early)
+        world.run(250)
+    world[0].sense(world.true(early))
+    world.run(300)
+    assert all(node.certificate() for node in world)
+
+
+def test_a_provider_that_was_away_for_minutes_is_asked_again_while_the_claim_is_live() -> None:
+    world = World(4)
+    true = world.true(claim())
+    world[3].verdicts[true.claim.digest] = undecided("no provider answers")
+    world[0].sense(true)
+    for _ in range(80):
+        world.run(10_000)
+    del world[3].verdicts[true.claim.digest]
+    world.run(310_000)
+    assert world[3].opinion("m3") is not None
 
 
 def test_a_false_claim_beside_a_true_one_does_not_still_the_levers() -> None:
