@@ -47,7 +47,8 @@ class Scenes(Offline):
         self.say(f"▲ ISOLATE certificate on {INCIDENT}: {len(signers)} groups, at all members; an incident runs")
         self.told("alarm-runs", len(signers) >= self.q, f"{self.q} groups at every node", f"{len(signers)} groups")
 
-    async def joins(self) -> None:
+    async def admitted(self) -> None:
+        """From an application to the seat that counts; what it took is a figure."""
         site, joiner = self.site, self.cast.joiner
         site.settle(joiner)
         await self.decide("sources", "--add", f"{joiner}-people={joiner}=people")
@@ -69,19 +70,23 @@ class Scenes(Offline):
         await site.run("join", site.network_file, *own, *trust, "--application", application)
         site.dial_through(joiner)
         await site.up(joiner)
-        before, during = await self.number(), self.seated
+        before = await self.number()
         proposal = await self.propose(self.seated[0], "admit", application)
         await self.vote(proposal, "yes", self.seated[1 : self.q])
         cold = site.cold / "ballot.cbor"
         key = ("--governance-key", site.key(self.seated[0]), "--charter", site.cold / "charter.toml")
         await site.run("vote", "sign", proposal, "yes", "--member", self.seated[0], *key, "--out", cold)
         await site.at(self.seated[-1], "vote", "cast", cold)
-        await self.in_epoch(before + 1, during)
+        await self.in_epoch(before + 1, self.seated)
         began = time.monotonic()
         self.seated = (*self.seated, joiner)
         await self.in_epoch(before + 1, self.seated)
         await site.hears(self.seated, len(self.seated))
         self.timings_ms["epoch_in_force_to_joiner_counts"] = round((time.monotonic() - began) * 1000, 1)
+
+    async def joins(self) -> None:
+        during, joiner = self.seated, self.cast.joiner
+        await self.admitted()
         await self.certified(INCIDENT, self.seated)
         self.say(f"{joiner} has a seat: voted in while the alarm runs, started from an epoch hash and a file")
         what = "the alarm stands everywhere, at the joiner too"

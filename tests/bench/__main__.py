@@ -22,6 +22,7 @@ COMMANDS = {
     "testnet": Command("tests.bench.testnet", "alarms over a network of real processes, chains included"),
     "network": Command("tests.bench.network", "the network alone, beside the bound, a floor and js-libp2p"),
     "hostile": Command("tests.bench.hostile", "the same network under attack"),
+    "joining": Command("tests.bench.joining", "how soon who was voted in counts, in a network with a past"),
     "registry": Command("tests.bench.registry", "gas of the mirror on a chain, by the number of groups"),
 }
 

@@ -59,9 +59,14 @@ def against_goals(result: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for chain in ("embedded", "anvil"):
         for rank in ("p50", "p95"):
             got[f"{chain}_{rank}_ms"] = evidence[chain][rank] if evidence.get(chain) else None
+    return beside(GOALS, got)
+
+
+def beside(goals: Mapping[str, float], got: Mapping[str, float | None]) -> dict[str, dict[str, Any]]:
+    """Figures of which less is better."""
     return {
-        name: {"goal": goal, "got": got[name], "met": got[name] is not None and got[name] <= goal}
-        for name, goal in GOALS.items()
+        name: {"goal": goal, "got": got[name], "met": (value := got[name]) is not None and value <= goal}
+        for name, goal in goals.items()
     }
 
 
