@@ -20,6 +20,9 @@ from protocol.onchain import evm_keys
 @dataclass(frozen=True)
 class Known:
     epoch: Epoch
+    """The newest."""
+    epochs: tuple[Epoch, ...]
+    """All that are known here, in order; `epoch` is the last."""
     evm: dict[MemberName, bytes]
     """Member → address of its newest KeySet that is known here."""
     keysets: dict[tuple[MemberName, int], SealedKeySet]
@@ -43,7 +46,7 @@ def known_here(config: NodeConfig, charter: Charter, now_ms: int) -> Known:
             key = (sealed.keyset.member, sealed.keyset.version)
             # of two of one version the lower hash holds
             held[key] = min(held.get(key, sealed), sealed, key=lambda one: one.hash)
-    return Known(epoch, evm_keys((one.keyset for one in held.values()), now_ms), held)
+    return Known(epoch, origin.epochs, evm_keys((one.keyset for one in held.values()), now_ms), held)
 
 
 def _keysets(config: NodeConfig, origin: Origin) -> Iterator[bytes]:

@@ -51,6 +51,8 @@ class Origin:
     """Of this member, then and since; the one of now first."""
     extra: tuple[SealedKeySet, ...] = field(default=())
     """What its own application delegated."""
+    epochs: tuple[Epoch, ...] = field(default=())
+    """All that this directory knows, in order; `head` is the last."""
 
     def opened(self, raw: bytes) -> SealedKeySet | None:
         """A KeySet of who sits now, or sat at the start; None for what is none."""
@@ -111,7 +113,9 @@ def origin_of(config: NodeConfig, charter: Charter) -> Origin:
     head = later[-1] if later else epoch
     if config.member in head.by_name:
         found.append(head.by_name[config.member].governance_key)
-    return Origin(epoch, tuple(past[:EPOCHS_KEPT]), head, before, keysets, tuple(dict.fromkeys(reversed(found))), own)
+    governance = tuple(dict.fromkeys(reversed(found)))
+    known = (*reversed(past), epoch, *later)
+    return Origin(epoch, tuple(past[:EPOCHS_KEPT]), head, before, keysets, governance, own, known)
 
 
 def _chain(path: Path, charter: Charter) -> tuple[list[Epoch], tuple[bytes, ...], tuple[bytes, ...]]:

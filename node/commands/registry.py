@@ -1,11 +1,12 @@
-"""`tocsin registry deploy | show | compare | submit`: the network's mirror on a chain; nothing sent without --send."""
+"""`tocsin registry deploy | show | sign | submit | compare`: the network's mirror on a chain; nothing sent without
+--send."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from node.commands.common import (
     FAILED,
@@ -19,14 +20,15 @@ from node.commands.common import (
     say_table,
     usage,
 )
+from node.commands.registry_quorum import Chain, Contract, sign, submit
 
 if TYPE_CHECKING:
     from adapters.evm.mirror import Mirror, Standing
     from node.commands.registry_site import Deployment
 
 registry_app = App(name="registry", help="The network's mirror on a chain: what contracts can ask without a node.")
-Chain = Annotated[str, Parameter(help="CAIP-2, of a [[connection]]; may be left out where there is only one.")]
-Contract = Annotated[str, Parameter(help="The registry's address; that of [sensor.*] kind evm.registry where absent.")]
+registry_app.command(sign)
+registry_app.command(submit)
 
 
 @registry_app.command
@@ -110,10 +112,13 @@ def _show_plan(planned: Deployment, output: Output) -> int:
         say(f"without an evm key, so silent there and still counted: {', '.join(planned.without_key)}")
     if planned.row.n < 4:
         say("Fewer than four groups: such a registry takes no alarms.")
+    from node.commands.registry_site import price_lines
+
+    sender, gas = price_lines(planned)
     say(
-        f"from     {planned.sender}, which has {planned.balance_wei / 1e18:g} coins",
+        sender,
         f"to       {planned.address}, where no other transaction of that account comes first",
-        f"gas      {planned.gas:,} at most, {planned.most_wei / 1e18:g} coins at most",
+        gas,
         "It counts groups and cannot see sources; nobody owns it, and nothing can be changed but by the quorum.",
     )
     return OK
@@ -199,54 +204,6 @@ def _say_standing(subject: str, threat: str, standing: Standing) -> None:
         say(f"{level.name:8} {ended}{f' until {when(until_s * 1000)}' if until_s else ''}: {threat} on {subject}")
     if standing.released_through_ms:
         say(f"released what was said through {when(standing.released_through_ms)}")
-
-
-@registry_app.command
-def submit(
-    file: Path,
-    /,
-    *,
-    chain: Chain = "",
-    contract: Contract = "",
-    key: Path | None = None,
-    send: bool = False,
-    config: ConfigFile = NODE_TOML,
-    output: Output = "human",
-) -> int:
-    """Show what a certificate would do in a registry; with --send, do it. Within ten minutes of its oldest word.
-
-    Example: `tocsin registry submit rseth.cert`, then the same with `--send`
-
-    Parameters
-    ----------
-    file
-        What `tocsin alert show --export` wrote.
-    key
-        The lever key whose account pays; data/keys/lever.key where absent. Anybody may submit.
-    send
-        Send the transaction and wait for it.
-    """
-    from node.commands.registry_site import site_of
-    from node.commands.registry_submit import prepare_submission
-    from node.present import when
-
-    site = site_of(config)
-    planned = prepare_submission(site, site.place_of(chain, contract), file, key)
-    tx, until_s = planned.send() if send else ("", planned.until_s)
-    if output == "json":
-        facts = {name: getattr(planned, name) for name in ("subject", "threat", "votes", "sender", "gas", "most_wei")}
-        say_json(facts | {"level": planned.level.name, "until_s": until_s, "sent": send, "tx": tx})
-        return OK
-    what = f"{planned.level.name} on {planned.subject}, {planned.votes} signed words"
-    if send:
-        say(f"Restricted: {what}; until {when(until_s * 1000)}, read back. {tx}")
-        return OK
-    say(
-        f"Would restrict (nothing is sent without --send): {what}; until {when(until_s * 1000)} at most",
-        f"from     {planned.sender}, which has {planned.balance_wei / 1e18:g} coins",
-        f"gas      {planned.gas:,} at most, {planned.most_wei / 1e18:g} coins at most",
-    )
-    return OK
 
 
 @registry_app.command

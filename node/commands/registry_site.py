@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import trio
 
@@ -121,7 +121,7 @@ def _keys(words: tuple[int, ...], known: Known, epoch: Epoch | None) -> list[Key
 
 def read_registry(site: Site, place: Place, subject: str = "", threat: str = "") -> tuple[Mirror, Standing | None]:
     """With what it has on a subject where one is named."""
-    topic = _topic(subject, threat) if subject else None
+    topic = topic_of(subject, threat) if subject else None
 
     async def read(client: ChainClient) -> tuple[Mirror, Standing | None]:
         mirror = await read_mirror(client, *place)
@@ -130,7 +130,8 @@ def read_registry(site: Site, place: Place, subject: str = "", threat: str = "")
     return site.on_chain(place[0], read)
 
 
-def _topic(subject: str, threat: str) -> tuple[bytes, int]:
+def topic_of(subject: str, threat: str) -> tuple[bytes, int]:
+    """As a registry names them."""
     try:
         key = subject_key(from_text(subject))
     except ProtocolError as error:
@@ -210,3 +211,23 @@ def prepare_deployment(site: Site, chain: str, key: Path | None) -> Deployment:
         )
 
     return site.on_chain(chain, price)
+
+
+class Priced(Protocol):
+    """What somebody's account would pay for."""
+
+    @property
+    def sender(self) -> str: ...
+    @property
+    def gas(self) -> int: ...
+    @property
+    def most_wei(self) -> int: ...
+    @property
+    def balance_wei(self) -> int: ...
+
+
+def price_lines(planned: Priced) -> tuple[str, str]:
+    return (
+        f"from     {planned.sender}, which has {planned.balance_wei / 1e18:g} coins",
+        f"gas      {planned.gas:,} at most, {planned.most_wei / 1e18:g} coins at most",
+    )
