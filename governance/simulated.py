@@ -73,17 +73,28 @@ def recorded(opinion: Opinion) -> Said:
 
 def differences(said: Iterable[Said], before: Epoch, after: Epoch) -> tuple[Difference, ...]:
     """By topic, level and time. ValueError for over ROWS_MAX rows."""
-    by_topic: dict[Topic, list[Said]] = {}
-    for count, one in enumerate(said):
-        if count >= ROWS_MAX:
-            raise ValueError(f"at most {ROWS_MAX} opinions are replayed")
-        by_topic.setdefault(one.topic, []).append(one)
+    rows = list(said)
+    return compared(rows, before, rows, after)
+
+
+def compared(said: Sequence[Said], before: Epoch, then: Sequence[Said], after: Epoch) -> tuple[Difference, ...]:
+    """`said` under the one epoch beside `then` under the other."""
+    if max(len(said), len(then)) > ROWS_MAX:
+        raise ValueError(f"at most {ROWS_MAX} opinions are replayed")
+    was_said, will_be_said = _by_topic(said), _by_topic(then)
     found: list[Difference] = []
-    for topic in sorted(by_topic, key=lambda one: (one[0].raw, one[1])):
-        was, will = spans(by_topic[topic], before), spans(by_topic[topic], after)
+    for topic in sorted(was_said.keys() | will_be_said.keys(), key=lambda one: (one[0].raw, one[1])):
+        was, will = spans(was_said.get(topic, ()), before), spans(will_be_said.get(topic, ()), after)
         for level in COUNTED:
             found.extend(_compared(topic, level, was[level], will[level]))
     return tuple(found)
+
+
+def _by_topic(said: Iterable[Said]) -> dict[Topic, list[Said]]:
+    by_topic: dict[Topic, list[Said]] = {}
+    for one in said:
+        by_topic.setdefault(one.topic, []).append(one)
+    return by_topic
 
 
 def _compared(topic: Topic, level: Level, was: list[Span], will: list[Span]) -> Iterator[Difference]:

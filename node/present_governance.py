@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from governance.ballots import Ballot, Vote
+from governance.packs import Replayed, replayed
 from governance.proposals import (
     Admit,
     Change,
@@ -23,10 +24,11 @@ from governance.standing import Standing, flags
 from governance.standing import State as Stands
 from node.machine.state import State
 from node.present import when
+from node.recordings import recordings
 from node.watch import threat_word
 from protocol.errors import ProtocolError
-from protocol.ids import MemberName
-from protocol.membership import Member
+from protocol.ids import MemberName, SourceId
+from protocol.membership import Epoch, Member
 from protocol.messages import Attestation
 
 Json = dict[str, Any]
@@ -152,14 +154,69 @@ def would_change(state: State, one: Standing, now_ms: int) -> list[str]:
     links = [link for feed in state.feeds.values() for link in feed.links.values()]
     said = [recorded(link) for link in links if isinstance(link.body, Attestation)]
     said = sorted(said, key=lambda row: row.issued_ms)[-ROWS_MAX:]
+    words = [f"Then {after.n} groups, {after.q} a quorum; now {state.epoch.n} and {state.epoch.q}."]
+    if said:
+        found = [_difference(row) for row in differences(said, state.epoch, after)]
+        nothing = "every certificate would have formed as it did"
+        words.append(f"Replayed on the last {len(said)} opinions held here: {_told(found, nothing)}")
+    return words + _on_packs(state, after, at_ms)
+
+
+def _told(found: list[str], nothing: str) -> str:
+    if not found:
+        return f"{nothing}."
+    more = f"; and {len(found) - EFFECTS_SHOWN} more" if len(found) > EFFECTS_SHOWN else ""
+    return "; ".join(found[:EFFECTS_SHOWN]) + more + "."
+
+
+def _on_packs(state: State, after: Epoch, at_ms: int) -> list[str]:
+    """Incidents that this network has not had, said by its members as others said them."""
+    sources = _sources_of(state, after)
     words = [
-        f"Then {after.n} groups, {after.q} a quorum; now {state.epoch.n} and {state.epoch.q}.",
-        f"Replayed on the last {len(said)} opinions held here: ",
+        _of_pack(one)
+        for recording in recordings()
+        for one in replayed(recording, state.epoch, after, sources, at_ms)
+        if one.silent == (0, 0) or one.differences
     ]
-    found = [_difference(row) for row in differences(said, state.epoch, after)]
-    words[-1] += "; ".join(found[:EFFECTS_SHOWN]) if found else "every certificate would have formed as it did"
-    words[-1] += f"; and {len(found) - EFFECTS_SHOWN} more." if len(found) > EFFECTS_SHOWN else "."
+    blind = sorted(name for name in state.epoch.by_name if not sources.get(name))
+    if blind:
+        words.append(f"No source of {', '.join(blind)} is known here: in these replays it counts for GUARD alone.")
     return words
+
+
+def _of_pack(one: Replayed) -> str:
+    named = f"{one.pack} with all speaking"
+    if one.silent != (0, 0):
+        before, then = one.silent
+        named = f"{one.pack} with {before} of the groups silent" + (f", then {then}" if then != before else "")
+    found = [_in_pack(row) for row in one.differences]
+    nothing = f"all {one.formed} certificates form as now" if one.formed else "no certificate forms, now or then"
+    return f"Replayed on {named}: " + _told(found, nothing)
+
+
+def _in_pack(row: Difference) -> str:
+    what = f"{row.level.name} for {threat_word(row.topic[1])}"
+    if row.after is None:
+        return f"{what} would not form"
+    if row.before is None:
+        return f"{what} would form, which now it does not"
+    later_ms = row.later_ms or 0
+    return f"{what} would form {abs(later_ms)} ms {'later' if later_ms > 0 else 'sooner'}"
+
+
+def _sources_of(state: State, after: Epoch) -> dict[MemberName, tuple[SourceId, ...]]:
+    """What each member last read through; who has attested nothing yet, what the register has of its own."""
+    found: dict[MemberName, tuple[SourceId, ...]] = {}
+    for seat in (*state.epoch.members, *after.members):
+        own = {seat.name, seat.group}
+        found[seat.name] = tuple(
+            one.id for one in after.sources if one.operator in own or one.id.partition(".")[0] in own
+        )
+    for (author, _), feed in sorted(state.feeds.items()):
+        said = [link.body.sources for _, link in sorted(feed.links.items()) if isinstance(link.body, Attestation)]
+        if said and said[-1]:
+            found[author] = said[-1]
+    return found
 
 
 def _difference(row: Difference) -> str:

@@ -167,6 +167,7 @@ class TestnetOptions:
     check: bool
     output: Literal["human", "json"]
     keep: Path | None
+    opinions: Path | None
     kill: int | None
     expect_blind: bool
     delay_ms: int
@@ -185,6 +186,7 @@ def testnet(
     check: bool = False,
     output: Output = "human",
     keep: Path | None = None,
+    opinions: Path | None = None,
     kill: int | None = None,
     expect_blind: Annotated[bool, Parameter(negative=())] = False,
     delay: int = 0,
@@ -209,6 +211,8 @@ def testnet(
         Print only the verdict; exit 1 when a fact is not as it should be.
     keep
         Keep every node's directory there.
+    opinions
+        Write there what every member said: what `tocsin vote show` counts again is such a recording.
     kill
         How many nodes die while a certificate forms; more than f only with --expect-blind.
     expect_blind
@@ -231,5 +235,7 @@ def testnet(
         raise usage(f"--delay {delay} is out of bounds", "use 0 to 5000 milliseconds")
     if not 0.01 <= speed <= 100:
         raise usage(f"--speed {speed:g} is out of bounds", "use 0.01 to 100")
-    options = TestnetOptions(members, seed, scenario, check, output, keep, kill, expect_blind, delay, speed, chain)
+    options = TestnetOptions(
+        members, seed, scenario, check, output, keep, opinions, kill, expect_blind, delay, speed, chain
+    )
     return int(import_module("node.testnet.main").run(options))

@@ -29,8 +29,11 @@ def fault_of(options: Options) -> str:
             f"{NAME} needs 3f + 1 members, so that one who joins makes the quorum larger; use --members 4, 7, 10, 13, "
             "16 or 19"
         )
-    if options.kill is not None or options.expect_blind or options.delay_ms or options.speed != 1:
-        return f"{NAME} plays on nodes without chains; leave out --kill, --expect-blind, --delay and --speed"
+    plain = options.kill is None and options.opinions is None and options.speed == 1
+    if not plain or options.expect_blind or options.delay_ms:
+        return (
+            f"{NAME} plays on nodes without chains; leave out --opinions, --kill, --expect-blind, --delay and --speed"
+        )
     return ""
 
 

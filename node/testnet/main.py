@@ -92,6 +92,7 @@ def _forked(options: Options, scenario: Any, run_dir: Any, human: bool) -> int:
     from node.testnet.zygote import fork_zygote
 
     zygote, asks, answers = fork_zygote()
+    from node.testnet.opinions import recording_text
     from node.testnet.processes import Processes
     from node.testnet.report import report, verdict_json
     from node.testnet.story import Story
@@ -112,6 +113,8 @@ def _forked(options: Options, scenario: Any, run_dir: Any, human: bool) -> int:
         if _first(error, KeyboardInterrupt) is not None:
             raise KeyboardInterrupt from None
         raise
+    if options.opinions is not None:
+        options.opinions.write_text(recording_text(scenario.id, facts.told), "utf-8")
     result = verdict_json(options, facts)
     if human:
         _say(report(options, facts, result))
