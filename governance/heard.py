@@ -140,7 +140,9 @@ class Heard:
 
     def rekeyed(self, member: MemberName, version: int, afresh: bool = False) -> None:
         """Nothing that this member sealed under an older key counts any more; `afresh`: nor under this version, of
-        which another KeySet holds now."""
+        which another KeySet holds now. Who is no group's voice has said nothing here."""
+        if member not in self.voices.values():
+            return
         known = self.versions.get(member)
         self.versions[member] = max(version, known or 0)
         if (known is None or known >= version) and not afresh:

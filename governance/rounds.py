@@ -135,10 +135,8 @@ class Rounds:
         """A newer KeySet of this member is known (`afresh`: another one of the same version holds now). What was ours
         under the older key is said again under the new one: the same words."""
         self.now_ms = max(self.now_ms, now_ms)
-        if member not in self.epoch.by_name or self.log.voices[self.epoch.group_of(member)] != member:
-            return []
         self.log.rekeyed(member, version, afresh)
-        if self.started and self.group == self.epoch.group_of(member):
+        if self.started and self.group is not None and self.log.voices[self.group] == member:
             self._say_again()
         return self._settled()
 

@@ -81,7 +81,7 @@ def answer(step: Step, topic: Topic) -> None:
         ruled
         for opinion in state.opinions.get(topic, {}).values()
         if opinion.entry.author != state.me and is_live(opinion, state.epoch, step.now_ms)
-        for ruled in (state.ruled.get(claim) for claim in opinion.body.claims)
+        for ruled in map(state.ruled.get, opinion.body.claims)
         if ruled is not None and ruled.judgement.supports(*topic)
     ]
     if supported:
@@ -138,13 +138,12 @@ def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incide
     """Says what we hold on `topic`, unless we have said it. A new claim starts the opinion anew; where a person said
     more than claims support, that stays said."""
     state = step.state
-    held = state.opinions.get(topic, {}).get(state.me) or state.reissue.get(topic)
-    live = held if held is not None and _still_said(state, held, step.now_ms) else None
+    live = _own_word(state, topic, step.now_ms)
     said = live.body if live is not None and not state.releases.covers(live.body, state.epoch) else None
     ours = said.claims if said is not None else ()
     names = claim_names(ours)
-    fresh = [ruled for ruled in rulings if (ruled.claim.type, ruled.claim.id) not in names]
-    fresh = [ruled for ruled in fresh if not _spent(state, topic, ruled.claim)]
+    known = (ruled for ruled in rulings if (ruled.claim.type, ruled.claim.id) not in names)
+    fresh = [ruled for ruled in known if not _spent(state, topic, ruled.claim)]
     if not fresh:
         return
     named = _merge(fresh, ours)
@@ -179,12 +178,16 @@ def _opine(step: Step, topic: Topic, rulings: list[Ruled], detector: str, incide
     )
 
 
-def _still_said(state: State, held: Opinion, now_ms: int) -> bool:
-    """Of our own word, whether or not our seat is suspended: once it is reinstated the word counts again, and nothing
-    but a withdrawal may have lowered it meanwhile."""
-    epoch, issued_ms = state.epoch, held.entry.issued_ms
-    fits = held.body.expires_ms > now_ms and issued_ms <= now_ms + SKEW_AHEAD_MS_MAX
-    return fits and epoch.admits(held.body.epoch, issued_ms) and not lease_fault(held, epoch)
+def _own_word(state: State, topic: Topic, now_ms: int) -> Opinion | None:
+    """Until it ends, even while our seat is suspended: nothing but a withdrawal lowers it. First what waits to be said
+    again: under a replaced key, or of two epochs ago, it counts no more where it stands."""
+    waiting = state.reissue.get(topic)
+    if waiting is not None and waiting.body.expires_ms > now_ms:
+        return waiting
+    held, epoch = state.opinions.get(topic, {}).get(state.me), state.epoch
+    if held is None or held.body.expires_ms <= now_ms or held.entry.issued_ms > now_ms + SKEW_AHEAD_MS_MAX:
+        return None
+    return held if epoch.admits(held.body.epoch, held.entry.issued_ms) and not lease_fault(held, epoch) else None
 
 
 def _own_blobs(state: State, fresh: list[Ruled], detector: str) -> tuple[bytes, ...]:
@@ -231,8 +234,8 @@ def _dated(step: Step, body: Attestation) -> Attestation:
 
 
 def review_due(step: Step) -> None:
-    """On a tick: words that were dated ahead of us begin to count; where a certificate ended, what is left of the
-    words, or came after it was made, may still carry a level."""
+    """On a tick: words dated ahead of us begin to count; what a certificate that ended leaves, or came after it,
+    may still carry a level."""
     state = step.state
     for topic in [topic for topic, at_ms in state.review_at_ms.items() if at_ms <= step.now_ms]:
         del state.review_at_ms[topic]

@@ -35,9 +35,12 @@ def applicants_keyset(state: State, raw: bytes) -> SealedKeySet | None:
     """A KeySet under a key that an open proposal would put in force: it holds from that epoch on. One of each member
     is kept, the newest, and proposals are bounded. ProtocolError for what is no KeySet."""
     owner = keyset_owner(raw)
+    seat = state.epoch.by_name.get(owner)
     for one in state.ledger.held.values():
         change = one.proposal.change
         if not isinstance(change, Admit | Rekey) or change.member != owner:
+            continue
+        if seat is not None and seat.governance_key == change.key:  # in force by another proposal
             continue
         try:
             sealed = open_keyset(raw, state.epoch.network, change.key)

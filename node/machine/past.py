@@ -16,6 +16,23 @@ from protocol.feed import Link as FeedLink
 from protocol.feed import is_equivocation
 from protocol.frames import Entries, pack_frame
 
+TOLD_AGAIN_MS = 3_000
+TOLD_TIMES = 10
+"""A proof is told again for half a minute: no head shows who lacks it, and a connection that loses what is sent for so
+long has ended. Who comes up later is shown it then."""
+
+
+def tell_due(step: Step) -> None:
+    state = step.state
+    for key, (at_ms, left) in sorted(state.telling.items()):
+        if at_ms > step.at.mono_ms:
+            continue
+        step.do(Broadcast(pack_frame(Entries(state.equivocations[key]))))
+        if left > 1:
+            state.telling[key] = (step.at.mono_ms + TOLD_AGAIN_MS, left - 1)
+        else:
+            del state.telling[key]
+
 
 def prove(step: Step, one: Verified[Any], other: Verified[Any]) -> None:
     """Once per key; both entries go to everybody, for whom either is new makes the same proof of them."""
@@ -24,6 +41,7 @@ def prove(step: Step, one: Verified[Any], other: Verified[Any]) -> None:
         return
     step.record(EquivocationProven(one.raw, other.raw, step.now_ms), one)
     step.do(Broadcast(pack_frame(Entries((one.raw, other.raw)))))
+    step.state.telling[author, one.entry.key_version] = (step.at.mono_ms + TOLD_AGAIN_MS, TOLD_TIMES)
     step.do(Tell(f"{author} forked its feed at {one.entry.seq}: two payloads under one key are kept as proof"))
 
 

@@ -110,6 +110,10 @@ class Told:
         return self.sealed.proposal
 
 
+BACK_MS = 3_000
+"""After a start: connected, its heads shown, its words everywhere."""
+
+
 class People:
     """Owners of governance keys, and what they know of each other's proposals: they talk."""
 
@@ -124,6 +128,8 @@ class People:
         self.moved: set[str] = set()
         self.shrinks = False
         self.entered: set[bytes] = set()
+        self.owners_busy_until_ms = 0
+        """True time: an owner stops its node, takes a fresh key, and the node comes back and is heard."""
 
     # keys
     def key_of(self, epoch: Epoch, name: str) -> Signer:
@@ -307,6 +313,7 @@ class People:
             seat = epoch.by_name.get(MemberName(name))
             if seat is not None and seat.governance_key == cast.cold(name, 1).public:
                 self.moved.add(name)
+                self.owners_busy_until_ms = self.world.time.now_ms + 600 + 400 + BACK_MS
                 self.world.time.after(600, self._takes_fresh_key, self.world.processes[name])
 
     def _takes_fresh_key(self, process: Process) -> None:

@@ -43,11 +43,13 @@ def a1_a_proof_proves(seen: Seen, world: World, process: Process, record: Equivo
 
 
 def a1_a_proof_is_everywhere(seen: Seen, world: World, process: None) -> str:
-    """Asked some time after the heal: what one honest node can prove all can."""
+    """Asked some time after the heal: what one honest node can prove all can, of who still sits."""
     proven = {one.name: {author for author, _ in one.state.equivocations} for one in world.honest()}
     since = world.time.now_ms - UNDER_WAY_MS
     everywhere = {
-        author for author in set().union(*proven.values()) if seen.margins.get(f"proven/{author}", 0) <= since
+        author
+        for author in set().union(*proven.values())
+        if seen.margins.get(f"proven/{author}", 0) <= since and author in world.epoch.by_name
     }
     for name, known in proven.items():
         if not known >= everywhere:

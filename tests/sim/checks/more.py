@@ -13,6 +13,7 @@ from node.records import (
     ActionRenewed,
     CertificateAccepted,
     EntryAccepted,
+    EpochEntered,
     KeySetLearned,
 )
 from protocol.envelope import Verified, parse_entry
@@ -52,7 +53,9 @@ def _newest_version(process: Process, author: str) -> int:
 def s1_the_latest_words_count(seen: Seen, world: World, process: Process, decision: Decision) -> str:
     """Whatever stands in a certificate: who has said something later, or has a newer key, counts by that."""
     raws = [record.raw for record in decision.records if isinstance(record, EntryAccepted | CertificateAccepted)]
-    for record in decision.records:
+    entered = [at for at, record in enumerate(decision.records) if isinstance(record, EpochEntered)]
+    # what was accepted ahead of it in one decision was by keys that are gone by now
+    for record in decision.records[entered[-1] if entered else 0 :]:
         if isinstance(record, KeySetLearned):
             return ""
         if isinstance(record, CertificateAccepted):
@@ -164,7 +167,9 @@ def s2_nobody_speaks_of_what_nobody_runs(
         manifests = [
             word.body for name in world.eyes for word in _words(process, name) if isinstance(word.body, Manifest)
         ]
-        if not any(body.subject in manifest.subjects for manifest in manifests):
+        # its own is said a moment after its seat begins
+        own_too = body.subject in process.setup.manifest
+        if not own_too and not any(body.subject in manifest.subjects for manifest in manifests):
             return f"{body.level.name} on {body.subject}, which stands in nobody's manifest"
     return ""
 

@@ -204,13 +204,23 @@ def _held_ms(rows: list[Arrived], proposal: Proposal, parent: Epoch, epoch: Epoc
 
 
 def _against(rows: list[Arrived], proposal: Proposal, parent: Epoch, epoch: Epoch, until_ms: int) -> set[str]:
-    """Groups one of whose latest ballots by then is no."""
-    latest: dict[str, tuple[int, bool, bytes]] = {}
+    """Groups one of whose latest ballots by then is no. Of who said both under one number either holds."""
+    latest: dict[str, tuple[int, dict[bytes, set[bool]]]] = {}
     for at_ms, member, number, yes, key in rows:
-        if at_ms < until_ms and number >= latest.get(member, (-1, True, b""))[0]:
-            latest[member] = (number, yes, key)
-    said = {_say(epoch, parent, proposal, member, key) for member, (_, yes, key) in latest.items() if not yes}
-    return said - {""}
+        if at_ms < until_ms:
+            highest, said = latest.get(member, (-1, {}))
+            if number > highest:
+                said = {}
+            if number >= highest:
+                said.setdefault(key, set()).add(yes)
+                latest[member] = (number, said)
+    against = {
+        _say(epoch, parent, proposal, member, key)
+        for member, (_, said) in latest.items()
+        for key, both in said.items()
+        if both == {False}
+    }
+    return against - {""}
 
 
 def s8_an_epoch_has_its_ballots(seen: Seen, world: World, process: Process, record: EpochCertified) -> str:

@@ -536,6 +536,18 @@ def test_what_a_replaced_key_sealed_counts_no_more() -> None:
     assert member.hear(2, prepare(0), version=2) == [commit(0)]
 
 
+def test_a_fresh_key_of_another_seat_of_its_group_takes_nothing_from_its_voice() -> None:
+    """The voice's Prepare was forgotten at one member, and nobody else's round could end without it."""
+    five = world.epoch(5)
+    twin, voice = world.name(4), five.by_name[world.name(2)]
+    seats = tuple(replace(one, group=voice.group) if one.name == twin else one for one in five.members)
+    member = Member(1, epoch=replace(five, members=seats))
+    member.rounds.log.rekeyed(twin, 1)
+    member.hear(2, prepare(0))
+    member.rounds.log.rekeyed(twin, 2)
+    assert member.rounds.log.prepares(0) == 1
+
+
 def test_a_keyset_of_the_same_version_that_wins_silences_the_other() -> None:
     member = started()
     member.hear(2, prepare(0))

@@ -136,6 +136,19 @@ def test_a_certificate_of_before_that_comes_late_may_name_who_has_left() -> None
     assert any(one.digest == held.digest for one in world[0].state.certificates.values())
 
 
+def test_two_epochs_in_a_row_lower_no_word_that_a_smaller_claim_follows() -> None:
+    """The word of two epochs ago counts no more and waits to be said again: what is seen first is said with it."""
+    world = World(7)
+    world[0].sense(world.true(claim(), Level.HALT))
+    world.run(1_000)
+    enter(world, next_of(world))
+    enter(world, next_of(world))
+    world[1].sense(world.true(claim(2)))
+    world.run(1_000)
+    said = world[2].opinion("m1")
+    assert said is not None and said.body.level is Level.HALT and len(said.body.claims) == 2
+
+
 def test_words_said_anew_bring_back_no_certificate_of_what_was_released() -> None:
     """A joiner that never had the first one took it for standing, on the released claims, once a second attack came."""
     world = alarmed(4)

@@ -226,11 +226,26 @@ def test_an_equivocation_is_proven_everywhere_and_kept() -> None:
     heads = {node.state.feeds[("m6", 0)].top_hash for node in world}
     assert len(heads) == 1
     liar.send(Entries((liar.seal(Notice("three", Tlp.GREEN), seq=0).raw,)))
-    world.run(100)
+    world.run(35_000)
     assert all(node.count(EquivocationProven) == 1 for node in world)
     world.wiretap.clear()
     world.run(10_000)
     assert not [raw for _, _, raw in world.wiretap if one.raw in raw or other.raw in raw]
+
+
+def test_a_proof_that_was_lost_on_its_way_is_told_again() -> None:
+    """No head shows who lacks one: of two entries of one number everybody shows the same."""
+    world = World(4, liars=1)
+    liar = world.liars["m3"]
+    one, other = liar.seal(Notice("one", Tlp.GREEN), seq=0), liar.seal(Notice("two", Tlp.GREEN), seq=0)
+    world.run(1_000)
+    world.loss = 1.0
+    for raw in (one.raw, other.raw):
+        world[0].handle(FrameArrived(peer_of("m3"), True, False, pack_frame(Entries((raw,)))))
+    world.run(500)
+    world.loss = 0.0
+    world.run(5_000)
+    assert all(node.count(EquivocationProven) == 1 for node in world)
 
 
 def test_a_newer_keyset_silences_the_older_at_once() -> None:
