@@ -176,7 +176,7 @@ def heartbeat_heard(step: Step, author: MemberName, issued_ms: int) -> None:
     behind_ms = step.at.mono_ms - issued_ms
     known_ms = state.behind_ms.get(author)
     woke = state.woke_mono_ms and step.at.mono_ms - state.woke_mono_ms < WAKING_MS
-    if known_ms is None or behind_ms <= known_ms or not woke:
+    if not woke or (known_ms is not None and behind_ms <= known_ms):
         state.behind_ms[author] = behind_ms
         state.clocks = None
 

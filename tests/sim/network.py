@@ -111,6 +111,7 @@ class Network:
         self.calm, self.loss = True, 0.0
         self.blocked.clear()
         self.slow.clear()
+        self._last_ms.clear()  # what is still on a way that was slow holds nothing up that is said from now on
         for i, a in enumerate(self.names):
             for b in self.names[i + 1 :]:
                 if a in self.alive and b in self.alive:

@@ -80,7 +80,7 @@ class Process:
         self.machine = Machine(setup)
         self.up = False
         self.life = 0
-        self.tick_ms = 300
+        self.tick_ms, self._pace = 300, 0
         self.sync_ms = 2
         self.paused_until_ms = 0
         self.dies_at = ""
@@ -132,7 +132,13 @@ class Process:
                 return
         self._busy = True
         self._commit([self._decide(None)], self.life)
-        self.time.after(1 + (sum(self.name.encode()) + 37 * self.life) % self.tick_ms, self._tick, self.life)
+        self.tick_every(self.tick_ms)
+
+    def tick_every(self, ms: int) -> None:
+        """From now on: a tick that was to come at another pace does not."""
+        self.tick_ms, self._pace = ms, self._pace + 1
+        if self.up:
+            self.time.after(1 + (sum(self.name.encode()) + 37 * self.life) % ms, self._tick, self._pace)
 
     def _adopt(self, raws: Sequence[bytes]) -> None:
         adopted: list[Record] = [KeySetLearned(raw) for raw in learnable(self.state, self.keysets())]
@@ -162,13 +168,13 @@ class Process:
         self._taken.clear()
         self._tick_waits = False
 
-    def _tick(self, life: int) -> None:
+    def _tick(self, pace: int) -> None:
         """Never queued behind another: a slow disk or a process that stands still gets fewer."""
-        if self.up and life == self.life:
+        if self.up and pace == self._pace:
             if not self._tick_waits:
                 self._tick_waits = True
                 self.push(Ticked())
-            self.time.after(self.tick_ms, self._tick, life)
+            self.time.after(self.tick_ms, self._tick, pace)
 
     def push(self, event: Event) -> None:
         """Into the inbox; where it is full the peers' frames wait at the peers, and are lost with the connection."""

@@ -276,13 +276,18 @@ class People:
         for told in self.told.values():
             author = self.world.processes[told.proposal.author]
             teller = author if author in honest else honest[0]
-            self.world.ask(teller, Publish(told.sealed.raw), "looks whether its proposal is there")
+            self._say(teller, told.sealed.raw, "looks whether its proposal is there")
             if told.keyset:
-                self.world.time.after(100, self._publish, teller, told.keyset, "the KeySet again")
+                self.world.time.after(100, self._say, teller, told.keyset, "the KeySet again")
             for name, ballots in told.ballots.items():
                 process = self.world.processes[name]
                 for raw, _ in ballots:
-                    self.world.time.after(200, self._publish, process if process in honest else teller, raw, "again")
+                    self.world.time.after(200, self._say, process if process in honest else teller, raw, "again")
+
+    def _say(self, process: Process, raw: bytes, words: str) -> None:
+        """A node that is down or must not speak says so: then through another's."""
+        able = (one for one in (process, *self.world.honest()) if one.up and not one.state.may_sign())
+        self._publish(next(able, process), raw, words)
 
     # what people see on their nodes
     def decided(self, process: Process, decision: Decision) -> None:

@@ -144,7 +144,7 @@ class World(Ports):
         """To everybody, and to who comes up meanwhile."""
         self.tick_ms = ms
         for process in self.processes.values():
-            process.tick_ms = ms
+            process.tick_every(ms)
 
     def arrives(self, name: MemberName, told: Epoch, keyset: bytes) -> None:
         """A joiner comes up in the epoch that it was told of, whether or not it has a seat by now."""

@@ -324,7 +324,9 @@ def l3_everybody_answers(seen: Seen, world: World, process: None) -> str:
     for one in world.honest():
         for topic, held in one.state.opinions.items():
             waiting = [
-                word for author, word in held.items() if author not in world.faulty and _is_due(world, one, word)
+                word
+                for author, word in held.items()
+                if author not in world.faulty and _is_due(world, one, word) and not _lease_is_over(one, topic, word)
             ]
             if one.state.me in held or one.state.may_sign() or one.state.releases.point_ms(topic):
                 continue
@@ -340,6 +342,17 @@ def _is_due(world: World, process: Process, word: Verified[Any]) -> bool:
     ahead_ms = world.processes[word.entry.author].wall.ahead_ms
     spoken_ms = world.time.now_ms - (word.entry.issued_ms - ahead_ms)
     return spoken_ms > ANSWER_MS and word.body.expires_ms > process.clock().wall_ms + ANSWER_MS
+
+
+def _lease_is_over(process: Process, topic: Topic, word: Verified[Any]) -> bool:
+    """All that it names was certified so long ago that who answers only now would have nothing left to say: leases may
+    have been shortened by an epoch since."""
+    firsts = process.state.first_newest_ms.get(topic, {})
+    caps = [firsts.get(_name(claim)) for claim in word.body.claims]
+    if not caps or any(cap is None for cap in caps):
+        return False
+    lease_ms = process.state.epoch.lease_bound_ms(word.body.level)
+    return max(cap for cap in caps if cap is not None) + lease_ms <= process.clock().wall_ms + ANSWER_MS
 
 
 def _name(claim: Any) -> tuple[str, bytes]:

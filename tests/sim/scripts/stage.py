@@ -172,10 +172,10 @@ class Scene:
         while (left_ms := end_ms - self.now_ms) > 5_000:
             tick_ms = max(200, left_ms // 16)
             for process in self.world.processes.values():
-                process.tick_ms = tick_ms
+                process.tick_every(tick_ms)
             self.run(left_ms - 2 * tick_ms)
         for process in self.world.processes.values():
-            process.tick_ms = 200
+            process.tick_every(200)
         self.run(end_ms - self.now_ms + 1_000)
 
     def until(self, what: str, holds: Callable[[], object], most_ms: int = 10_000) -> int:
@@ -300,7 +300,7 @@ class Scene:
     def close(self) -> None:
         """Everybody is well again some time later; what must hold then is asked."""
         for process in self.world.processes.values():
-            process.tick_ms = 200
+            process.tick_every(200)
         self.run(6_000)
         self.checker.ask("healed", self.world, None)
         if self.checker.violations:

@@ -159,11 +159,15 @@ def test_a_true_claim_told_again_under_new_names_is_no_new_reason() -> None:
         assert names == {(told.claim.type, told.claim.id)}
 
 
-def test_heartbeats_that_waited_while_the_machine_slept_mute_nobody() -> None:
+@pytest.mark.parametrize("heard_before", [True, False])
+def test_heartbeats_that_waited_while_the_machine_slept_mute_nobody(heard_before: bool) -> None:
     """A minute's sleep: what lies in the inbox is a minute old, and says nothing of our clock."""
     world = World(4)
     world.run(7_000)
     node = world[0]
+    if not heard_before:
+        node.state.behind_ms.clear()
+        node.state.clocks = None
     old = [world.liars.get(name) or world.nodes[name] for name in sorted(world.nodes) if name != node.name]
     said = [seal_entry(NETWORK, hot(one.name), author=one.name, key_version=0, seq=one.state.own_head()[0] + 1,
                        prev=one.state.own_head()[1], issued_ms=world.now_ms, body=Heartbeat(world.epoch.hash))
