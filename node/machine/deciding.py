@@ -18,6 +18,7 @@ from node.machine.state import State
 from protocol.envelope import SealedKeySet, Verified, keyset_owner, open_keyset
 from protocol.errors import ProtocolError
 from protocol.ids import MemberName
+from protocol.messages import VOTES
 
 
 def take_statement(state: State, raw: bytes, at_ms: int) -> None:
@@ -56,11 +57,30 @@ def take_keyset(state: State, sealed: SealedKeySet, afresh: bool) -> None:
     state.rounds.log.rekeyed(sealed.keyset.member, sealed.keyset.version, afresh)
 
 
+EARLY_VOTES_MAX = 512
+"""Words of ours in epochs that this store does not know yet. Only who holds our key can say more."""
+
+
 def take_vote(state: State, verified: Verified[Any], own: bool) -> None:
-    """Our own binds us, though its lock was lost with a commit or a store: whoever brings it back."""
+    """Our own binds us, though its lock was lost with a commit or a store: whoever brings it back, and though the epoch
+    that it is of was lost with them."""
     state.rounds.log.take(verified)
-    if verified.entry.author == state.me:
+    if verified.entry.author != state.me:
+        return
+    state.rounds.bind(verified.body, own)
+    if state.epoch_of(verified.body.epoch) is None and len(state.early_votes) < EARLY_VOTES_MAX:
+        state.early_votes.append((verified, own))
+
+
+def _take_early_votes(state: State) -> None:
+    """What was heard of this epoch before it was in force here: nobody says it again."""
+    for _, feed in sorted(state.feeds.items()):
+        for _, link in sorted(feed.links.items()):
+            if isinstance(link.body, VOTES) and link.body.epoch == state.epoch.hash:
+                state.rounds.log.take(link)
+    for verified, own in state.early_votes:
         state.rounds.bind(verified.body, own)
+    state.early_votes = [one for one in state.early_votes if state.epoch_of(one[0].body.epoch) is None]
 
 
 def lock_votes(state: State, raw: bytes) -> None:
@@ -91,3 +111,4 @@ def enter(state: State, at_ms: int) -> None:
     for member, versions in state.keysets.items():
         state.ledger.keyset_heard(versions[max(versions)])
         state.rounds.log.rekeyed(member, max(versions), False)
+    _take_early_votes(state)

@@ -132,6 +132,8 @@ class State:
     first_newest_ms: dict[Topic, dict[ClaimName, int]] = field(default_factory=dict)
     """Newest issued_ms of the first certificate accepted on a claim: nothing said on it outlives that + a lease."""
     equivocations: dict[tuple[MemberName, int], tuple[bytes, bytes]] = field(default_factory=dict)
+    early_votes: list[tuple[Verified[Any], bool]] = field(default_factory=list)
+    """Of ours, in epochs that are not known here; and whether this node sealed them."""
     telling: dict[tuple[MemberName, int], tuple[int, int]] = field(default_factory=dict)
     """Proofs that are told again: when next, and how often."""
     false_statements: dict[MemberName, list[str]] = field(default_factory=dict)

@@ -25,15 +25,16 @@ from governance.proposals import (
 )
 from governance.standing import State as Stands
 from node.events import Publish
-from node.machine import Phase
+from node.machine import Machine, Phase
 from node.machine.statements import learnable
 from node.present_governance import find
+from node.records import EntryAccepted, EpochCertified
 from protocol.crypto import Signer, sha256
-from protocol.envelope import seal_keyset
+from protocol.envelope import seal_entry, seal_keyset
 from protocol.frames import Entries
 from protocol.ids import GroupName, MemberName, SourceId
 from protocol.membership import Source
-from protocol.messages import Heartbeat, KeySet, Level
+from protocol.messages import NOTHING, Heartbeat, KeySet, Level, Prepare
 from tests.unit.machine.world import (
     HOUR_MS,
     NETWORK,
@@ -473,3 +474,44 @@ def test_a_certificate_of_an_unknown_epoch_makes_its_reader_ask_for_it() -> None
     assert world[3].state.epoch.number == 0
     world[0].sense(world.true(claim()))
     world.until(lambda: world[3].state.epoch.number == 1, 3_000)
+
+
+def test_votes_of_an_epoch_that_a_crash_took_bind_in_it_all_the_same() -> None:
+    """The mark kept what was said in the next epoch, and the store had not entered it: its rounds began as if nothing
+    had been said, and the node voted twice."""
+    world = world_of(4)
+    made = propose(world, Suspend(member(2)))
+    vote(world, made, 0, 1, 3)
+    world.run(DELAY_MS + SETTLED_MS)
+    node = world[0]
+    records = node.records()
+    at = next(i for i, one in enumerate(records) if isinstance(one, EpochCertified))
+    crashed = Machine(node.setup)
+    crashed.recover(records[:at])
+    seq, prev = crashed.state.own_head()
+    said = seal_entry(
+        NETWORK, hot("m0"), author=node.name, key_version=0, seq=seq + 1, prev=prev, issued_ms=world.now_ms,
+        body=Prepare(node.state.epoch.hash, 0, NOTHING),
+    )  # fmt: skip
+    crashed.recover([EntryAccepted(said.raw, True, world.now_ms), *records[at : at + 2]])
+    assert crashed.state.epoch.number == 1
+    assert crashed.state.rounds.lock.prepared == NOTHING
+
+
+def test_votes_that_came_before_their_epoch_count_in_it() -> None:
+    world = world_of(4)
+    made = propose(world, Suspend(member(2)))
+    vote(world, made, 0, 1, 3)
+    world.run(DELAY_MS + SETTLED_MS)
+    node, other = world[0], world[1]
+    records = node.records()
+    at = next(i for i, one in enumerate(records) if isinstance(one, EpochCertified))
+    late = Machine(node.setup)
+    late.recover(records[:at])
+    seq, prev = late.state.feeds[("m1", 0)].top, late.state.feeds[("m1", 0)].top_hash
+    said = seal_entry(
+        NETWORK, hot("m1"), author=other.name, key_version=0, seq=seq + 1, prev=prev, issued_ms=world.now_ms,
+        body=Prepare(node.state.epoch.hash, 0, NOTHING),
+    )  # fmt: skip
+    late.recover([EntryAccepted(said.raw, False, world.now_ms), *records[at : at + 2]])
+    assert late.state.rounds.log.prepares(0) == 1
