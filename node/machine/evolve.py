@@ -187,13 +187,29 @@ def _opinion(state: State, verified: Verified[Attestation]) -> None:
     entry = verified.entry
     topic: Topic = (entry.body.subject, entry.body.threat)
     there = state.opinions.get(topic, {}).get(entry.author)
-    if there is None or is_later(verified, there):
+    if is_later(verified, there) if there is not None else not is_superseded(state, verified):
         state.hold_opinion(topic, verified)
     keep = (topic, entry.author)
     state.keep_until_ms[keep] = max(entry.body.expires_ms, state.keep_until_ms.get(keep, 0))
     if entry.author == state.me:
         state.reissue.pop(topic, None)
     _cap_author(state, entry.author)
+
+
+def is_superseded(state: State, opinion: Verified[Attestation]) -> bool:
+    """By a later word of its author on the same topic: one that has ended is held no more, and what it replaced, coming
+    late, does not count instead."""
+    entry, body = opinion.entry, opinion.body
+    feed = state.feeds.get((entry.author, entry.key_version))
+    if feed is None or entry.seq >= feed.top:
+        return False
+    topic = (body.subject, body.threat)
+    return any(
+        isinstance(link.body, Attestation)
+        and (link.body.subject, link.body.threat) == topic
+        and is_later(link, opinion)
+        for link in feed.links.values()
+    )
 
 
 def is_later(one: Verified[Any], than: Verified[Any]) -> bool:

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from adapters.policy import AlarmView, Own, Situation
-from node.machine.evolve import is_later
+from node.machine.evolve import is_later, is_superseded
 from node.machine.state import State
 from node.machine.step import Step
 from node.machine.verdicts import Ruled
@@ -56,11 +56,12 @@ def stands(state: State, held: CheckedCertificate, now_ms: int) -> bool:
     for one in held.opinions:
         now = known.get(one.entry.author)
         counted.append(one if now is None or not is_later(now, one) else now)
-    released = state.releases.covers
     counts = [
         now
         for one, now in zip(held.opinions, counted, strict=True)
-        if _may_count(state, epoch, now, now_ms) and (now is one or not released(one.body, state.epoch))
+        if _may_count(state, epoch, now, now_ms)
+        and (now is one or not state.releases.covers(one.body, state.epoch))
+        and (one.entry.author in known or not is_superseded(state, one))
     ]
     same = len(counts) == len(held.opinions) and all(map(operator.is_, counts, held.opinions))
     answer = same or reaches(counts, epoch, held.certificate.level) is not None

@@ -98,6 +98,10 @@ def l1_a_word_counts_at_once(seen: Seen, world: World, process: Process, record:
     if there is None or _order(there) < (entry.key_version, entry.seq):
         if sum(entry.author in held for held in state.opinions.values()) >= OPINIONS_MOST:
             return ""
+        topic = (entry.body.subject, entry.body.threat)
+        later = [word for word in _words(process, entry.author) if _topic(word) == topic]
+        if there is None and any(_order(word) > (entry.key_version, entry.seq) for word in later):
+            return ""  # that one has ended, and what it replaced does not count instead
         return f"{entry.author}'s word {entry.seq} was taken, {_seq(there)} is held of it"
     return ""
 

@@ -159,6 +159,22 @@ def test_a_true_claim_told_again_under_new_names_is_no_new_reason() -> None:
         assert names == {(told.claim.type, told.claim.id)}
 
 
+def test_an_older_word_that_comes_after_the_later_one_has_ended_counts_for_nothing() -> None:
+    """Who catches up gets the newest first: once that had expired and was forgotten, the older, longer one came and
+    counted."""
+    world = World(4, liars=1)
+    liar = world.liars["m3"]
+    long = liar.seal(replace(opinion(Level.ISOLATE), expires_ms=world.now_ms + 2 * HOUR_MS))
+    short = liar.seal(replace(opinion(Level.HALT), expires_ms=world.now_ms + 10_000))
+    liar.send(Entries((short.raw,)), to=[0])
+    world.run(10_000 + 60_000 + 20_000)
+    assert world[0].opinion("m3") is None
+    liar.send(Entries((long.raw,)), to=[0])
+    world.run(1_000)
+    assert long.raw in {link.raw for link in world[0].state.feeds[("m3", 0)].links.values()}
+    assert world[0].opinion("m3") is None
+
+
 @pytest.mark.parametrize("heard_before", [True, False])
 def test_heartbeats_that_waited_while_the_machine_slept_mute_nobody(heard_before: bool) -> None:
     """A minute's sleep: what lies in the inbox is a minute old, and says nothing of our clock."""
