@@ -112,6 +112,7 @@ class Told:
 
 BACK_MS = 3_000
 """After a start: connected, its heads shown, its words everywhere."""
+CAUGHT_UP_MS = 6_000
 
 
 class People:
@@ -129,7 +130,8 @@ class People:
         self.shrinks = False
         self.entered: set[bytes] = set()
         self.owners_busy_until_ms = 0
-        """True time: an owner stops its node, takes a fresh key, and the node comes back and is heard."""
+        """True time: an owner stops its node, takes a fresh key, and it comes back and is heard; a joiner catches up."""
+        self.seated: set[str] = set()
 
     # keys
     def key_of(self, epoch: Epoch, name: str) -> Signer:
@@ -312,6 +314,9 @@ class People:
         self.entered.add(epoch.hash)
         self.world.note(process.name, f"is the first in epoch {epoch.number}: {sorted(epoch.by_name)}")
         if cast.JOINER in epoch.by_name:
+            if cast.JOINER not in self.seated:
+                self.owners_busy_until_ms = self.world.time.now_ms + 400 + CAUGHT_UP_MS
+            self.seated.add(cast.JOINER)
             told = self.world.epochs.get(epoch.parent, epoch) if epoch.parent else epoch
             self.world.time.after(400, self.world.arrives, cast.JOINER, told, cast.keyset(cast.JOINER))
         for name in sorted(self.moves - self.moved):
