@@ -130,7 +130,7 @@ class People:
         self.shrinks = False
         self.entered: set[bytes] = set()
         self.owners_busy_until_ms = 0
-        """True time: an owner stops its node, takes a fresh key, and it comes back and is heard; a joiner catches up."""
+        """True time: an owner stops its node, takes a fresh key, and it comes back; a joiner catches up."""
         self.seated: set[str] = set()
 
     # keys
