@@ -79,5 +79,10 @@ def test_the_local_network_gets_every_option(capsys: Capsys, monkeypatch: pytest
 
     stand_in(monkeypatch, "node.testnet.main", play)
     words = "testnet --members 13 --seed 5 --scenario x.toml --check -o json --kill 5 --expect-blind --delay 50"
-    assert run(capsys, *words.split(" "), "--speed", "2", "--chain", "anvil", "--keep", tmp_path).code == 1
-    assert got == [Options(13, 5, "x.toml", True, "json", tmp_path, 5, True, 50, 2.0, "anvil")]
+    assert (
+        run(
+            capsys, *words.split(" "), "--speed", "2", "--chain", "anvil", "--keep", tmp_path, "--opinions", tmp_path
+        ).code
+        == 1
+    )
+    assert got == [Options(13, 5, "x.toml", True, "json", tmp_path, tmp_path, 5, True, 50, 2.0, "anvil")]
