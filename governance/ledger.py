@@ -105,10 +105,14 @@ class Ledger(Intake):
         seat, keyset = self.epoch.by_name[member], self._keysets.get(member)
         return seat.proven < 0 or (keyset is not None and keyset.keyset.version > seat.proven)
 
-    def ready(self, now_ms: int, restricted: bool) -> Value | None:
-        """What this node would order now: proofs first, then what passed first, as much as one epoch may change."""
+    def ready(self, now_ms: int, restricted: bool, turn: int = 0) -> Value | None:
+        """What this node would order now: proofs first, then what passed first, as much as one epoch may change. Where
+        nothing came of that, one proposal after the other, from turn to turn: ballots and vetoes came in another order
+        elsewhere, and what others do not find ready takes along what all do."""
         rows = [held for held in self.held.values() if self._state(held, now_ms, restricted)[0] is State.READY]
         rows.sort(key=lambda held: (held.passed_ms or 0, held.sealed.hash))
+        if turn and rows:
+            rows = [rows[(turn - 1) % len(rows)]]
         chosen = Value(self.epoch.hash, self.epoch.number + 1, (), (), max(now_ms, self.epoch.activates_ms + 1))
         for suspect in self.suspects():
             chosen = self._with(chosen, (), (*chosen.proofs, suspect))

@@ -27,8 +27,9 @@ AGAIN_MS = 5_000
 class Ask(Protocol):
     """What the ledger answers. Values are canonical CBOR of at most VALUE_BYTES_MAX."""
 
-    def value(self) -> bytes | None:
-        """What this node would propose; None while no passed proposal waits."""
+    def value(self, turn: int = 0) -> bytes | None:
+        """What this node would propose; None while no passed proposal waits. `turn`: how often this group was the
+        proposer before and nothing came of it."""
 
     def valid(self, value: bytes, prepared: bool) -> bool:
         """May this node Prepare it, as far as it knows now? `prepared`: Q groups did in an earlier round; then only
@@ -286,7 +287,7 @@ class Rounds:
             return False
         value, from_ = self.lock.valid, self.lock.valid_round
         if value is None:
-            value, from_ = self.ask.value(), None
+            value, from_ = self.ask.value(self.round // self.epoch.n), None
         if value is None or len(value) > VALUE_BYTES_MAX:
             return False
         self.lock = replace(self.lock, proposed=value, proposed_from=from_)

@@ -17,9 +17,9 @@ class Asked:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def value(self) -> bytes | None:
+    def value(self, turn: int = 0) -> bytes | None:
         state = self._state
-        found = state.ledger.ready(state.now_ms, state.restricted)
+        found = state.ledger.ready(state.now_ms, state.restricted, turn)
         return pack_value(found) if found is not None else None
 
     def valid(self, value: bytes, prepared: bool) -> bool:

@@ -45,7 +45,7 @@ class Ledger:
     known: set[bytes] = field(default_factory=set)
     vetoed: set[bytes] = field(default_factory=set)
 
-    def value(self) -> bytes | None:
+    def value(self, turn: int = 0) -> bytes | None:
         return self.likes if self.likes in self.known else None
 
     def valid(self, value: bytes, prepared: bool) -> bool:

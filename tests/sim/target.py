@@ -34,7 +34,8 @@ class Target:
     spells: list[Spell] = field(default_factory=list)
     applied: dict[ActionKey, int] = field(default_factory=dict)
     """Key → how often it turned a free slot into a restricted one."""
-    undone: set[ActionKey] = field(default_factory=set)
+    undone: dict[ActionKey, list[int]] = field(default_factory=dict)
+    """Key → when it was undone, each time."""
     orders: list[tuple[int, LeverOrder]] = field(default_factory=list)
     failed: int = 0
     doubted: int = 0
@@ -91,7 +92,7 @@ class Target:
 
     def _undo(self, instance: str, order: LeverOrder, now_ms: int) -> None:
         self.until_ms[instance] = 0
-        self.undone.add(order.action_key)
+        self.undone.setdefault(order.action_key, []).append(now_ms)
         for spell in self.spells:
             if spell.instance == instance and not spell.ended_ms:
                 spell.ended_ms, spell.undone_by = now_ms, order.action_key

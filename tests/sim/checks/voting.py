@@ -204,22 +204,17 @@ def _held_ms(rows: list[Arrived], proposal: Proposal, parent: Epoch, epoch: Epoc
 
 
 def _against(rows: list[Arrived], proposal: Proposal, parent: Epoch, epoch: Epoch, until_ms: int) -> set[str]:
-    """Groups one of whose latest ballots by then is no. Of who said both under one number either holds."""
-    latest: dict[str, tuple[int, dict[bytes, set[bool]]]] = {}
-    for at_ms, member, number, yes, key in rows:
+    """Groups one of whose latest ballots by then is no. Of who said both under one number, then or later, either
+    holds."""
+    latest: dict[str, int] = {}
+    for at_ms, member, number, _, _ in rows:
         if at_ms < until_ms:
-            highest, said = latest.get(member, (-1, {}))
-            if number > highest:
-                said = {}
-            if number >= highest:
-                said.setdefault(key, set()).add(yes)
-                latest[member] = (number, said)
-    against = {
-        _say(epoch, parent, proposal, member, key)
-        for member, (_, said) in latest.items()
-        for key, both in said.items()
-        if both == {False}
-    }
+            latest[member] = max(number, latest.get(member, -1))
+    said: dict[tuple[str, bytes], set[bool]] = {}
+    for _, member, number, yes, key in rows:
+        if latest.get(member) == number:
+            said.setdefault((member, key), set()).add(yes)
+    against = {_say(epoch, parent, proposal, member, key) for (member, key), both in said.items() if both == {False}}
     return against - {""}
 
 

@@ -29,7 +29,7 @@ class Ledger:
     known: set[bytes] = field(default_factory=lambda: {ONE, TWO})
     """May be prepared where a quorum did before."""
 
-    def value(self) -> bytes | None:
+    def value(self, turn: int = 0) -> bytes | None:
         return self.waits
 
     def valid(self, value: bytes, prepared: bool) -> bool:

@@ -99,6 +99,21 @@ def ready(books: Ledger, at_ms: int, restricted: bool = False) -> Value:
 # --- passing
 
 
+def test_where_nothing_came_of_all_at_once_each_is_proposed_alone_in_turn() -> None:
+    """Others may not find one of them ready: ballots and vetoes come in another order there."""
+    books = ledger_of(epoch(4))
+    first = told(books, proposal(books.epoch, STRICTER))
+    second = told(books, proposal(books.epoch, Retune(lease_halt_ms=60_000)))
+    for on in (first, second):
+        vote_all(books, on, ("m0", "m1", "m2"))
+    due_ms = NOW + 4 * DAY_MS
+    made = [books.ready(due_ms, False, turn) for turn in range(4)]
+    alone = sorted([(first.hash,), (second.hash,)])
+    assert [len(one.proposals) for one in made if one is not None] == [2, 1, 1, 1]
+    assert sorted(one.proposals for one in made[1:3] if one is not None) == alone
+    assert made[3] == made[1]
+
+
 def test_a_quorum_of_yes_passes_it_and_the_delay_runs_from_when_it_is_held() -> None:
     books = ledger_of(epoch(4))
     on = told(books, proposal(books.epoch, STRICTER))
