@@ -6,6 +6,7 @@ People here keep their own books (`Told`): checks ask them, and no node, who vot
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from governance.proposals import (
 )
 from node.events import Publish
 from node.machine import Decision
-from node.records import EpochEntered, VoteLocked
+from node.records import EpochEntered, Record, VoteLocked
 from protocol.crypto import Signer
 from protocol.ids import GroupName, MemberName
 from protocol.membership import Epoch
@@ -299,7 +300,10 @@ class People:
                 process.dies_at = at
                 self.world.history.told["vote_crash"] += 1
                 self.world.time.after(1_500 + self.chance.randrange(4_000), self._again, process)
-        if any(isinstance(record, EpochEntered) for record in decision.records):
+
+    def released(self, process: Process, records: Sequence[Record]) -> None:
+        """What is durable: what a node only decided and died of nobody has seen."""
+        if any(isinstance(record, EpochEntered) for record in records):
             self._follow(process)
 
     def _again(self, process: Process) -> None:

@@ -287,6 +287,8 @@ class World(Ports):
     def released(self, process: Process, own: Sequence[Verified[Any]], records: Sequence[Record]) -> None:
         for told in self._told_released:
             told(self, process, own, records)
+        if self.people is not None:
+            self.people.released(process, records)
 
     def died(self, process: Process, why: str) -> None:
         self.note(process.name, why)
