@@ -36,7 +36,7 @@ def sign(
     """This member's word for a registry: on its next epoch, on the keys of replaced KeySets, or on lifting a
     restriction. A quorum's words, gathered, are what `tocsin registry submit` sends.
 
-    Example: `tocsin registry sign epoch --out a.epoch.json`
+    Example: `tocsin registry sign epoch --out epoch.lender-a.json`
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def submit(
     """Show what a certificate, or the words of a quorum, would do in a registry; with --send, do it. A certificate
     within ten minutes of its oldest word.
 
-    Example: `tocsin registry submit rseth.cert`, then the same with `--send`; `tocsin registry submit *.epoch.json`
+    Example: `tocsin registry submit rseth.cert`, then the same with `--send`; `tocsin registry submit epoch.*.json`
 
     Parameters
     ----------
