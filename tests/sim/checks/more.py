@@ -101,9 +101,9 @@ def l1_a_word_counts_at_once(seen: Seen, world: World, process: Process, record:
         if sum(entry.author in held for held in state.opinions.values()) >= OPINIONS_MOST:
             return ""
         topic = (entry.body.subject, entry.body.threat)
-        later = [word for word in _words(process, entry.author) if _topic(word) == topic]
-        if there is None and any(_order(word) > (entry.key_version, entry.seq) for word in later):
-            return ""  # that one has ended, and what it replaced does not count instead
+        others = [word for word in _words(process, entry.author) if _topic(word) == topic and word.raw != record.raw]
+        if there is None and any(_order(word) >= (entry.key_version, entry.seq) for word in others):
+            return ""  # that one, or its twin, has ended, and what it replaced does not count instead
         return f"{entry.author}'s word {entry.seq} was taken, {_seq(there)} is held of it"
     return ""
 
