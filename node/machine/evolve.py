@@ -80,11 +80,18 @@ def _keyset(state: State, record: KeySetLearned, known: Any) -> None:
     if there is None or sealed.hash < there.hash:
         versions[version] = sealed
         if there is not None:
-            state.feeds.pop((owner.name, version), None)
+            _drop_feed(state, (owner.name, version))
         _silence(state, owner.name, max(versions), version if there is not None else -1)
         deciding.take_keyset(state, versions[max(versions)], afresh=there is not None and version == max(versions))
     for link in state.links.values():
         link.members = state.members_of(link.peer_id)
+
+
+def _drop_feed(state: State, key: tuple[MemberName, int]) -> None:
+    """Its words may come again and are judged anew: the KeySet that holds now may delegate the same key."""
+    gone = state.feeds.pop(key, None)
+    if gone is not None:
+        state.seen = {hash_: place for hash_, place in state.seen.items() if place[0] is not gone}
 
 
 def _silence(state: State, author: MemberName, newest: int, replaced: int) -> None:

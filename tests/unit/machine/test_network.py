@@ -8,17 +8,19 @@ from node.events import FrameArrived, PeerCameUp
 from node.ingress import CONNECTION_FRAMES
 from node.machine import Phase
 from node.records import EquivocationProven, SigningStopped
+from protocol.envelope import seal_keyset
 from protocol.feed import Feed
-from protocol.frames import Entries, Head, Heads, Hello, Shown, WantEntries, pack_frame, parse_frame
-from protocol.ids import ZERO_HASH, Digest, EntryHash, NetworkId
+from protocol.frames import Entries, Head, Heads, Hello, KeySets, Shown, WantEntries, pack_frame, parse_frame
+from protocol.ids import ZERO_HASH, Digest, EntryHash, MemberName, NetworkId
 from protocol.limits import SKEW_AHEAD_MS_MAX
-from protocol.messages import Heartbeat, Level, Notice, Tlp
+from protocol.messages import Heartbeat, KeySet, Level, Notice, Tlp
 from tests.unit.machine.world import (
     HOUR_MS,
     NETWORK,
     TOPIC,
     World,
     claim,
+    governance,
     hot,
     keyset,
     opinion,
@@ -246,6 +248,23 @@ def test_a_proof_that_was_lost_on_its_way_is_told_again() -> None:
     world.loss = 0.0
     world.run(5_000)
     assert all(node.count(EquivocationProven) == 1 for node in world)
+
+
+def test_what_was_said_under_a_keyset_that_loses_is_taken_again_where_its_key_is_the_same() -> None:
+    """Its feed is dropped with the KeySet; what was known of it by its bytes alone was never looked at again, and the
+    proof of a fork in it never held."""
+    world = World(4, liars=1)
+    liar = world.liars["m3"]
+    bodies = [
+        KeySet(MemberName("m3"), 1, hot("m3", 1).public, None, (peer_of("m3"),), world.now_ms + HOUR_MS + at)
+        for at in (0, 1)
+    ]
+    wins, loses = sorted((seal_keyset(NETWORK, governance("m3"), body) for body in bodies), key=lambda one: one.hash)
+    said = liar.seal(Notice("once", Tlp.GREEN), seq=0, prev=EntryHash(bytes(32)), version=1)
+    for frame in (KeySets((loses.raw,)), Entries((said.raw,)), KeySets((wins.raw,)), Entries((said.raw,))):
+        liar.send(frame, to=[0])
+        world.run(100)
+    assert world[0].state.feeds[("m3", 1)].top == 0
 
 
 def test_a_newer_keyset_silences_the_older_at_once() -> None:
