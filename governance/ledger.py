@@ -111,10 +111,12 @@ class Ledger(Intake):
         elsewhere, and what others do not find ready takes along what all do."""
         rows = [held for held in self.held.values() if self._state(held, now_ms, restricted)[0] is State.READY]
         rows.sort(key=lambda held: (held.passed_ms or 0, held.sealed.hash))
-        if turn and rows:
-            rows = [rows[(turn - 1) % len(rows)]]
+        suspects = list(self.suspects())
+        if turn and (rows or suspects):
+            at = (turn - 1) % (len(suspects) + len(rows))
+            suspects, rows = suspects[at : at + 1], rows[at - len(suspects) :][:1] if at >= len(suspects) else []
         chosen = Value(self.epoch.hash, self.epoch.number + 1, (), (), max(now_ms, self.epoch.activates_ms + 1))
-        for suspect in self.suspects():
+        for suspect in suspects:
             chosen = self._with(chosen, (), (*chosen.proofs, suspect))
         for held in rows:
             chosen = self._with(chosen, (*chosen.proposals, held.sealed.hash), chosen.proofs)

@@ -19,7 +19,7 @@ from governance.proposals import (
     Suspend,
 )
 from governance.rules import apply, counts
-from governance.simulated import ROWS_MAX, Difference, differences, recorded
+from governance.simulated import Difference, differences, recorded
 from governance.standing import Standing, flags
 from governance.standing import State as Stands
 from node.machine.state import State
@@ -33,6 +33,8 @@ from protocol.messages import Attestation
 
 Json = dict[str, Any]
 EFFECTS_SHOWN = 12
+REPLAYED_MAX = 256
+"""Opinions: at 256 members each takes some milliseconds to count, in the loop of a node that has more to do."""
 _STANDS = {
     Stands.OPEN: "open",
     Stands.FAILED: "closed short of a quorum",
@@ -153,7 +155,7 @@ def would_change(state: State, one: Standing, now_ms: int) -> list[str]:
         return [f"It cannot be ordered in this epoch: {error.detail}."]
     links = [link for feed in state.feeds.values() for link in feed.links.values()]
     said = [recorded(link) for link in links if isinstance(link.body, Attestation)]
-    said = sorted(said, key=lambda row: row.issued_ms)[-ROWS_MAX:]
+    said = sorted(said, key=lambda row: row.issued_ms)[-REPLAYED_MAX:]
     words = [f"Then {after.n} groups, {after.q} a quorum; now {state.epoch.n} and {state.epoch.q}."]
     if said:
         found = [_difference(row) for row in differences(said, state.epoch, after)]

@@ -13,6 +13,9 @@ from typing import Any
 
 from adapters.evm.eip712 import TYPES, Domain, message
 from adapters.evm.registry import Call, Row, ShortError, ballots, epoch_values, group_in, keys_values, signer
+from protocol.errors import ProtocolError
+from protocol.onchain import subject_key
+from protocol.subjects import from_text
 
 WORD_BYTES_MAX = 64 * 1024
 """256 keys' words of 80 digits, and room."""
@@ -34,6 +37,8 @@ class Word:
     type: str
     values: Mapping[str, Any]
     signature: bytes
+    about: str = ""
+    """Of a Lift: the subject as text, which its value is the hash of."""
 
     @property
     def domain(self) -> Domain:
@@ -57,6 +62,7 @@ def word_text(word: Word) -> str:
         "type": word.type,
         "values": {name: _shown(word.values[name]) for name, _ in TYPES[word.type]},
         "signature": "0x" + word.signature.hex(),
+        **({"about": word.about} if word.about else {}),
     }
     return json.dumps(shown, indent=1) + "\n"
 
@@ -90,9 +96,19 @@ def parse_word(text: str) -> Word:
     if not isinstance(values, dict) or set(values) != {field for field, _ in TYPES[name]}:
         raise WordFault(f"does not have the values of {name}, all of them and no others")
     read = {field: _READ[kind](field, values[field]) for field, kind in TYPES[name]}
-    return Word(
-        chain, _hex("contract", told.get("contract"), 20), name, read, _hex("signature", told.get("signature"), 65)
-    )
+    about = _about(told.get("about"), read["subject"]) if name == "Lift" else ""
+    contract, signature = _hex("contract", told.get("contract"), 20), _hex("signature", told.get("signature"), 65)
+    return Word(chain, contract, name, read, signature, about)
+
+
+def _about(text: Any, subject: bytes) -> str:
+    try:
+        named = from_text(text) if isinstance(text, str) else None
+    except ProtocolError:
+        named = None
+    if named is None or bytes(subject_key(named)) != subject:
+        raise WordFault("is about another subject than it signs")
+    return str(named)
 
 
 def _hex(field: str, value: Any, size: int) -> bytes:

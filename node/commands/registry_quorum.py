@@ -53,7 +53,7 @@ def sign(
     """
     from adapters.evm.registry_words import domain_of, for_wallet, word_text
     from node.commands.registry_site import read_registry, site_of
-    from node.commands.registry_words import epoch_word, keys_word, lift_word, sealed
+    from node.commands.registry_words import checked_through, epoch_word, keys_word, lift_word, sealed
 
     if (what == "lift") != bool(subject and threat):
         raise usage("a lift names SUBJECT and THREAT, an epoch and keys name none", "tocsin registry sign --help")
@@ -61,31 +61,34 @@ def sign(
     place = site.place_of(chain, contract)
     mirror, standing = read_registry(site, place, subject, threat)
     if standing is not None:
-        # of what the chain does not know to be over yet it takes no release
-        values = lift_word(site, mirror, subject, threat, through or standing.chain_s * 1000)
+        through_ms = checked_through(through or standing.chain_s * 1000, standing.chain_s)
+        values = lift_word(site, mirror, subject, threat, through_ms)
     else:
         values = epoch_word(site, mirror) if what == "epoch" else keys_word(site, mirror)
     kind = what.capitalize()
     if wallet:
         say_json(for_wallet(domain_of(*place), kind, values))
         return OK
-    word = sealed(site, place, kind, values, evm_key, signature)
+    word = sealed(site, place, kind, values, evm_key, signature, subject)
     path = out or Path(f"{what}.{site.config.member}.json")
     write_text(path, word_text(word))
     if output == "json":
         say_json({"file": str(path), "type": kind, "signer": "0x" + (word.by() or b"").hex()})
         return OK
-    say(f"{path}: the word of {site.config.member} on {_named(kind, values)}; give it to who submits.")
+    named = _named(kind, values) + (f" of {threat} on {subject}" if subject else "")
+    say(f"{path}: the word of {site.config.member} on {named}; give it to who submits.")
     return OK
 
 
 def _named(kind: str, values: dict[str, Any]) -> str:
+    from node.present import when
+
     if kind == "Epoch":
         groups = f"{values['n']} groups and {len(values['keys'])} keys"
         return f"epoch {values['number']}, {values['hash'].hex()[:16]}, of {groups}"
     if kind == "Keys":
         return f"{len(values['keys'])} keys, their version {values['version']}"
-    return f"releasing what was said through {values['through']} ms"
+    return f"releasing what was said through {when(values['through'])}"
 
 
 def submit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,8 @@ from adapters.evm.sending import Sender
 from node import keys
 from node.commands.common import CommandError, read_text, usage
 from node.commands.registry_site import Place, Site, read_registry, topic_of
+from node.present import when
+from node.watch import threat_word
 from protocol.membership import Epoch
 from protocol.onchain import author_word
 
@@ -80,7 +83,18 @@ def lift_word(site: Site, mirror: Mirror, subject: str, threat: str, through_ms:
     }
 
 
-def sealed(site: Site, place: Place, name: str, values: Values, key: Path | None, signature: str) -> Word:
+def checked_through(through_ms: int, chain_s: int) -> int:
+    """What is released now cannot blind the network for what is said later: not after the chain's newest block, which
+    alone it would take, and not after this machine's clock, for a provider may lie about that block."""
+    most_ms = min(chain_s * 1000, int(time.time() * 1000))
+    if not 0 < through_ms <= most_ms:
+        raise usage(f"--through {through_ms} is not between 1 and {most_ms}", "nobody releases what is said later")
+    return through_ms
+
+
+def sealed(
+    site: Site, place: Place, name: str, values: Values, key: Path | None, signature: str, about: str = ""
+) -> Word:
     """By the member's evm key, or with what a wallet made of the same typed data. CommandError where the signature is
     of a key that is not this member's."""
     chain, contract = place
@@ -97,7 +111,7 @@ def sealed(site: Site, place: Place, name: str, values: Values, key: Path | None
         named = f"0x{own.hex()}" if own is not None else "no evm key"
         what = f"0x{who.hex()} signed, and the newest KeySet of {site.config.member} names {named}"
         raise CommandError(what, "", "sign with that key, or delegate this one first: tocsin key rotate")
-    return Word(chain, contract, name, values, raw)
+    return Word(chain, contract, name, values, raw, about)
 
 
 def _is_hex(text: str) -> bool:
@@ -148,7 +162,7 @@ class Gathered:
             tx = "0x" + receipt.tx.hex()
             if self.function == "lift":
                 standing = await read_standing(client, chain, contract, self.call[1], self.call[2])
-                return tx, f"released through {standing.released_through_ms} ms"
+                return tx, f"released through {when(standing.released_through_ms)}"
             mirror = await read_mirror(client, chain, contract)
             left = differences(mirror, self.site.known.epoch, self.site.known.evm)
             says = f"it is at epoch {mirror.row.number} with {len(mirror.words)} keys"
@@ -196,6 +210,13 @@ def _change_keys(site: Site, mirror: Mirror, said: list[Word]) -> tuple[str, Cal
 
 
 def _lift(site: Site, mirror: Mirror, said: list[Word]) -> tuple[str, Call, str]:
+    now_ms = int(time.time() * 1000)
+    foreign = [one for one in said if one.values["network"] != mirror.row.network or one.values["through"] > now_ms]
+    if foreign:
+        who = ", ".join("0x" + (one.by() or b"").hex() for one in foreign)
+        raise CommandError(
+            f"words by {who} are of another network, or release what is said later", "", "leave them out"
+        )
     signed = [(one.values, one.signature) for one in said]
     try:
         call = lift_call(said[0].domain, mirror.words, mirror.row, signed)
@@ -204,7 +225,8 @@ def _lift(site: Site, mirror: Mirror, said: list[Word]) -> tuple[str, Call, str]
     except ValueError as several:
         raise CommandError(str(several), "", "submit each subject and threat apart") from None
     through_ms = min(through for _, through, _ in call[-1])
-    return "lift", call, f"release what was said there through {through_ms} ms"
+    what = f"{threat_word(said[0].values['threat'])} on {said[0].about}"
+    return "lift", call, f"release what was said of {what} through {when(through_ms)}"
 
 
 _CALLS = {"Epoch": _advance, "Keys": _change_keys, "Lift": _lift}

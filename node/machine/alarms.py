@@ -59,8 +59,7 @@ def opinion_arrived(step: Step, link: Link | None, opinion: Opinion) -> None:
 
 def claim_judged(step: Step, claim: Claim, judgement: Judgement) -> None:
     """Our own verifier's verdict: our own words on it, and what the policy makes of it."""
-    claims.rule_claim(step, claim, judgement)
-    claims.judged(step, claim)
+    claims.take_verdict(step, claim, judgement)
     touched: set[Topic] = set()
     for opinion in list(claims.naming(step.state, claim, step.now_ms)):
         touched.add((opinion.body.subject, opinion.body.threat))

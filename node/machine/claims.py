@@ -12,7 +12,7 @@ from node.machine import views
 from node.machine.links import Link
 from node.machine.state import State
 from node.machine.step import Step, cut
-from node.machine.verdicts import Missing, Ruled
+from node.machine.verdicts import Missing
 from node.records import BlobKept, ClaimRuled, FalseStatement
 from protocol.alarm import Opinion, is_live
 from protocol.evidence import Judgement, Ruling, undecided
@@ -44,14 +44,17 @@ SOURCES_RULED_MAX = 16
 
 def look_into(step: Step, link: Link | None, opinion: Opinion, claim: Claim) -> None:
     """Re-run once per claim; ask for the blob where it did not come along. What could not be decided is re-run when its
-    time has come, and before that once for each member that names it: one liar who names it before it is so keeps
+    time has come, and begins anew once for each member that names it: one liar who names it before it is so keeps
     nobody waiting, and does not use up the owner's providers."""
     state = step.state
     ruled = state.ruled.get(claim)
     if ruled is not None and ruled.judgement.ruling is not Ruling.UNDECIDED:
         note_false_statement(step, opinion, ruled.judgement)
         return
-    if claim in state.judging or (ruled is not None and not _may_rerun(ruled, opinion.entry.author, step.at.mono_ms)):
+    if ruled is not None and opinion.entry.author not in ruled.hurried:
+        ruled.hurried.add(opinion.entry.author)
+        ruled.tries, ruled.again_at_ms = 0, step.at.mono_ms
+    if claim in state.judging or (ruled is not None and ruled.again_at_ms > step.at.mono_ms):
         return
     blob = state.blobs.get(claim.digest)
     if blob is None:
@@ -71,14 +74,6 @@ def look_into(step: Step, link: Link | None, opinion: Opinion, claim: Claim) -> 
             step.want_blob(link.peer_id, claim.digest)
     elif step.at.mono_ms - missing.since_ms >= ANSWER_MS:
         _ask_author(step, claim, opinion.entry.author)
-
-
-def _may_rerun(undecided: Ruled, author: MemberName, mono_ms: int) -> bool:
-    if undecided.again_at_ms > mono_ms:
-        if author in undecided.hurried:
-            return False
-        undecided.hurried.add(author)
-    return True
 
 
 def _room_for_missing(state: State, author: MemberName) -> bool:
@@ -169,6 +164,16 @@ def within_bounds(judgement: Judgement) -> Judgement:
         return undecided(f"the verifier names threat {judgement.threat}, which is none")
     sources = tuple(one for one in judgement.sources if len(one) <= LABEL_CHARS_MAX)[:SOURCES_RULED_MAX]
     return replace(judgement, amount=min(max(judgement.amount, 0), AMOUNT_MAX), sources=sources)
+
+
+def take_verdict(step: Step, claim: Claim, judgement: Judgement) -> None:
+    """Of our own verifier. While it looked, our own sensor may have seen the claim: that it could not decide changes
+    nothing about that."""
+    there = step.state.ruled.get(claim)
+    known = there is not None and there.judgement.ruling is Ruling.SUPPORTS
+    if not known or judgement.ruling is not Ruling.UNDECIDED:
+        rule_claim(step, claim, judgement)
+    judged(step, claim)
 
 
 def rule_claim(step: Step, claim: Claim, judgement: Judgement) -> None:

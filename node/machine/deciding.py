@@ -68,8 +68,8 @@ def take_vote(state: State, verified: Verified[Any], own: bool) -> None:
     if verified.entry.author != state.me:
         return
     state.rounds.bind(verified.body, own)
-    if state.epoch_of(verified.body.epoch) is None and len(state.early_votes) < EARLY_VOTES_MAX:
-        state.early_votes.append((verified, own))
+    if state.epoch_of(verified.body.epoch) is None:
+        state.early_votes = [*state.early_votes, (verified, own)][-EARLY_VOTES_MAX:]
 
 
 def _take_early_votes(state: State) -> None:

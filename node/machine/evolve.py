@@ -90,6 +90,7 @@ def _keyset(state: State, record: KeySetLearned, known: Any) -> None:
 def _drop_feed(state: State, key: tuple[MemberName, int]) -> None:
     """Its words may come again and are judged anew: the KeySet that holds now may delegate the same key."""
     gone = state.feeds.pop(key, None)
+    state.telling.pop(key, None)
     if gone is not None:
         state.seen = {hash_: place for hash_, place in state.seen.items() if place[0] is not gone}
 
@@ -228,7 +229,7 @@ def is_later(one: Verified[Any], than: Verified[Any]) -> bool:
 
 def _cap_author(state: State, author: MemberName) -> None:
     """An author's live opinions are capped: the highest (level, seq) stay."""
-    topics = state.topics_of[author]
+    topics = state.topics_of.get(author, ())
     if len(topics) > OPINIONS_PER_AUTHOR_MAX:
         held = ((state.opinions[topic][author], topic) for topic in topics)
         state.drop_opinion(min((one.body.level, one.entry.seq, topic) for one, topic in held)[2], author)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from node.effects import Broadcast, LookUp, Tell
+from node.effects import LookUp, Tell
 from node.events import LookedUp
 from node.machine.evolve import verified_entry, verify_parsed
 from node.machine.links import Link
@@ -14,7 +14,7 @@ from protocol.envelope import Parsed, Verified
 from protocol.errors import ImpossibleError, ProtocolError
 from protocol.feed import Link as FeedLink
 from protocol.feed import is_equivocation
-from protocol.frames import Entries, pack_frame
+from protocol.frames import Entries
 
 TOLD_AGAIN_MS = 3_000
 TOLD_TIMES = 10
@@ -22,16 +22,26 @@ TOLD_TIMES = 10
 long has ended. Who comes up later is shown it then."""
 
 
+TOLD_AT_ONCE = 4
+"""In one tick: a proof is two entries of the largest size at most, and peers pay by the piece."""
+
+
 def tell_due(step: Step) -> None:
     state = step.state
-    for key, (at_ms, left) in sorted(state.telling.items()):
-        if at_ms > step.at.mono_ms:
-            continue
-        step.do(Broadcast(pack_frame(Entries(state.equivocations[key]))))
+    due = [one for one in sorted(state.telling.items()) if one[1][0] <= step.at.mono_ms]
+    for key, (_, left) in due[:TOLD_AT_ONCE]:
+        _tell(step, state.equivocations[key])
         if left > 1:
             state.telling[key] = (step.at.mono_ms + TOLD_AGAIN_MS, left - 1)
         else:
             del state.telling[key]
+
+
+def _tell(step: Step, pair: tuple[bytes, bytes]) -> None:
+    """As answers go: whoever holds another KeySet of this version cannot check it, and that is no offence of ours."""
+    for peer_id, link in sorted(step.state.links.items()):
+        if link.member is not None:
+            step.send(peer_id, Entries(pair), sync=True)
 
 
 def prove(step: Step, one: Verified[Any], other: Verified[Any]) -> None:
@@ -40,7 +50,7 @@ def prove(step: Step, one: Verified[Any], other: Verified[Any]) -> None:
     if (author, one.entry.key_version) in step.state.equivocations:
         return
     step.record(EquivocationProven(one.raw, other.raw, step.now_ms), one)
-    step.do(Broadcast(pack_frame(Entries((one.raw, other.raw)))))
+    _tell(step, (one.raw, other.raw))
     step.state.telling[author, one.entry.key_version] = (step.at.mono_ms + TOLD_AGAIN_MS, TOLD_TIMES)
     step.do(Tell(f"{author} forked its feed at {one.entry.seq}: two payloads under one key are kept as proof"))
 

@@ -22,7 +22,7 @@ class Ruled:
     tries: int = 0
     """That came when they were due."""
     hurried: set[MemberName] = field(default_factory=set)
-    """Whose words had it re-run before it was due: once each."""
+    """Whose words began its tries anew: once each."""
 
 
 @dataclass

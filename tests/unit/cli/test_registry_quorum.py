@@ -68,6 +68,8 @@ def test_a_quorum_lifts_what_the_registry_restricts(site: Signing, tmp_path: Pat
     assert site.said(capsys, "submit", said, *contract, "--send").code == 0
     about = ("lift", str(TOKEN), "bridge-forgery")
     files = site.signed(capsys, tmp_path, "bcd", *about, *contract)
+    planned = site.said(capsys, "submit", *files, *contract)
+    assert f"release what was said of bridge-forgery on {TOKEN} through 20" in planned.out
     done = site.said(capsys, "submit", *files, *contract, "--send")
     assert (done.code, "released through" in done.out) == (0, True), done
     shown = site.said(capsys, "show", str(TOKEN), "bridge-forgery", *contract, "-o", "json").json
@@ -124,3 +126,35 @@ def test_no_epoch_that_is_known_no_word(site: Signing, capsys: Capsys) -> None:
     contract = ("--contract", site.deployed(capsys))
     ran = site.said(capsys, "sign", "epoch", *contract)
     assert (ran.code, "knows 0 as the newest" in ran.err) == (1, True), ran
+
+
+@pytest.mark.parametrize("through", [-1, now_ms() + 3_600_000, 10**15])
+def test_nobody_signs_the_release_of_what_is_said_later(
+    site: Signing, tmp_path: Path, capsys: Capsys, through: int
+) -> None:
+    contract = ("--contract", site.deployed(capsys))
+    out = tmp_path / "lift.json"
+    about = ("lift", str(TOKEN), "bridge-forgery", "--through", through)
+    ran = site.by("a", capsys, "sign", *about, "--out", out, *contract)
+    assert (ran.code, "nobody releases what is said later" in ran.err, out.exists()) == (2, True, False), ran
+
+
+@pytest.mark.parametrize("value", [("network", "0x" + "12" * 32), ("through", str(10**15))])
+def test_one_word_that_would_spoil_the_call_is_named(
+    site: Signing, tmp_path: Path, capsys: Capsys, value: tuple[str, str]
+) -> None:
+    contract = ("--contract", site.deployed(capsys))
+    files = site.signed(capsys, tmp_path, "bcd", "lift", str(TOKEN), "bridge-forgery", *contract)
+    told = json.loads(files[0].read_text())
+    told["values"][value[0]] = value[1]
+    files[0].write_text(json.dumps(told))
+    ran = site.said(capsys, "submit", *files, *contract)
+    assert (ran.code, "are of another network, or release what is said later" in ran.err) == (1, True), ran
+
+
+def test_a_lift_says_in_words_what_it_lifts(site: Signing, tmp_path: Path, capsys: Capsys) -> None:
+    contract = ("--contract", site.deployed(capsys))
+    file = site.signed(capsys, tmp_path, "b", "lift", str(TOKEN), "bridge-forgery", *contract)[0]
+    told = json.loads(file.read_text())
+    file.write_text(json.dumps(told | {"about": str(TOKEN).replace("11", "12")}))
+    assert "is about another subject than it signs" in site.said(capsys, "submit", file, *contract).err

@@ -99,6 +99,16 @@ def ready(books: Ledger, at_ms: int, restricted: bool = False) -> Value:
 # --- passing
 
 
+def test_a_proof_that_others_cannot_check_holds_up_no_proposal_for_ever() -> None:
+    books = ledger_of(epoch(4))
+    on = told(books, proposal(books.epoch, STRICTER))
+    vote_all(books, on, ("m0", "m1", "m2"))
+    assert books.convict(*fork("m3"))
+    due_ms = NOW + 4 * DAY_MS
+    made = [books.ready(due_ms, False, turn) for turn in range(3)]
+    assert [(len(one.proposals), len(one.proofs)) for one in made if one is not None] == [(1, 1), (0, 1), (1, 0)]
+
+
 def test_where_nothing_came_of_all_at_once_each_is_proposed_alone_in_turn() -> None:
     """Others may not find one of them ready: ballots and vetoes come in another order there."""
     books = ledger_of(epoch(4))

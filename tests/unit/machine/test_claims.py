@@ -12,11 +12,11 @@ from node.machine.incoming import PUSHED_PER_PEER_MAX
 from node.records import FalseStatement
 from protocol.alarm import weigh
 from protocol.crypto import sha256
-from protocol.evidence import ClaimBlob, undecided
+from protocol.evidence import ClaimBlob, Ruling, undecided
 from protocol.frames import Blobs, Entries, Heads
 from protocol.ids import Digest, MemberName
 from protocol.messages import Level, Release
-from tests.unit.machine.world import COIN, OTHER_COIN, THREAT, TOPIC, Liar, World, claim, opinion, peer_of
+from tests.unit.machine.world import COIN, HOUR_MS, OTHER_COIN, THREAT, TOPIC, Liar, World, claim, opinion, peer_of
 
 
 def liar(world: World) -> Liar:
@@ -135,6 +135,31 @@ def test_who_names_a_claim_before_it_is_so_keeps_nobody_waiting() -> None:
     world[0].sense(world.true(early))
     world.run(300)
     assert all(node.certificate() for node in world)
+
+
+def test_a_claim_named_minutes_before_it_is_so_is_not_asked_for_rarely_once_others_say_it() -> None:
+    """Whoever is about to attack names the transaction ahead of it; a provider lags a moment when it has landed."""
+    world = World(4, liars=1)
+    early, slow = claim(), world[2]
+    world.truth[early.claim.digest] = undecided("no such transaction yet")
+    world.liars["m3"].say(opinion(Level.WATCH, (early,), now_ms=world.now_ms, expires_ms=world.now_ms + HOUR_MS), early)
+    for _ in range(45):
+        world.run(10_000)
+    true = world.true(early)
+    slow.verdicts[true.claim.digest] = [undecided("the provider lags")] * 3 + [world.truth[true.claim.digest]]
+    world[0].sense(true)
+    assert world.until(lambda: all(node.certificate() for node in world), 10_000) < 4_000
+
+
+def test_what_our_own_sensor_saw_stays_seen_where_the_verifier_could_not_decide() -> None:
+    world = World(4)
+    true = world.true(claim())
+    world[0].verdicts[true.claim.digest] = undecided("no provider answers")
+    world[1].sense(true)
+    world.until(lambda: true.claim in world[0].state.judging)
+    world[0].sense(true)
+    world.run(500)
+    assert world[0].state.ruled[true.claim].judgement.ruling is Ruling.SUPPORTS
 
 
 def test_a_provider_that_was_away_for_minutes_is_asked_again_while_the_claim_is_live() -> None:

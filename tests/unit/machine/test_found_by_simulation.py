@@ -169,6 +169,7 @@ def test_an_older_word_that_comes_after_the_later_one_has_ended_counts_for_nothi
     liar.send(Entries((short.raw,)), to=[0])
     world.run(10_000 + 60_000 + 20_000)
     assert world[0].opinion("m3") is None
+    world[0].state.topics_of.pop(MemberName("m3"), None)  # as where nothing of it was ever held
     liar.send(Entries((long.raw,)), to=[0])
     world.run(1_000)
     assert long.raw in {link.raw for link in world[0].state.feeds[("m3", 0)].links.values()}

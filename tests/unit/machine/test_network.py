@@ -250,6 +250,22 @@ def test_a_proof_that_was_lost_on_its_way_is_told_again() -> None:
     assert all(node.count(EquivocationProven) == 1 for node in world)
 
 
+def test_a_proof_that_a_peer_cannot_check_costs_who_tells_it_nothing() -> None:
+    """Told as a word of one's own it was an offence each time: one liar with two KeySets had honest peers cut off."""
+    world = World(4, liars=1)
+    liar = world.liars["m3"]
+    for at, number in ((0, 1), (1, 2)):
+        body = KeySet(MemberName("m3"), 1, hot("m3", number).public, None, (peer_of("m3"),), world.now_ms + HOUR_MS)
+        liar.send(KeySets((seal_keyset(NETWORK, governance("m3"), body).raw,)), to=[at])
+    first = EntryHash(bytes(32))
+    for words in ("one", "two"):
+        made = liar.seal(Notice(words, Tlp.GREEN), seq=0, prev=first, version=1)
+        liar.send(Entries((made.raw,)), to=[0])
+    world.run(40_000)
+    assert world[0].count(EquivocationProven) == 1
+    assert not any(node.state.offences.get(peer_of("m0"), 0) for node in world)
+
+
 def test_what_was_said_under_a_keyset_that_loses_is_taken_again_where_its_key_is_the_same() -> None:
     """Its feed is dropped with the KeySet; what was known of it by its bytes alone was never looked at again, and the
     proof of a fork in it never held."""
