@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from governance.charter import Charter
@@ -26,6 +26,12 @@ class Known:
     evm: dict[MemberName, bytes]
     """Member → address of its newest KeySet that is known here."""
     keysets: dict[tuple[MemberName, int], SealedKeySet]
+    raws: tuple[bytes, ...]
+    """Every KeySet that stands here, of whoever sat at any time."""
+
+    def evm_in(self, epoch: Epoch, now_ms: int) -> dict[MemberName, bytes]:
+        """`evm` of an earlier epoch, whose members may have left since."""
+        return evm_keys((one.keyset for one in _opened(self.raws, epoch).values()), now_ms)
 
     def keyset(self, member: MemberName, version: int) -> SealedKeySet | None:
         return self.keysets.get((member, version))
@@ -35,18 +41,24 @@ def known_here(config: NodeConfig, charter: Charter, now_ms: int) -> Known:
     """From what the node starts from, the KeySets beside the store and what the store has learned. StoreError."""
     origin = origin_of(config, charter)
     epoch = origin.head
+    raws = tuple(_keysets(config, origin))
+    held = _opened(raws, epoch)
+    return Known(epoch, origin.epochs, evm_keys((one.keyset for one in held.values()), now_ms), held, raws)
+
+
+def _opened(raws: Iterable[bytes], epoch: Epoch) -> dict[tuple[MemberName, int], SealedKeySet]:
+    """What no governance key of this epoch sealed says nothing; of two of one version the lower hash holds."""
     held: dict[tuple[MemberName, int], SealedKeySet] = {}
-    for raw in _keysets(config, origin):
+    for raw in raws:
         try:
             member = epoch.by_name.get(keyset_owner(raw))
             sealed = open_keyset(raw, epoch.network, member.governance_key) if member is not None else None
-        except ProtocolError:  # what no governance key sealed says nothing
+        except ProtocolError:
             continue
         if sealed is not None:
             key = (sealed.keyset.member, sealed.keyset.version)
-            # of two of one version the lower hash holds
             held[key] = min(held.get(key, sealed), sealed, key=lambda one: one.hash)
-    return Known(epoch, origin.epochs, evm_keys((one.keyset for one in held.values()), now_ms), held)
+    return held
 
 
 def _keysets(config: NodeConfig, origin: Origin) -> Iterator[bytes]:

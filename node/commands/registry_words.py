@@ -49,8 +49,9 @@ def next_epoch(site: Site, mirror: Mirror) -> Epoch:
 
 
 def words_of(site: Site, epoch: Epoch) -> tuple[int, ...]:
+    known, now_ms = site.known, int(time.time() * 1000)
     try:
-        return key_words(epoch, site.known.evm)
+        return key_words(epoch, known.evm if epoch is known.epoch else known.evm_in(epoch, now_ms))
     except ValueError as same_key:
         raise CommandError(str(same_key), str(site.config.charter)) from None
 

@@ -147,10 +147,10 @@ DAY_MS = 86_400_000
 
 
 class Signing(Site):
-    """The same, founded ten days ago; each member's node sees the chain and holds its evm key."""
+    """The same, founded a month ago; each member's node sees the chain and holds its evm key."""
 
     def __init__(self, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        super().__init__(base, monkeypatch, founded_ms=now_ms() - 10 * DAY_MS)
+        super().__init__(base, monkeypatch, founded_ms=now_ms() - 30 * DAY_MS)
         charter = (self.home.directory / "charter.toml").read_text()
         for member, home in self.homes.items():
             keys.write_key(
@@ -175,14 +175,15 @@ class Signing(Site):
             files.append(path)
         return files
 
-    def decides(self, change: Change, at: str = "abcd") -> Epoch:
-        """The network's next epoch, as the stores of these members hold it; five days ago."""
-        epoch, opened_ms = self.charter.epoch0(), now_ms() - 9 * DAY_MS
+    def decides(self, change: Change, at: str = "abcd", of: Epoch | None = None) -> Epoch:
+        """The epoch after `of` (the first), as the stores of these members hold it; some days ago."""
+        epoch = of or self.charter.epoch0()
+        opened_ms = max(now_ms() - 29 * DAY_MS, epoch.activates_ms + 1)
         made = Proposal(
             epoch.hash, self.homes["a"].card.name, opened_ms, opened_ms + DAY_MS, KIND_OF[type(change)], change
         )
         on = seal_proposal(epoch.network, self._cold("a"), made)
-        value = Value(epoch.hash, epoch.number + 1, (on.hash,), (), opened_ms + 4 * DAY_MS)
+        value = Value(epoch.hash, epoch.number + 1, (on.hash,), (), opened_ms + 8 * DAY_MS)
         ballots = [
             cast(
                 epoch.network,

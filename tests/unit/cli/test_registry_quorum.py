@@ -9,8 +9,9 @@ import pytest
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 
-from governance.proposals import Retune
+from governance.proposals import Remove, Retune
 from protocol.crypto import sha256
+from protocol.ids import MemberName
 from tests.unit.cli.registry_site import TOKEN, Signing, address, now_ms
 
 Capsys = pytest.CaptureFixture[str]
@@ -158,3 +159,19 @@ def test_a_lift_says_in_words_what_it_lifts(site: Signing, tmp_path: Path, capsy
     told = json.loads(file.read_text())
     file.write_text(json.dumps(told | {"about": str(TOKEN).replace("11", "12")}))
     assert "is about another subject than it signs" in site.said(capsys, "submit", file, *contract).err
+
+
+def test_a_registry_two_epochs_behind_is_moved_one_after_the_other(
+    site: Signing, tmp_path: Path, capsys: Capsys
+) -> None:
+    """Who sat in the epoch between has left since: its key belongs there all the same."""
+    contract = ("--contract", site.deployed(capsys))
+    first = site.decides(Retune(halt="n"))
+    site.decides(Remove(MemberName("d")), of=first)
+    assert len(site.by("a", capsys, "sign", "epoch", "--wallet", *contract).json["message"]["keys"]) == 4
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+        files = site.signed(capsys, tmp_path / str(number), "abc", "epoch", *contract)
+        done = site.said(capsys, "submit", *files, *contract, "--send")
+        assert (done.code, f"it is at epoch {number} with" in done.out) == (0, True), done
+    assert site.said(capsys, "compare", *contract).code == 0
