@@ -45,7 +45,7 @@ simulate: $(STAMP)
 integration: $(STAMP)
 	$(PY) -m pytest -m "not long and not interop" tests/integration
 
-# real nodes wait for each other a third of the time: the simulator has that, and never more
+# real nodes use a third of two cores, for they wait for each other: the simulator has the rest, and never more
 together: $(STAMP)
 	@nice -n 15 $(PY) -m pytest tests/sim/test_seeds.py & seeds=$$!; \
 	$(PY) -m pytest -m "not long and not interop" tests/integration; nodes=$$?; \
