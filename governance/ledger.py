@@ -107,14 +107,16 @@ class Ledger(Intake):
 
     def ready(self, now_ms: int, restricted: bool, turn: int = 0) -> Value | None:
         """What this node would order now: proofs first, then what passed first, as much as one epoch may change. Where
-        nothing came of that, one proposal after the other, from turn to turn: ballots and vetoes came in another order
-        elsewhere, and what others do not find ready takes along what all do."""
+        nothing came of that, one proof or proposal alone, the next one each turn: ballots and vetoes came in another
+        order elsewhere, and what others do not find ready takes along what all do."""
         rows = [held for held in self.held.values() if self._state(held, now_ms, restricted)[0] is State.READY]
         rows.sort(key=lambda held: (held.passed_ms or 0, held.sealed.hash))
         suspects = list(self.suspects())
         if turn and (rows or suspects):
-            at = (turn - 1) % (len(suspects) + len(rows))
-            suspects, rows = suspects[at : at + 1], rows[at - len(suspects) :][:1] if at >= len(suspects) else []
+            alone: list[tuple[list[Suspect], list[Held]]] = [([one], []) for one in suspects] + [
+                ([], [one]) for one in rows
+            ]
+            suspects, rows = alone[(turn - 1) % len(alone)]
         chosen = Value(self.epoch.hash, self.epoch.number + 1, (), (), max(now_ms, self.epoch.activates_ms + 1))
         for suspect in suspects:
             chosen = self._with(chosen, (), (*chosen.proofs, suspect))

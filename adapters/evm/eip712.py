@@ -79,6 +79,11 @@ class Domain:
         )
 
 
+def domain_of(chain: str, contract: bytes) -> Domain:
+    """`chain`: CAIP-2, of eip155."""
+    return Domain(int(chain.removeprefix("eip155:")), contract)
+
+
 def _word(value: int) -> bytes:
     return value.to_bytes(32, "big")
 

@@ -8,7 +8,7 @@ from typing import Any
 from adapters.api import Instances
 from adapters.catalog import Shop
 from adapters.evm.client import Account, ChainClient, Connection
-from adapters.evm.eip712 import Domain
+from adapters.evm.eip712 import domain_of
 from adapters.evm.evm_key import EvmKey
 from adapters.evm.lever_rows import Target
 from adapters.evm.levers import levers_for
@@ -124,7 +124,7 @@ def registry(name: str, keys: Section, shop: Shop) -> Instances:
     where = (chain, contract)
     own = key.address if key is not None else b""
     watch = RegistryWatch(name, client_of(shop), shop.epoch, where, shop.evm_keys, shop.tell, poll_ms, patience_s, own)
-    domain = Domain(int(chain.removeprefix("eip155:")), contract)
+    domain = domain_of(chain, contract)
     return Instances(sensors=(watch,), countersign=None if key is None else partial(countersigned, domain, key))
 
 

@@ -1,6 +1,7 @@
 """A member's signature on a registry's next epoch, new keys or a lift, as a file: made here, gathered there.
 
-Its values are there to be read and compared. Whoever submits derives them anew and takes the signature alone.
+Its values are there to be read and compared. Whoever submits derives those of an epoch and of keys anew and takes the
+signature alone; author and time of a lift are each member's own, and so are its word's.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.evm.eip712 import TYPES, Domain, message
+from adapters.evm.eip712 import TYPES, Domain, domain_of, message
 from adapters.evm.registry import Call, Row, ShortError, ballots, epoch_values, group_in, keys_values, signer
 from protocol.errors import ProtocolError
 from protocol.onchain import subject_key
@@ -47,10 +48,6 @@ class Word:
     def by(self) -> bytes | None:
         """The address that signed it; None where it is in no form of ours."""
         return signer(self.domain, self.type, self.values, self.signature)
-
-
-def domain_of(chain: str, contract: bytes) -> Domain:
-    return Domain(int(chain.removeprefix("eip155:")), contract)
 
 
 def word_text(word: Word) -> str:

@@ -51,7 +51,8 @@ def sign(
     signature
         What the wallet gave for it. A lift takes the same --through then.
     """
-    from adapters.evm.registry_words import domain_of, for_wallet, word_text
+    from adapters.evm.eip712 import domain_of
+    from adapters.evm.registry_words import for_wallet, word_text
     from node.commands.registry_site import read_registry, site_of
     from node.commands.registry_words import checked_through, epoch_word, keys_word, lift_word, sealed
 

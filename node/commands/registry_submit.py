@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.evm.account import Account
 from adapters.evm.client import ChainClient
-from adapters.evm.eip712 import Domain
+from adapters.evm.eip712 import domain_of
 from adapters.evm.mirror import REGISTRY, read_mirror, read_standing
 from adapters.evm.registry import ShortError, alarm_call, alarm_values
 from adapters.evm.sending import Sender
@@ -59,7 +59,7 @@ def prepare_submission(site: Site, place: Place, file: Path, key: Path | None) -
     path = key or keys.key_path(site.config.data_dir, keys.Purpose.LEVER)
     account = Account(keys.load_secret(path, keys.Purpose.LEVER).reveal())
     chain, contract = place
-    domain = Domain(int(chain.removeprefix("eip155:")), contract)
+    domain = domain_of(chain, contract)
 
     async def prepare(client: ChainClient) -> Submission:
         mirror = await read_mirror(client, chain, contract)

@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.evm.account import Account
 from adapters.evm.client import ChainClient
-from adapters.evm.eip712 import digest
+from adapters.evm.eip712 import digest, domain_of
 from adapters.evm.evm_key import EvmKey, signer_of
 from adapters.evm.mirror import REGISTRY, Mirror, differences, read_mirror, read_standing
 from adapters.evm.registry import Call, ShortError, epoch_values, key_words, keys_values, lift_call, row_of
@@ -19,7 +19,6 @@ from adapters.evm.registry_words import (
     Word,
     WordFault,
     advance_call,
-    domain_of,
     keys_call,
     parse_word,
 )
@@ -218,13 +217,10 @@ def _lift(site: Site, mirror: Mirror, said: list[Word]) -> tuple[str, Call, str]
         raise CommandError(
             f"words by {who} are of another network, or release what is said later", "", "leave them out"
         )
-    signed = [(one.values, one.signature) for one in said]
-    try:
-        call = lift_call(said[0].domain, mirror.words, mirror.row, signed)
-    except ShortError:
-        raise
-    except ValueError as several:
-        raise CommandError(str(several), "", "submit each subject and threat apart") from None
+    if len({(one.about, one.values["threat"]) for one in said}) > 1:
+        # those that count alone would make the call, and the first would be shown
+        raise CommandError("the words are on several subjects or threats", "", "submit each apart")
+    call = lift_call(said[0].domain, mirror.words, mirror.row, [(one.values, one.signature) for one in said])
     through_ms = min(through for _, through, _ in call[-1])
     what = f"{threat_word(said[0].values['threat'])} on {said[0].about}"
     return "lift", call, f"release what was said of {what} through {when(through_ms)}"

@@ -175,3 +175,12 @@ def test_a_registry_two_epochs_behind_is_moved_one_after_the_other(
         done = site.said(capsys, "submit", *files, *contract, "--send")
         assert (done.code, f"it is at epoch {number} with" in done.out) == (0, True), done
     assert site.said(capsys, "compare", *contract).code == 0
+
+
+def test_words_on_two_matters_are_not_shown_as_one(site: Signing, tmp_path: Path, capsys: Capsys) -> None:
+    contract = ("--contract", site.deployed(capsys))
+    (tmp_path / "other").mkdir()
+    files = site.signed(capsys, tmp_path / "other", "a", "lift", str(TOKEN), "unbacked-supply", *contract)
+    files += site.signed(capsys, tmp_path, "bcd", "lift", str(TOKEN), "bridge-forgery", *contract)
+    ran = site.said(capsys, "submit", *files, *contract)
+    assert (ran.code, "several subjects or threats" in ran.err) == (1, True), ran
