@@ -185,6 +185,9 @@ class Node:
                 )
             )
             self.tell_sinks = performer[0]
+            # before anything that a signal could come after: by default it ends the process without a word
+            await nursery.start(self._signals)
+            nursery.start_soon(self._end, nursery.cancel_scope)
             await nursery.start(self.transport.run)
             await nursery.start(self._serve_control, performer[0])
             await loop.begin([one.raw for one in self.parts.keysets])
@@ -199,16 +202,12 @@ class Node:
                 nursery.start_soon(self._watch_chain, connection, probe)
             for sensor in self.instances.sensors:
                 nursery.start_soon(sensor.run, self._observed)
-            nursery.start_soon(self._signals)
             nursery.start_soon(self._stop_when_asked)
             nursery.start_soon(self.extra)
             # what stands by now stands for good, and looking through it costs more than what could be found there
             gc.freeze()
             gc.set_threshold(*GARBAGE_AT)
             ready()
-            await self.stopping.wait()
-            self.on_stopping()
-            nursery.cancel_scope.cancel()
         await close_all(self.instances.closers, CLOSE_S_MAX)
         self._farewell()
 
@@ -233,8 +232,14 @@ class Node:
         log.info("stopped; nothing was undone, %d restriction(s) stand until their lease ends", len(standing))
         self.parts.store.close()
 
-    async def _signals(self) -> None:
+    async def _end(self, everything: trio.CancelScope) -> None:
+        await self.stopping.wait()
+        self.on_stopping()
+        everything.cancel()
+
+    async def _signals(self, *, task_status: Any) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as arriving:
+            task_status.started()
             async for number in arriving:
                 if number == signal.SIGHUP:
                     if (listed := list_observers_anew(self.parts)) is not None:

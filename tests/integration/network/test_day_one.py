@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from node.loop import Loop
 from node.machine import core
 from tests.integration.network.forked import ForkedSite
 from tests.integration.network.site import NAMES, SUBJECT, Ran, wait_for
@@ -248,6 +251,22 @@ def test_a_node_that_stops_undoes_nothing_and_says_what_stands(site: ForkedSite)
     assert len(json.loads(site.at("venue", "action", "list", "-o", "json").out)) == 1
     down = site.at("venue", "down")
     assert f"note on {SUBJECT} stands until" in down.out
+
+
+def test_a_node_that_is_told_to_stop_while_it_starts_stops_in_order(site: ForkedSite) -> None:
+    def told_at_once() -> None:
+        first = Loop.begin
+
+        async def begin(self: Loop, raws: Sequence[bytes]) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await first(self, raws)
+
+        Loop.begin = begin  # type: ignore[method-assign]
+
+    site.up_as("venue", told_at_once)
+    ended = site.children.pop("venue").wait(10)
+    assert ended.code == 0
+    assert "stopped; nothing was undone" in ended.err
 
 
 def test_the_control_socket_is_its_owners_alone(site: ForkedSite) -> None:
