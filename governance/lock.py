@@ -30,6 +30,11 @@ class Lock:
     prepared: Digest | None = None
     committed: Digest | None = None
 
+    def saw(self, round_: int, value: bytes) -> bool:
+        """Q groups prepared this there, as its holder saw. A lock outlives the votes that it rests on, which end with
+        the keys that sealed them: who waited for those would wait for ever."""
+        return (round_, value) in ((self.locked_round, self.locked), (self.valid_round, self.valid))
+
     @property
     def said(self) -> tuple[Vote, ...]:
         """The words of this round, to be said again where they were lost or their key was replaced."""

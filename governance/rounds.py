@@ -102,8 +102,7 @@ class Rounds:
         """(round, value hash) of a Commit of ours that no lock tells of, whose value is not known."""
         self.muted = -1
         """Up to this round we may have said what no lock tells of."""
-        self.again_ms = 0
-        self.now_ms = 0
+        self.again_ms = self.now_ms = 0
         self._out: list[Output] = []
 
     # ---- inputs
@@ -286,8 +285,7 @@ class Rounds:
         ):
             return False
         value, from_ = self.lock.valid, self.lock.valid_round
-        if value is None:
-            value, from_ = self.ask.value(self.round // self.epoch.n), None
+        value = value if value is not None else self.ask.value(self.round // self.epoch.n)
         if value is None or len(value) > VALUE_BYTES_MAX:
             return False
         self.lock = replace(self.lock, proposed=value, proposed_from=from_)
@@ -307,11 +305,15 @@ class Rounds:
     def _answer_to(self, said: Propose) -> bool | None:
         """True: for its value; False: for nothing; None: not yet, which the time-out makes False."""
         locked_round, locked = self._locked()
-        free = locked is None or locked == value_hash(said.value)
-        since = said.valid_round
+        since, named = said.valid_round, value_hash(said.value)
+        free = locked is None or locked == named
         if since is not None:  # 28-33, else 22-27
-            if since >= self.round or not self.log.prepared(since, value_hash(said.value)):
+            if since >= self.round:
                 return None
+            saw = self.lock.saw(since, said.value) or self.bound == (since, named)
+            if not saw and not self.log.prepared(since, named):
+                # votes may still come, or are gone with their keys: till then it is a proposal like any other
+                return True if free and self.ask.valid(said.value, False) else None
             free = free or locked_round <= since
         if not free:
             return False
@@ -370,10 +372,9 @@ class Rounds:
         return True
 
     def _first(self, line: int) -> bool:
-        if line in self.seen:
-            return False
+        before = len(self.seen)
         self.seen.add(line)
-        return True
+        return len(self.seen) > before
 
     # ---- what leaves
 

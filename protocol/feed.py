@@ -8,7 +8,8 @@ from typing import Any
 
 from protocol.envelope import Parsed, Verified
 from protocol.ids import ZERO_HASH, EntryHash, EpochHash, MemberName
-from protocol.messages import VOTES, Propose
+from protocol.messages import VOTES, Attestation, Propose
+from protocol.release import Topic
 
 WINDOW = 1024
 """Entries of a feed kept in memory to prove forks at once (about two megabytes); older ones lie in the store."""
@@ -47,6 +48,20 @@ def value_of(entry: Parsed | Verified[Any]) -> bytes:
     return value
 
 
+def topic_of(entry: Verified[Any]) -> Topic | None:
+    """What an opinion is on; None for what is none."""
+    body = entry.entry.body
+    return (body.subject, body.threat) if isinstance(body, Attestation) else None
+
+
+def is_later(one: Verified[Any], than: Verified[Any]) -> bool:
+    """Of two words of one author: the newer key, then the later seq, then, of a fork, the lower hash."""
+    a, b = one.entry, than.entry
+    if (a.key_version, a.seq) == (b.key_version, b.seq):
+        return one.hash < than.hash
+    return (a.key_version, a.seq) > (b.key_version, b.seq)
+
+
 @dataclass
 class Feed:
     """What is known of one feed. `whole` is the last seq with nothing missing before it, −1 for none."""
@@ -66,6 +81,8 @@ class Feed:
     """Sealed bytes of the links."""
     votes: dict[Ballot, int] = field(default_factory=dict, compare=False)
     """What was said in an epoch's rounds → the lowest seq in the window at which it was."""
+    last_on: dict[Topic, int] = field(default_factory=dict, compare=False)
+    """The highest seq in the window at which the author said what it thinks of a topic."""
 
     def judge(self, entry: Parsed | Verified[Any]) -> tuple[Link, int | None]:
         """What this entry would be; for a FORK the seq of the entry it contradicts."""
@@ -94,6 +111,7 @@ class Feed:
             entry = self._settle(here, entry)
         self._note_vote(here, entry)
         self.links[seq] = entry
+        self._note_topic(here, entry)
         self.size += len(entry.raw) - (len(here.raw) if here is not None else 0)
         if seq >= self.top:
             self.top, self.top_hash = seq, entry.hash
@@ -108,6 +126,15 @@ class Feed:
             gone = self.links.pop(oldest)
             self.size -= len(gone.raw)
             self._forget_vote(gone)
+            topic = topic_of(gone)
+            if topic is not None and self.last_on.get(topic) == oldest:
+                del self.last_on[topic]
+
+    def supersedes(self, opinion: Verified[Attestation]) -> bool:
+        """Did the author say something later on the same topic? It may have ended, and be held no more: what it
+        replaced, coming late, does not count instead."""
+        last = self.last_on.get((opinion.body.subject, opinion.body.threat))
+        return last is not None and is_later(self.links[last], opinion)
 
     def _beyond(self, windows: int) -> bool:
         return len(self.links) > windows * WINDOW or self.size > windows * WINDOW_BYTES
@@ -123,6 +150,16 @@ class Feed:
         ballot = ballot_of(entry)
         if ballot is not None and self.votes.get(ballot) == entry.entry.seq:
             del self.votes[ballot]
+
+    def _note_topic(self, here: Verified[Any] | None, entry: Verified[Any]) -> None:
+        before, topic = topic_of(here) if here is not None else None, topic_of(entry)
+        if before is not None and before != topic and self.last_on.get(before) == entry.entry.seq:
+            del self.last_on[before]
+            left = [seq for seq, one in self.links.items() if topic_of(one) == before]
+            if left:
+                self.last_on[before] = max(left)
+        if topic is not None:
+            self.last_on[topic] = max(entry.entry.seq, self.last_on.get(topic, 0))
 
     def _settle(self, here: Verified[Any], entry: Verified[Any]) -> Verified[Any]:
         """Of two entries of one seq the lower hash stands, so that all who know both have one head."""

@@ -3,7 +3,6 @@ author's own line; the first claim of another is re-run at once."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -97,9 +96,14 @@ def _judge(step: Step, claim: Claim, author: MemberName) -> None:
         state.judging[claim] = author
         step.do(VerifyClaim(claim, state.blobs[claim.digest]))
         return
-    line = state.to_judge.setdefault(author, deque())
-    if len(line) < WAITING_PER_AUTHOR and claim not in line:
-        line.append(claim)
+    line = state.to_judge.setdefault(author, {})
+    if len(line) < WAITING_PER_AUTHOR:
+        line[claim] = None
+
+
+def _ahead(state: State, author: MemberName) -> int:
+    """Claims that are looked into, or wait to be, on this author's account."""
+    return len(state.to_judge.get(author, ())) + sum(1 for one in state.judging.values() if one == author)
 
 
 def judged(step: Step, done: Claim) -> None:
@@ -108,12 +112,19 @@ def judged(step: Step, done: Claim) -> None:
     author = state.judging.pop(done, None)
     line = state.to_judge.get(author) if author is not None else None
     while line and author is not None:
-        claim = line.popleft()
-        known = state.ruled.get(claim)
-        settled = known is not None and known.judgement.ruling is not Ruling.UNDECIDED
-        if claim.digest in state.blobs and claim not in state.judging and not settled:
+        claim = next(iter(line))
+        del line[claim]
+        if claim.digest in state.blobs and claim not in state.judging and _is_due(step, claim):
             _judge(step, claim, author)
             return
+
+
+def _is_due(step: Step, claim: Claim) -> bool:
+    """It may have waited in several lines, and been looked into from another."""
+    known = step.state.ruled.get(claim)
+    if known is None:
+        return True
+    return known.judgement.ruling is Ruling.UNDECIDED and known.again_at_ms <= step.at.mono_ms
 
 
 def blob_arrived(step: Step, digest: Digest) -> None:
@@ -200,16 +211,14 @@ def rule_claim(step: Step, claim: Claim, judgement: Judgement) -> None:
 
 
 def retry_undecided(step: Step) -> None:
-    """On a tick: a chain that lagged or was down is asked again while somebody still claims it."""
+    """On a tick: a chain that lagged or was down is asked again while somebody still claims it, in the shortest line of
+    those who do: a liar with a long one, who names it too, keeps nobody waiting."""
     state = step.state
-    unsure = [claim for claim, one in state.ruled.items() if one.judgement.ruling is Ruling.UNDECIDED]
-    for claim in sorted(unsure):
-        ruled = state.ruled[claim]
-        if claim in state.judging or ruled.again_at_ms > step.at.mono_ms or claim.digest not in state.blobs:
-            continue
-        opinion = next(naming(state, claim, step.now_ms), None)
-        if opinion is not None:
-            _judge(step, claim, opinion.entry.author)
+    due = [claim for claim in state.ruled if claim.digest in state.blobs and _is_due(step, claim)]
+    for claim in sorted(due):
+        authors = {one.entry.author for one in naming(state, claim, step.now_ms)}
+        if claim not in state.judging and authors:
+            _judge(step, claim, min(authors, key=lambda author: (_ahead(state, author), author)))
 
 
 def ask_missing(step: Step) -> None:

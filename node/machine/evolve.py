@@ -33,7 +33,7 @@ from protocol.crypto import sha256
 from protocol.envelope import Parsed, Verified, keyset_owner, open_keyset, parse_carried, verify_entry
 from protocol.errors import ImpossibleError
 from protocol.evidence import Judgement, Ruling
-from protocol.feed import Feed
+from protocol.feed import Feed, is_later
 from protocol.ids import ActionKey, Digest, GroupName, MemberName, SourceId
 from protocol.limits import OPINIONS_PER_AUTHOR_MAX
 from protocol.messages import VOTES, Attestation, Heartbeat, Level, Manifest, Release, Statement
@@ -195,36 +195,13 @@ def _opinion(state: State, verified: Verified[Attestation]) -> None:
     entry = verified.entry
     topic: Topic = (entry.body.subject, entry.body.threat)
     there = state.opinions.get(topic, {}).get(entry.author)
-    if is_later(verified, there) if there is not None else not is_superseded(state, verified):
+    if is_later(verified, there) if there is not None else not state.is_superseded(verified):
         state.hold_opinion(topic, verified)
     keep = (topic, entry.author)
     state.keep_until_ms[keep] = max(entry.body.expires_ms, state.keep_until_ms.get(keep, 0))
     if entry.author == state.me:
         state.reissue.pop(topic, None)
     _cap_author(state, entry.author)
-
-
-def is_superseded(state: State, opinion: Verified[Attestation]) -> bool:
-    """By a later word of its author on the same topic: one that has ended is held no more, and what it replaced, coming
-    late, does not count instead."""
-    entry, body = opinion.entry, opinion.body
-    feed = state.feeds.get((entry.author, entry.key_version))
-    if feed is None or entry.seq >= feed.top:
-        return False
-    topic = (body.subject, body.threat)
-    return any(
-        isinstance(link.body, Attestation)
-        and (link.body.subject, link.body.threat) == topic
-        and is_later(link, opinion)
-        for link in feed.links.values()
-    )
-
-
-def is_later(one: Verified[Any], than: Verified[Any]) -> bool:
-    a, b = one.entry, than.entry
-    if (a.key_version, a.seq) == (b.key_version, b.seq):
-        return one.hash < than.hash
-    return (a.key_version, a.seq) > (b.key_version, b.seq)
 
 
 def _cap_author(state: State, author: MemberName) -> None:

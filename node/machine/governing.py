@@ -28,6 +28,7 @@ from protocol.messages import Level
 ASK_EPOCHS_AGAIN_MS = 1_000
 EPOCHS_SERVED_MAX = 64
 """To one want; who lacks more asks again from where they end."""
+PAST_PATIENCE_MS = 30_000
 SETTLES_MAX = 64
 """Words of our own that one step of the rounds may bring about; what is left is for the next tick."""
 
@@ -79,10 +80,24 @@ def _perform(step: Step, outputs: list[Output]) -> None:
 
 def _say(step: Step, one: Say) -> None:
     """While we must not speak nothing is recorded: what was to be said is said again by and by."""
-    if step.state.may_sign():
+    if step.state.may_sign() or not _past_is_back(step):
         return
     step.record(VoteLocked(pack_lock(one.lock)))
     step.say(one.body)
+
+
+def _past_is_back(step: Step) -> bool:
+    """What we said under keys before this one may be lost here with a store, and binds us: a vote waits until a quorum,
+    ourselves among it, has nothing of that which is not here. Who had the key can make that impossible, and still does
+    not take our vote for good."""
+    state = step.state
+    waited_ms = step.at.mono_ms - state.started_mono_ms
+    if state.past_back or state.setup.key_version == 0 or waited_ms >= PAST_PATIENCE_MS:
+        return True
+    shown = {member for link in state.links.values() if link.past_seen for member in link.members}
+    groups = {state.epoch.group_of(one) for one in (state.me, *shown) if one in state.epoch.by_name}
+    state.past_back = len(groups) >= state.epoch.q
+    return state.past_back
 
 
 def _certify(step: Step, decided: Decided) -> None:

@@ -106,12 +106,16 @@ def heads_arrived(step: Step, link: Link, frame: Heads) -> None:
     link.heads_at_ms = step.at.mono_ms
     asking.shown(step, link, frame.shown)
     differs = unknown = False
+    past_seen = True
     own = (state.me, state.setup.key_version)
     theirs_of_own = -1
     for head in frame.heads:
         key = (head.author, head.key_version)
         if key == own:
             theirs_of_own = head.seq
+        elif head.author == state.me:
+            feed = state.feeds.get(key)
+            past_seen = past_seen and (feed.whole if feed is not None else -1) + 1 >= head.whole
         if head.author not in state.epoch.by_name:
             continue
         if state.keyset(*key) is not None:
@@ -122,6 +126,7 @@ def heads_arrived(step: Step, link: Link, frame: Heads) -> None:
         # the frame with its KeySet was lost on the way here: our Hello shows what we have
         step.send(link.peer_id, our_hello(state), sync=True)
     link.differs = differs or unknown
+    link.past_seen = past_seen
     if theirs_of_own <= state.own_head()[0]:
         link.own_head_seen = True
     judge_readiness(step)
@@ -135,7 +140,7 @@ def same_heads(step: Step, link: Link, raw: bytes) -> bool:
     link.heads_at_ms = step.at.mono_ms
     link.note_shown(state.said_heads[1].shown)
     link.differs = False
-    link.own_head_seen = True
+    link.own_head_seen = link.past_seen = True
     judge_readiness(step)
     return True
 

@@ -10,7 +10,7 @@ from node.effects import ServeBlobs, ServeEntries, Tell
 from node.events import FrameArrived, LookedUp
 from node.ingress import FRAME_UNIT_BYTES, RANGE_PRICE
 from node.machine import alarms, asking, claims, deciding, governing, heads, observers, past, views
-from node.machine.evolve import is_later, verify_parsed
+from node.machine.evolve import verify_parsed
 from node.machine.links import Link
 from node.machine.statements import keyset_arrived
 from node.machine.step import OFFENCES, Step, bundled
@@ -24,6 +24,7 @@ from protocol.crypto import sha256
 from protocol.envelope import Verified, parse_carried
 from protocol.errors import Code, ProtocolError
 from protocol.feed import Link as FeedLink
+from protocol.feed import is_later
 from protocol.frames import (
     Blobs,
     CertificateFrame,

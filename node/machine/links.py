@@ -57,6 +57,8 @@ class Link:
     heads_at_ms: int = 0
     epochs_asked_ms: int = -1_000_000
     own_head_seen: bool = False
+    past_seen: bool = False
+    """What it has of our feeds under keys before this one is here."""
     differs: bool = False
     wanted: dict[tuple[MemberName, int], Wanted] = field(default_factory=dict)
     theirs: dict[tuple[MemberName, int], int] = field(default_factory=dict)

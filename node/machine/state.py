@@ -3,7 +3,6 @@ record (who is connected, what was asked for): that part is in `Link` and `Sessi
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -168,7 +167,7 @@ class State:
     """When the last new word came."""
     gaps: dict[tuple[MemberName, int], Lack] = field(default_factory=dict)
     """Feeds of which peers have more."""
-    to_judge: dict[MemberName, deque[Claim]] = field(default_factory=dict)
+    to_judge: dict[MemberName, dict[Claim, None]] = field(default_factory=dict)
     """Waiting for their author's turn: nobody's claims wait behind another's."""
     review_at_ms: dict[Topic, int] = field(default_factory=dict)
     """Topics and when they are to be counted again: a word dated ahead of us begins to count, a certificate ends."""
@@ -202,6 +201,8 @@ class State:
     expiry_said: tuple[int, int | None] = (-1, None)
     """(own key version, days that were left of it when people were last told)"""
     signing_ready: bool = False
+    past_back: bool = False
+    """Since the start a quorum has shown nothing of ours under keys before this one that is not here."""
 
     def __post_init__(self) -> None:
         self.epochs = self.epochs or (self.setup.epoch, *self.setup.past)
@@ -232,6 +233,11 @@ class State:
     @property
     def me(self) -> MemberName:
         return self.setup.member
+
+    def is_superseded(self, opinion: Opinion) -> bool:
+        """By a later word of its author on the same topic, under the same key."""
+        feed = self.feeds.get((opinion.entry.author, opinion.entry.key_version))
+        return feed is not None and feed.supersedes(opinion)
 
     def own_feed(self) -> Feed:
         key = (self.me, self.setup.key_version)

@@ -6,12 +6,12 @@ import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from adapters.policy import AlarmView, Own, Situation
-from node.machine.evolve import is_later, is_superseded
 from node.machine.state import State
 from node.machine.step import Step
 from node.machine.verdicts import Ruled
 from protocol.alarm import Opinion, lease_fault, live, reaches
 from protocol.evidence import Ruling
+from protocol.feed import is_later
 from protocol.ids import Digest, GroupName
 from protocol.limits import SKEW_AHEAD_MS_MAX, STALE_CERTIFICATE_MS, STALE_WAIT_MS
 from protocol.membership import COUNTED, Epoch
@@ -61,7 +61,7 @@ def stands(state: State, held: CheckedCertificate, now_ms: int) -> bool:
         for one, now in zip(held.opinions, counted, strict=True)
         if _may_count(state, epoch, now, now_ms)
         and (now is one or not state.releases.covers(one.body, state.epoch))
-        and (one.entry.author in known or not is_superseded(state, one))
+        and (one.entry.author in known or not state.is_superseded(one))
     ]
     same = len(counts) == len(held.opinions) and all(map(operator.is_, counts, held.opinions))
     answer = same or reaches(counts, epoch, held.certificate.level) is not None

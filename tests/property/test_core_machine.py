@@ -10,10 +10,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from node.machine.evolve import is_later
 from protocol.alarm import Opinion, weigh
 from protocol.envelope import Verified
-from protocol.feed import Feed, is_equivocation
+from protocol.feed import Feed, is_equivocation, is_later
 from protocol.ids import ZERO_HASH, EntryHash, MemberName
 from protocol.membership import COUNTED, Epoch
 from protocol.messages import Attestation, Basis, Level, Release, Threat

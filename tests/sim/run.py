@@ -226,9 +226,17 @@ def _fresh(world: World, checker: Checker, delay_ms: int) -> None:
     world.sense((heard or world.honest())[0], FRESH, Level.ISOLATE)
     slowest_ms = max(one.sync_ms for one in world.processes.values())
     bound_ms = 2 * delay_ms + 6 * slowest_ms + 25 + 25
+    before = _epochs(world)
     world.run(bound_ms)
+    if _epochs(world) != before:
+        # what was said in the epoch before is said again in the one that came into force meanwhile
+        world.run(bound_ms)
     if _owners_busy_ms(world) <= 0:
         checker.ask("fresh", world, None, FRESH, bound_ms)
+
+
+def _epochs(world: World) -> dict[str, bytes]:
+    return {one.name: one.state.epoch.hash for one in world.honest()}
 
 
 def _owners_busy_ms(world: World) -> int:

@@ -136,15 +136,41 @@ def test_of_a_value_prepared_by_a_quorum_before_less_is_asked() -> None:
 
 
 def test_a_valid_round_without_its_quorum_of_prepares_is_not_believed() -> None:
-    member = started(3)
+    member = started(3, ledger=Ledger(fine=set()))
     member.hear_all([0, 1], prepare(0))
     member.hear_all([0, 2], prepare(1, NOTHING))
     assert member.hear(1, propose(1, ONE, 0)) == []
     assert member.after(PACE.after(PACE.propose_ms, 1))[:1] == [prepare(1, NOTHING)]
 
 
-def test_the_prepares_of_a_valid_round_may_come_after_the_proposal() -> None:
+def test_what_was_prepared_as_its_proposer_says_is_else_a_proposal_like_any_other() -> None:
+    """The votes that it rests on may be gone with a key that was replaced: nobody would see them again."""
     member = started(3)
+    member.hear_all([0, 1], prepare(0))
+    member.hear_all([0, 2], prepare(1, NOTHING))
+    assert member.hear(1, propose(1, ONE, 0)) == [prepare(1)]
+
+
+def test_who_is_locked_otherwise_waits_for_the_prepares_of_a_valid_round() -> None:
+    member = in_round_2()
+    assert member.hear(2, propose(2, TWO, 1)) == []
+    assert member.hear_all([0, 2, 3], prepare(1, H2))[:1] == [prepare(2, H2)]
+
+
+def test_a_lock_outlives_the_votes_that_it_rests_on() -> None:
+    """One of the quorum replaced its key: its votes count no more, and who was locked waited for them for ever."""
+    member = started(ledger=Ledger(fine={ONE}))
+    member.hear(0, propose(0))
+    member.hear_all([0, 2], prepare(0))
+    member.rounds.rekeyed(world.name(2), 2, member.now_ms)
+    member.ledger.fine.clear()
+    said = member.hear_all([0, 3], prepare(1, NOTHING))
+    assert not member.rounds.log.prepared(0, H1)
+    assert said[:2] == [propose(1, ONE, 0), prepare(1)]
+
+
+def test_the_prepares_of_a_valid_round_may_come_after_the_proposal() -> None:
+    member = started(3, ledger=Ledger(fine=set()))
     member.hear_all([0, 2], prepare(1, NOTHING))
     member.hear(1, propose(1, ONE, 0))
     assert member.hear_all([0, 1, 2], prepare(0)) == [prepare(1)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from node.events import PeerWentDown
 from node.machine import Phase, evolve, views
 from node.machine.claims import MISSING_PER_AUTHOR
@@ -16,6 +18,7 @@ from protocol.evidence import ClaimBlob, Ruling, undecided
 from protocol.frames import Blobs, Entries, Heads
 from protocol.ids import Digest, MemberName
 from protocol.messages import Level, Release
+from tests.unit.machine import world as machine_world
 from tests.unit.machine.world import COIN, HOUR_MS, OTHER_COIN, THREAT, TOPIC, Liar, World, claim, opinion, peer_of
 
 
@@ -149,6 +152,27 @@ def test_a_claim_named_minutes_before_it_is_so_is_not_asked_for_rarely_once_othe
     slow.verdicts[true.claim.digest] = [undecided("the provider lags")] * 3 + [world.truth[true.claim.digest]]
     world[0].sense(true)
     assert world.until(lambda: all(node.certificate() for node in world), 10_000) < 4_000
+
+
+def test_a_claim_that_a_liar_names_too_is_tried_again_in_its_honest_tellers_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The liar's own line is full of claims that a slow provider is asked about, again and again."""
+    monkeypatch.setattr(machine_world, "VERIFY_MS", 400)
+    world = World(7, liars=1)
+    subjects = [type(COIN)(COIN.raw[:-1] + bytes([number])) for number in range(61)]
+    true, slow = world.true(claim()), world[3]
+    liar(world).say(opinion(Level.ISOLATE, (true,), subject=subjects[0], now_ms=world.now_ms), true)
+    for number, subject in enumerate(subjects[1:], start=1_000):
+        eight = tuple(claim(number * 8 + i) for i in range(8))
+        for one in eight:
+            world.truth[one.claim.digest] = undecided("no such block yet")
+        liar(world).say(opinion(Level.ISOLATE, eight, subject=subject, now_ms=world.now_ms), *eight)
+        world.run(20)
+    slow.verdicts[true.claim.digest] = [undecided("the provider lags")] * 2 + [world.truth[true.claim.digest]]
+    del slow.state.ruled[true.claim]
+    world[0].sense(true)
+    assert world.until(lambda: slow.opinion("m3") is not None, 60_000) < 4_000
 
 
 def test_what_our_own_sensor_saw_stays_seen_where_the_verifier_could_not_decide() -> None:

@@ -30,7 +30,8 @@ from node.machine.statements import learnable
 from node.present_governance import find
 from node.records import EntryAccepted, EpochCertified
 from protocol.crypto import Signer, sha256
-from protocol.envelope import seal_entry, seal_keyset
+from protocol.envelope import parse_carried, seal_entry, seal_keyset
+from protocol.feed import ballot_of, value_of
 from protocol.frames import Entries
 from protocol.ids import GroupName, MemberName, SourceId
 from protocol.membership import Source
@@ -45,6 +46,7 @@ from tests.unit.machine.world import (
     epoch_of,
     governance,
     hot,
+    keyset,
     member,
     peer_of,
 )
@@ -515,3 +517,62 @@ def test_votes_that_came_before_their_epoch_count_in_it() -> None:
     )  # fmt: skip
     late.recover([EntryAccepted(said.raw, False, world.now_ms), *records[at : at + 2]])
     assert late.state.rounds.log.prepares(0) == 1
+
+
+@pytest.mark.parametrize("after_ms", [20, 40, 60, 80, 120])
+@pytest.mark.parametrize("first", [1, 3])
+def test_a_store_that_is_lost_amid_a_round_makes_nobody_vote_two_ways(after_ms: int, first: int) -> None:
+    """What was said under the key before binds, and is with the others: under its fresh one a node votes once it has
+    that back, whoever comes first. m3 was away when it was said."""
+    world = world_of()
+    made = propose(world, Suspend(member(3)))
+    vote(world, made, 0, 1, 2)
+    world.run(DELAY_MS - 50)
+    world.unplug("m3")
+    world.until(lambda: bool(world[0].state.rounds.lock.said))
+    world.run(after_ms)
+    for i in (0, 1, 2):
+        world[i].stop()
+    world[0].disk.clear()
+    world.extra_keysets.append(keyset("m0", 1))
+    world[0].restart(key_version=1, signer=hot("m0", 1), fresh=True)
+    if first == 1:
+        world[1].restart()
+    world.replug(member(first))
+    world.run(20_000)
+    for i in (1, 2):
+        if not world[i].up:
+            world[i].restart()
+        world.replug(member(i))
+    world.replug(member(3))
+    world.run(60_000)
+    assert numbers(world) == [1] * 4
+    assert not contradictions(world[1], "m0")
+
+
+def test_who_votes_and_then_replaces_its_key_leaves_nobody_locked_for_good() -> None:
+    """Its Prepare had made a quorum for those who heard it in time, and counts no more. One liar could do it."""
+    world = world_of()
+    made = propose(world, Suspend(member(3)))
+    vote(world, made, 0, 1, 2)
+    world.run(DELAY_MS - 50)
+    world[3].stop()
+    world.until(lambda: all(world[i].state.rounds.lock.locked is not None for i in (0, 1, 2)))
+    world[0].stop()
+    assert world[1].ask(Publish(keyset("m0", 1))).ok
+    world[3].restart()
+    world.replug(member(3))
+    world.run(90_000)
+    assert numbers(world)[1:] == [1] * 3
+
+
+def contradictions(node: Node, author: str) -> list[tuple[Any, ...]]:
+    """Places in the rounds that an author filled in two ways, whatever the key."""
+    said: dict[tuple[Any, ...], set[bytes]] = {}
+    for one in node.records():
+        if isinstance(one, EntryAccepted):
+            word = parse_carried(one.raw, NETWORK)
+            place = ballot_of(word) if word.entry.author == author else None
+            if place is not None:
+                said.setdefault(place, set()).add(value_of(word))
+    return [place for place, values in said.items() if len(values) > 1]

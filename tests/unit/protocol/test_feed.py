@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from protocol.codec import decode, encode
 from protocol.envelope import PROTECTED, Verified, parse_entry, verify_entry
 from protocol.feed import RIVALS_MAX, WINDOW, WINDOW_BYTES, Feed, Link, is_equivocation
 from protocol.ids import ZERO_HASH, EntryHash, EpochHash, MemberName
-from protocol.messages import NOTHING, Commit, Notice, Prepare, Propose, Tlp, Unknown, value_hash
-from tests.unit.protocol.world import EPOCH, NETWORK, sealed, signer
+from protocol.messages import NOTHING, Attestation, Commit, Level, Notice, Prepare, Propose, Tlp, Unknown, value_hash
+from protocol.subjects import Subject
+from tests.unit.protocol.world import EPOCH, NETWORK, attestation, sealed, signer
 
 Word = Verified[Any]
 
@@ -229,3 +231,43 @@ def test_votes_leave_memory_with_their_window() -> None:
     feed = fed(*chained(*(Prepare(EPOCH, round_, ONE) for round_ in range(WINDOW + 10))))
     assert len(feed.votes) == len(feed.links) == WINDOW
     assert {feed.links[seq].body.round for seq in feed.votes.values()} == set(range(10, WINDOW + 10))
+
+
+def opinions(*numbers: int) -> list[Word]:
+    """A feed whose n-th word is an opinion on asset n of these."""
+    return chained(*(opinion_on(number) for number in numbers))
+
+
+def opinion_on(number: int) -> Attestation:
+    return replace(attestation(), subject=Subject(attestation().subject.raw[:-1] + bytes([number])))
+
+
+def test_a_later_word_on_the_same_asset_takes_an_earlier_ones_place_and_no_others() -> None:
+    words = opinions(1, 2, 1)
+    feed = fed(*words)
+    assert [feed.supersedes(one) for one in words] == [True, False, False]
+
+
+def test_what_comes_before_its_past_is_later_all_the_same() -> None:
+    words = opinions(1, 2, 1)
+    assert fed(words[2]).supersedes(words[0])
+
+
+def test_of_a_fork_the_lower_hash_is_later() -> None:
+    one = opinions(1)[0]
+    rival = chained(replace(opinion_on(1), level=Level.WATCH))[0]
+    low, high = sorted((one, rival), key=lambda word: word.hash)
+    feed = fed(high, low)
+    assert feed.supersedes(high) and not feed.supersedes(low)
+
+
+def test_a_fork_that_speaks_of_something_else_takes_back_what_it_replaces() -> None:
+    first, second = opinions(1, 1)
+    others = [sealed("m00", opinion_on(number), seq=1, prev=first.hash) for number in range(2, 60)]
+    rival = next(one for one in others if one.hash < second.hash)
+    assert not fed(first, second, rival).supersedes(first)
+
+
+def test_what_left_the_window_is_forgotten_by_asset_too() -> None:
+    feed = fed(*opinions(*([1] + [2] * (WINDOW + 5))))
+    assert len(feed.last_on) == 1
