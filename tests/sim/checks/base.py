@@ -19,11 +19,13 @@ from node.records import (
     EpochEntered,
     EquivocationProven,
     FalseStatement,
+    KeySetLearned,
     Record,
 )
-from protocol.envelope import Verified
+from protocol.envelope import SealedKeySet, Verified, keyset_owner
 from protocol.evidence import Ruling
 from protocol.frames import Entries, pack_frame
+from protocol.ids import MemberName
 from protocol.quorum import CheckedCertificate, check_certificate, parse_certificate
 from tests.sim.checks import chain
 from tests.sim.shell import Process
@@ -65,6 +67,8 @@ class Seen:
     """Of ballots and votes (see `voting`)."""
     running: dict[str, tuple[int, dict[bytes, int]]] = field(default_factory=dict)
     """Node → its life, and the certificates it held after its last decision: id → end. In seeds with votes."""
+    keysets: dict[tuple[str, str, int], SealedKeySet] = field(default_factory=dict)
+    """(node, member, version) → as the node itself opened it."""
     entering: bool = False
     """The decision at hand enters an epoch: what it took before that it took in the one before."""
 
@@ -97,10 +101,12 @@ class Checker(Watcher):
         self.seen.entering = any(isinstance(one, EpochEntered) for one in decision.records)
         for at, record in enumerate(decision.records):
             kind = type(record)
-            if kind is CertificateAccepted:
+            if kind is KeySetLearned:
+                self._learned(process, record)
+            elif kind is CertificateAccepted:
                 after = decision.records[at + 1 :]
                 self.seen.later = frozenset(one.raw for one in after if isinstance(one, EntryAccepted))
-                held = _held(world, process, record)
+                held = self._held(world, process, record)
                 self.seen.accepted.setdefault(process.name, set()).add(held.digest)
                 self.ask("certificate", world, process, held)
             elif kind is ActionOpened:
@@ -125,6 +131,21 @@ class Checker(Watcher):
             held = {id_: one.ends_ms for id_, one in process.state.certificates.items()}
             self.seen.running[process.name] = (process.life, held)
 
+    def _learned(self, process: Process, record: KeySetLearned) -> None:
+        for version, sealed in process.state.keysets.get(keyset_owner(record.raw), {}).items():
+            self.seen.keysets[process.name, sealed.keyset.member, version] = sealed
+
+    def _held(self, world: World, process: Process, record: CertificateAccepted) -> CheckedCertificate:
+        """By the epoch that it names where anybody is in it; else by the node's own, which takes no other. The epoch
+        after it may have begun in the same step, and have taken a moved governance key's KeySets with it."""
+        certificate = parse_certificate(record.raw)
+        epoch = world.epochs.get(certificate.epoch, process.state.epoch)
+
+        def known(member: MemberName, version: int) -> SealedKeySet | None:
+            return process.state.keyset(member, version) or self.seen.keysets.get((process.name, member, version))
+
+        return check_certificate(certificate, record.raw, epoch, known)
+
     def _after(self, world: World, process: Process, event: Event | None, decision: Decision) -> None:
         """What the whole decision can have broken, by what it was told and what it wrote down."""
         kinds = set(map(type, decision.records))
@@ -143,10 +164,3 @@ class Checker(Watcher):
 
     def stepped(self, world: World, process: Process, effect: RunStep) -> None:
         self.ask("lever", world, process, effect)
-
-
-def _held(world: World, process: Process, record: CertificateAccepted) -> CheckedCertificate:
-    """By the epoch that it names where anybody is in it; else by the node's own, which takes no other."""
-    certificate = parse_certificate(record.raw)
-    epoch = world.epochs.get(certificate.epoch, process.state.epoch)
-    return check_certificate(certificate, record.raw, epoch, process.state.keyset)
