@@ -106,7 +106,7 @@ class Checker(Watcher):
             elif kind is CertificateAccepted:
                 after = decision.records[at + 1 :]
                 self.seen.later = frozenset(one.raw for one in after if isinstance(one, EntryAccepted))
-                held = self._held(world, process, record)
+                held = held_of(self.seen, world, process, record)
                 self.seen.accepted.setdefault(process.name, set()).add(held.digest)
                 self.ask("certificate", world, process, held)
             elif kind is ActionOpened:
@@ -135,17 +135,6 @@ class Checker(Watcher):
         for version, sealed in process.state.keysets.get(keyset_owner(record.raw), {}).items():
             self.seen.keysets[process.name, sealed.keyset.member, version] = sealed
 
-    def _held(self, world: World, process: Process, record: CertificateAccepted) -> CheckedCertificate:
-        """By the epoch that it names where anybody is in it; else by the node's own, which takes no other. The epoch
-        after it may have begun in the same step, and have taken a moved governance key's KeySets with it."""
-        certificate = parse_certificate(record.raw)
-        epoch = world.epochs.get(certificate.epoch, process.state.epoch)
-
-        def known(member: MemberName, version: int) -> SealedKeySet | None:
-            return process.state.keyset(member, version) or self.seen.keysets.get((process.name, member, version))
-
-        return check_certificate(certificate, record.raw, epoch, known)
-
     def _after(self, world: World, process: Process, event: Event | None, decision: Decision) -> None:
         """What the whole decision can have broken, by what it was told and what it wrote down."""
         kinds = set(map(type, decision.records))
@@ -164,3 +153,15 @@ class Checker(Watcher):
 
     def stepped(self, world: World, process: Process, effect: RunStep) -> None:
         self.ask("lever", world, process, effect)
+
+
+def held_of(seen: Seen, world: World, process: Process, record: CertificateAccepted) -> CheckedCertificate:
+    """By the epoch that it names where anybody is in it; else by the node's own, which takes no other. The epoch after
+    it may have begun in the same step, and have taken a moved governance key's KeySets with it."""
+    certificate = parse_certificate(record.raw)
+    epoch = world.epochs.get(certificate.epoch, process.state.epoch)
+
+    def known(member: MemberName, version: int) -> SealedKeySet | None:
+        return process.state.keyset(member, version) or seen.keysets.get((process.name, member, version))
+
+    return check_certificate(certificate, record.raw, epoch, known)

@@ -23,7 +23,7 @@ from protocol.messages import Attestation, Basis, Level, Manifest, Release
 from protocol.quorum import CheckedCertificate
 from protocol.release import Topic
 from tests.sim.cast import NETWORK
-from tests.sim.checks.base import Seen, _held
+from tests.sim.checks.base import Seen, held_of
 from tests.sim.checks.liveness import of_a_moved_key
 from tests.sim.checks.safety import SLACK_MS, faults_of, threshold
 from tests.sim.shell import Process
@@ -61,7 +61,9 @@ def s1_the_latest_words_count(seen: Seen, world: World, process: Process, decisi
         if isinstance(record, KeySetLearned):
             return ""
         if isinstance(record, CertificateAccepted):
-            fault = _latest_words(world, process, _held(world, process, record), set(raws[raws.index(record.raw) :]))
+            fault = _latest_words(
+                world, process, held_of(seen, world, process, record), set(raws[raws.index(record.raw) :])
+            )
             if fault:
                 return fault
     return ""
