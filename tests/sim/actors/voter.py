@@ -9,6 +9,7 @@ from tests.sim.actors import pen as ink
 from tests.sim.actors.liar import Liar
 
 KEPT_MAX = 24
+FAR_MS = 30_000_000_000
 HOUR_MS = 3_600_000
 
 
@@ -75,14 +76,21 @@ class Orderer(Governor):
 
     script = "orders_falsely"
     beat_ms = 700
+    leaves = False
+    """Its vote was for a lock of others, and is to be gone: it votes no more."""
 
     def answers(self, kind: int, body: dict[int, Any]) -> None:
+        if self.leaves:
+            return
+        if kind == ink.PROPOSE and self.chance.random() < (0.5 if self.world.network.blocked else 0.02):
+            self.votes_and_leaves_its_key(body)
+            return
         if self.chance.random() < 0.25:
             act = self.chance.choice((self.two_ways, self.repeats, self.false_valid_round, self.in_later_rounds))
             act(body[1], body[2])
 
     def act(self) -> None:
-        if self.votes and self.chance.random() < 0.6:
+        if self.votes and not self.leaves and self.chance.random() < 0.6:
             _, body, _ = self.chance.choice(self.votes)
             self.chance.choice((self.two_ways, self.own_value, self.in_later_rounds))(body[1], body[2])
         else:
@@ -97,6 +105,20 @@ class Orderer(Governor):
         kind = self.chance.choice((ink.PREPARE, ink.COMMIT))
         self.both(kind, ink.vote(epoch, round_, self._named()), ink.vote(epoch, round_, self._named()))
         self.did("votes two ways", f"votes two ways in round {round_}")
+
+    def votes_and_leaves_its_key(self, body: dict[int, Any]) -> None:
+        """Prepares what is proposed, best while somebody honest is away, and replaces its key once others are locked by
+        that: its vote counts no more."""
+        self.leaves = True
+        self.say(ink.PREPARE, ink.vote(body[1], body[2], ink.value_hash(body[3])))
+        self.later(self.chance.choice((100, 300, 1_000)), self._leaves_its_key)
+        self.did("votes and leaves its key", f"prepares in round {body[2]}, and will replace its key")
+
+    def _leaves_its_key(self) -> None:
+        version = self.pen.version + 1
+        raw = ink.keyset(self.name, version, self.pen.network, self.now_ms + FAR_MS, [f"peer-of-{self.name}"])
+        self.pen = ink.Pen(self.name, self.pen.network, version)
+        self.tell(ink.listed(ink.KEYSETS, [raw]))
 
     def repeats(self, epoch: bytes, round_: int) -> None:
         """Prepares and commits at once, whatever the others do: no lock, no quorum."""

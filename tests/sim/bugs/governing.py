@@ -5,6 +5,7 @@ from __future__ import annotations
 from governance import epochs as certificates
 from governance import rules, tally
 from governance.ledger import Ledger
+from governance.lock import Lock
 from governance.rounds import Rounds
 from node.machine import deciding, epochs, governing
 from node.machine.state import State
@@ -124,6 +125,7 @@ BUGS = (
         lambda: edited(Rounds, "_catch_up", ("self.epoch.f + 1", "max(1, self.epoch.f)")),
         SMALL,
         ("votes", "orders_falsely"),
+        unseen="a far round is decided in like any other, since locks outlive the votes that they rest on",
     ),
     Bug(
         "rounds-never-end",
@@ -131,6 +133,24 @@ BUGS = (
         lambda: edited(Rounds, "_commits_are_in", ("return self._first(47) and", "return False and")),
         SMALL,
         VOTES,
+    ),
+    Bug(
+        "locks-wait-for-votes-that-are-gone",
+        "a value locked by a quorum is prepared again only where that quorum's votes still count, whatever keys left",
+        lambda: together(
+            edited(Rounds, "_answer_to", ("True if free and self.ask.valid(said.value, False) else None", "None")),
+            edited(Lock, "saw", ("return (round_, value) in", "return False and")),
+        ),
+        SMALL,
+        ("votes", "orders_falsely", "vote_partition"),
+    ),
+    Bug(
+        "votes-before-its-past-is-back",
+        "under a fresh key beside a lost store a node votes at once, whatever it said under the key before",
+        lambda: instead(governing, "_past_is_back", lambda step: True),
+        SMALL,
+        ("votes", "old_backup"),
+        unseen="a store must go in the seconds of a round that stalls, and its owner then meet who was away first",
     ),
     Bug(
         "prepare-without-time-out",

@@ -24,6 +24,7 @@ from node.records import (
 )
 from protocol.envelope import SealedKeySet, Verified, keyset_owner
 from protocol.evidence import Ruling
+from protocol.feed import Ballot
 from protocol.frames import Entries, pack_frame
 from protocol.ids import MemberName
 from protocol.quorum import CheckedCertificate, check_certificate, parse_certificate
@@ -56,6 +57,8 @@ class Seen:
 
     said: dict[tuple[str, int, int], bytes] = field(default_factory=dict)
     """(author, key version, seq) → hash of the entry that left, of nodes of ours."""
+    voted: dict[tuple[str, Ballot], bytes] = field(default_factory=dict)
+    """(author, place in the rounds) → the value that left, of nodes of ours."""
     accepted: dict[str, set[bytes]] = field(default_factory=dict)
     """Node → digests of the certificates that it ever accepted."""
     later: frozenset[bytes] = frozenset()

@@ -9,7 +9,9 @@ from typing import Any
 from adapters.api import ExpiresBy
 from node.effects import RunStep
 from node.machine.action import ENDED, Phase
+from node.machine.governing import PAST_PATIENCE_MS
 from protocol.envelope import Verified
+from protocol.feed import ballot_of, value_of
 from protocol.frames import pack_frame
 from protocol.membership import Epoch
 from protocol.messages import Attestation, Basis, Level, Release
@@ -129,6 +131,21 @@ def s4_one_payload_at_one_seq(seen: Seen, world: World, process: Process, own: S
         key = (one.entry.author, one.entry.key_version, one.entry.seq)
         if seen.said.setdefault(key, bytes(one.hash)) != bytes(one.hash):
             return f"two payloads at seq {one.entry.seq} of key {one.entry.key_version} left this node"
+    return ""
+
+
+def s4_one_value_at_one_place_of_the_rounds(
+    seen: Seen, world: World, process: Process, own: Sequence[Verified[Any]]
+) -> str:
+    """Whatever its key, and though its store was lost: for so long the others are waited for, who have what it said."""
+    for one in own:
+        place = ballot_of(one)
+        if place is None:
+            continue
+        if seen.voted.setdefault((one.entry.author, place), value_of(one)) != value_of(one):
+            waited_ms = process.clock().mono_ms - process.state.started_mono_ms
+            if waited_ms < PAST_PATIENCE_MS or process.state.past_back:
+                return f"two values in round {place[2]} left this node, the second by its key {one.entry.key_version}"
     return ""
 
 

@@ -21,6 +21,7 @@ ON: dict[str, Row] = {
     ),
     "own": (
         ("S4 one payload at one seq", s.s4_one_payload_at_one_seq),
+        ("S4 one value at one place of the rounds", s.s4_one_value_at_one_place_of_the_rounds),
         ("S2 nobody attests beyond its own eyes", s.attests_beyond_its_eyes),
     ),
     "lever": (
