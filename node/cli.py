@@ -21,6 +21,7 @@ from node.commands import (
     members,
     registry,
     running,
+    survey,
     verifying,
     votes,
 )
@@ -50,6 +51,7 @@ def build_app() -> App:
         running.down,
         running.status,
         running.testnet,
+        survey.survey,
     )
     for command in first:
         app.command(command)

@@ -164,6 +164,19 @@ def ask_balance(account: bytes) -> Ask[int]:
     return Ask("eth_getBalance", (hexed(account), LATEST), number, height=1)
 
 
+def ask_code(address: bytes) -> Ask[bytes]:
+    return Ask("eth_getCode", (hexed(address), LATEST), octets, height=1)
+
+
+def ask_storage(address: bytes, slot: bytes) -> Ask[bytes]:
+    """32 bytes."""
+    return Ask("eth_getStorageAt", (hexed(address), hexed(slot), LATEST), _word, height=2)
+
+
+def _word(raw: Any) -> bytes:
+    return octets(raw).rjust(32, b"\0")[-32:]
+
+
 def ask_nonce(account: bytes, tag: str = "pending") -> Ask[int]:
     return Ask("eth_getTransactionCount", (hexed(account), tag), number, height=1)
 
