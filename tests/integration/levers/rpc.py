@@ -1,5 +1,5 @@
-"""Transactions of people in a test, one after another over JSON-RPC: plain and synchronous, so that any test can call it,
-with or without a loop of its own. Levers never go this way."""
+"""Transactions of people in a test, one after another over JSON-RPC: plain and synchronous, so that any test can call
+it, with or without a loop of its own. Levers never go this way."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def test_people_supply_borrow_repay_and_withdraw(market: Market):
 
 
 def test_nobody_borrows_beyond_what_the_collateral_allows(market: Market):
-    with pytest.raises(Refused, match="^36$"):
+    with pytest.raises(Refused, match=r"^36$"):
         market.borrow("attacker", 150_001 * E18)
 
 
@@ -26,5 +26,5 @@ def test_its_terms_are_those_that_were_set(market: Market):
 
 @pytest.mark.parametrize("role", ["emergency_admin", "attacker", "owner"])
 def test_each_admin_has_its_own_rights_and_no_other(market: Market, role: str):
-    with pytest.raises(Refused, match="^4$"):
+    with pytest.raises(Refused, match=r"^4$"):
         market.do(role, "configurator", "setReserveFreeze", market.collateral, True)
