@@ -4,13 +4,14 @@
 # make fuzz     every reader fuzzed for MINUTES (default 1) each, in an environment of its own
 # make simulate the simulator's seeds alone; `python -m tests.sim` plays as many as you like
 # make interop  a member in JavaScript, written from the specification, in a network of ours; needs Node.js >= 20
+# make levers   fetches published contracts of others, by their lock, for the tests of the levers on them; needs npm
 # make sabotage five spoilt networks, each of which must fail and say why; about ten minutes
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: env testnet test check unit simulate integration together interop sabotage fuzz contracts check-contracts lock clean
+.PHONY: env testnet test check unit simulate integration together interop levers sabotage fuzz contracts check-contracts lock clean
 
 env: $(STAMP)
 
@@ -53,6 +54,9 @@ together: $(STAMP)
 
 interop: $(STAMP)
 	@sh tests/integration/js/interop.sh $(PY)
+
+levers: $(STAMP)
+	@$(PY) -m tests.integration.levers.packages
 
 sabotage: $(STAMP)
 	$(PY) -m pytest -m long tests/integration/sabotage
