@@ -201,6 +201,9 @@ class EmbeddedChain:
     def code(self, address: bytes, number: int) -> bytes:
         return bytes(self.state_at(number).get_code(address))
 
+    def storage(self, address: bytes, slot: int, number: int) -> bytes:
+        return int(self.state_at(number).get_storage(address, slot)).to_bytes(32, "big")
+
     def call(self, request: CallRequest, number: int) -> bytes:
         """The return data; ChainError 3 with the revert data, or -32000 when the machine failed otherwise.
 

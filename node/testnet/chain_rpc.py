@@ -44,6 +44,7 @@ class Rpc:
             "eth_getBlockByHash": self._block_by_hash,
             "eth_getBalance": self._balance,
             "eth_getCode": self._code,
+            "eth_getStorageAt": self._storage,
             "eth_getTransactionCount": self._nonce,
             "eth_gasPrice": lambda: quantity(2 * chain.head.header.base_fee_per_gas + TIP),
             "eth_maxPriorityFeePerGas": lambda: quantity(TIP),
@@ -101,6 +102,10 @@ class Rpc:
 
     def _code(self, address: Any, tag: Any = "latest") -> str:
         return octets(self._chain.code(read_octets(address, 20), read_height(self._chain, tag)))
+
+    def _storage(self, address: Any, slot: Any, tag: Any = "latest") -> str:
+        wanted = int.from_bytes(read_octets(slot, 32))
+        return octets(self._chain.storage(read_octets(address, 20), wanted, read_height(self._chain, tag)))
 
     def _nonce(self, address: Any, tag: Any = "latest") -> str:
         return quantity(self._chain.nonce(read_octets(address, 20), read_height(self._chain, tag)))

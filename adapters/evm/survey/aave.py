@@ -27,6 +27,7 @@ WAYS = {
     "transfer": "claims on it change hands (aToken)",
 }
 STAYS = "by nothing but another call of the same right: with nobody awake it stays"
+"""How every restriction of Aave ends: it keeps no times."""
 
 
 @dataclass(frozen=True)

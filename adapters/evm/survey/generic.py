@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from adapters.evm.abi import keccak256
+from adapters.evm.errors import ChainDown
 from adapters.evm.survey.aave import ANYBODY
 from adapters.evm.survey.facts import Control, Holder, Place, Right
 from adapters.evm.survey.holders import DEFAULT_ADMIN, delay_words, holder, holders, owner_of, role_holders
@@ -110,10 +111,13 @@ async def _right(look: Looker, address: bytes, name: str, held: list[bytes]) -> 
 
 async def _proxy(look: Looker, address: bytes) -> list[str]:
     """ERC-1967: whoever may replace the code may do everything."""
-    behind = as_address((await look.slot(address, IMPLEMENTATION_SLOT))[12:])
+    try:
+        behind = as_address((await look.slot(address, IMPLEMENTATION_SLOT))[12:])
+        admin = as_address((await look.slot(address, ADMIN_SLOT))[12:])
+    except ChainDown:  # not every endpoint shows storage
+        return ["whether it is a proxy, whose code somebody may replace, was not to be read here"]
     if behind is None:
         return []
-    admin = as_address((await look.slot(address, ADMIN_SLOT))[12:])
     by = "its own upgrade function" if admin is None else await _admin_words(look, admin)
     return [f"a proxy for 0x{behind.hex()}: its code is replaced by {by}"]
 

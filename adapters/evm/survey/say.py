@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from adapters.evm.survey.aave import ANYBODY, WAYS
 from adapters.evm.survey.facts import Asset, Control, Holder, Place, Right, Survey
@@ -21,15 +21,16 @@ def lines_of(survey: Survey) -> Iterator[str]:
 
 
 def _place(place: Place) -> Iterator[str]:
-    if place.assets:
-        yield from _section("Ways out", [line for one in place.assets for line in _asset(one, place)])
-    yield from _section("What can be shut, by whom, and how it ends", [_control(one, place) for one in _once(place)])
-    yield from _section("Who has these rights, and what else they can do", map(_right, place.rights))
+    yield from _section("Ways out", (line for one in place.assets for line in _asset(one, place)))
+    controls = _once(place)
+    yield from _section("What can be shut, and by whom", (line for one in controls for line in _control(one, place)))
+    yield from _section("How it ends", dict.fromkeys(f"{one.ends}." for one in controls))
+    yield from _section("Who has these rights, and what else", (line for one in place.rights for line in _right(one)))
     yield from _section("Look at this", place.warnings)
     yield from _section("Not to be told from outside", place.unknown)
 
 
-def _section(title: str, lines: Iterator[str] | map[str] | list[str] | tuple[str, ...]) -> Iterator[str]:
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
     found = list(lines)
     if found:
         yield f"  {title}"
@@ -55,13 +56,16 @@ def _once(place: Place) -> list[Control]:
     return list(found.values())
 
 
-def _control(one: Control, place: Place) -> str:
-    by = ", ".join(one.by) or "nobody that was tried"
-    closes = f"closes {', '.join(one.closes)}" if one.closes else "closes what its source says"
-    leaves = f", leaves {', '.join(one.leaves)} open" if one.leaves else ""
-    exits = "; honest users cannot get out meanwhile" if one.blocks_exit else ""
-    note = f"; {one.note}" if one.note else ""
-    return f"{one.name}: {one.call} by {by} {closes}{leaves}{exits}{note}. Ends {one.ends}. {_awake(one, place)}."
+def _control(one: Control, place: Place) -> Iterator[str]:
+    stands = " (stands now)" if one.stands else ""
+    yield f"{one.name}{stands}: {one.call} · {', '.join(one.by) or 'nobody that was tried'} · {_awake(one, place)}"
+    yield f"  closes {', '.join(one.closes)}" if one.closes else "  closes what its source says"
+    if one.leaves:
+        yield f"  leaves {', '.join(one.leaves)} open"
+    if one.blocks_exit:
+        yield "  honest users cannot get out meanwhile"
+    if one.note:
+        yield f"  {one.note}"
 
 
 def _awake(one: Control, place: Place) -> str:
@@ -79,10 +83,9 @@ def _awake(one: Control, place: Place) -> str:
     return "who must be awake is not told" if held or one.by else "nobody"
 
 
-def _right(right: Right) -> str:
-    held = "; ".join(_holder(one) for one in right.holders) or "nobody"
-    also = f". Can also {', '.join(right.also)}" if right.also else ""
-    return f"{right.name}: {held}{also}"
+def _right(right: Right) -> Iterator[str]:
+    yield f"{right.name}: {'; '.join(map(_holder, right.holders)) or 'nobody'}"
+    yield from (f"  can also {one}" for one in right.also)
 
 
 def _holder(one: Holder) -> str:

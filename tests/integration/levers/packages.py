@@ -18,7 +18,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".levers"
 LOCK = Path(__file__).with_name("packages.lock")
-AAVE, OPEN_ZEPPELIN = "@aave/core-v3", "@openzeppelin/contracts"
+AAVE, OPEN_ZEPPELIN = "@aave/core-v3", "@openzeppelin/contracts@5.7.0"
+OPEN_ZEPPELIN_4, SAFE = "@openzeppelin/contracts@4.9.6", "@safe-global/safe-contracts"
 FETCH_S = 300
 
 
@@ -52,7 +53,8 @@ def locked() -> tuple[Locked, ...]:
 
 
 def package(name: str) -> Locked:
-    return next(one for one in locked() if one.name == name)
+    """By name, or by name@version where the lock has several."""
+    return next(one for one in locked() if name in (one.name, f"{one.name}@{one.version}"))
 
 
 def missing(name: str) -> str:
@@ -119,7 +121,7 @@ def fetch(one: Locked) -> None:
 def main() -> int:
     for one in locked():
         try:
-            if missing(one.name):
+            if missing(f"{one.name}@{one.version}"):
                 one.archive.unlink(missing_ok=True)
                 fetch(one)
             print(f"{one.name} {one.version}: {one.archive.relative_to(ROOT)}, as the lock names it")
