@@ -52,7 +52,9 @@ def search(bug: Bug, seeds_max: int, first: int = 1) -> Found:
             continue
         broken = violations(case, bug)
         if broken and is_clean(case):
-            return Found(bug.name, broken[0].invariant, case.seed, case.n, first + at, broken[0].what.partition("\n")[0])
+            return Found(
+                bug.name, broken[0].invariant, case.seed, case.n, first + at, broken[0].what.partition("\n")[0]
+            )
     return Found(bug.name, "", 0, 0, seeds_max)
 
 
