@@ -46,6 +46,8 @@ class Round:
     proposals: dict[Digest, Verified[Propose]] = field(default_factory=dict)
     prepares: dict[GroupName, Words] = field(default_factory=dict)
     commits: dict[GroupName, Words] = field(default_factory=dict)
+    former: dict[GroupName, set[Digest]] = field(default_factory=dict)
+    """Prepares under keys that have left."""
 
 
 def voices(epoch: Epoch) -> dict[GroupName, MemberName]:
@@ -62,7 +64,9 @@ class Heard:
         self.voices = voices(epoch)
         self.rounds: dict[int, Round] = {}
         self.versions: dict[MemberName, int] = {}
-        """The newest key of each voice heard of: nothing sealed under an older one counts."""
+        """The newest key of each voice heard of: nothing sealed under an older one counts, but for `was_prepared`."""
+        self.liars: set[GroupName] = set()
+        """Whose voice forked its feed in this epoch: not all of what it said can reach everybody."""
         self.latest: dict[GroupName, int] = {}
         """The furthest round in which a group said anything."""
         self.round = 0
@@ -77,8 +81,10 @@ class Heard:
         if not isinstance(body, VOTES) or body.epoch != self.epoch.hash or author not in self.epoch.by_name:
             return False
         group = self.epoch.group_of(author)
-        if self.voices[group] != author or entry.entry.key_version < self.versions.get(author, 0):
+        if self.voices[group] != author:
             return False
+        if entry.entry.key_version < self.versions.get(author, 0):
+            return isinstance(body, Prepare) and self._keep_former(group, body.round, body.value_hash)
         self.rekeyed(author, entry.entry.key_version)
         if isinstance(body, Propose) and self.proposer(body.round) != group:
             return False
@@ -95,6 +101,21 @@ class Heard:
         proves = isinstance(body, Commit) and body.value_hash != NOTHING
         words[body.value_hash] = Word(entry.entry.key_version, entry if proves else None)
         return True
+
+    def _keep_former(self, group: GroupName, round_: int, named: Digest) -> bool:
+        if not self._has_room(group, round_):
+            return False
+        words = self.rounds.setdefault(round_, Round()).former.setdefault(group, set())
+        if named in words or len(words) >= WORDS_KEPT:
+            return False
+        words.add(named)
+        return True
+
+    def convicted(self, member: MemberName, version: int) -> None:
+        """Two entries fork its feed under this key. One from before its seat was given back is over and done with."""
+        seat = self.epoch.by_name.get(member)
+        if seat is not None and version > seat.proven and self.voices[seat.group] == member:
+            self.liars.add(seat.group)
 
     def _proposal(self, here: Round, body: Propose, entry: Verified[Any]) -> bool:
         """Two of a round, and those that an honest group voted for: a liar may propose without end."""
@@ -124,18 +145,19 @@ class Heard:
         self._forget(far[0], group)
         return True
 
-    def _rounds_of(self, group: GroupName) -> Iterator[int]:
+    def _rounds_of(self, group: GroupName, former: bool = True) -> Iterator[int]:
         for round_, here in self.rounds.items():
-            if group in here.prepares or group in here.commits or (here.proposals and self.proposer(round_) == group):
+            said = group in here.prepares or group in here.commits or (former and group in here.former)
+            if said or (here.proposals and self.proposer(round_) == group):
                 yield round_
 
     def _forget(self, round_: int, group: GroupName) -> None:
         here = self.rounds[round_]
-        here.prepares.pop(group, None)
-        here.commits.pop(group, None)
+        for words in (here.prepares, here.commits, here.former):
+            words.pop(group, None)
         if self.proposer(round_) == group:
             here.proposals.clear()
-        if not here.prepares and not here.commits and not here.proposals:
+        if here == Round():
             del self.rounds[round_]
 
     def rekeyed(self, member: MemberName, version: int, afresh: bool = False) -> None:
@@ -152,11 +174,13 @@ class Heard:
             if self.proposer(round_) == group:
                 for named in [one for one, said in here.proposals.items() if said.entry.key_version < least]:
                     del here.proposals[named]
+            for named in here.prepares.get(group, {}):
+                self._keep_former(group, round_, named)
             for votes in (here.prepares, here.commits):
                 kept = {named: word for named, word in votes.pop(group, {}).items() if word.version >= least}
                 if kept:
                     votes[group] = kept
-        self.latest[group] = max(self._rounds_of(group), default=-1)
+        self.latest[group] = max(self._rounds_of(group, former=False), default=-1)
 
     def advance(self, round_: int) -> None:
         """Ours from now on; what lies too far behind is forgotten."""
@@ -176,6 +200,14 @@ class Heard:
         """Did Q groups prepare this in that round?"""
         here = self.rounds.get(round_)
         return here is not None and _count(here.prepares, named) >= self.epoch.q
+
+    def was_prepared(self, round_: int, named: Digest) -> bool:
+        """The same of a round that is over, whatever keys were replaced since: a quorum that locked some must not be
+        gone for others because one of it left its key, or forked its feed so that its word does not come through."""
+        here = self.rounds.get(round_, Round())
+        told = {group for group, words in here.prepares.items() if named in words or len(words) >= WORDS_KEPT}
+        told |= {group for group, words in here.former.items() if named in words or len(words) >= WORDS_KEPT}
+        return len(told | self.liars) >= self.epoch.q
 
     def prepared_something(self) -> bool:
         """Did Q groups ever prepare a value, known here or not?"""

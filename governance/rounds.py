@@ -14,6 +14,7 @@ from typing import Protocol
 
 from governance.heard import PAST_ROUNDS, Heard
 from governance.lock import Lock
+from governance.pace import Pace as Pace
 from protocol.envelope import Verified
 from protocol.ids import Digest, MemberName
 from protocol.limits import VALUE_BYTES_MAX
@@ -34,21 +35,6 @@ class Ask(Protocol):
     def valid(self, value: bytes, prepared: bool) -> bool:
         """May this node Prepare it, as far as it knows now? `prepared`: Q groups did in an earlier round; then only
         what becomes true everywhere may be asked."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Linear time-outs, milliseconds: the base of each step, and what each round adds."""
-
-    propose_ms: int = 6_000
-    """Longer than a proposal, its ballots and proofs need to get everywhere."""
-    prepare_ms: int = 2_000
-    commit_ms: int = 2_000
-    more_ms: int = 1_000
-    most_ms: int = 3_600_000
-
-    def after(self, base_ms: int, round_: int) -> int:
-        return min(base_ms + self.more_ms * round_, self.most_ms)
 
 
 class Step(enum.IntEnum):
@@ -124,6 +110,8 @@ class Rounds:
     def tick(self, now_ms: int) -> list[Output]:
         """At `wake_ms`, and whenever the ledger may answer otherwise than before."""
         self.now_ms = max(self.now_ms, now_ms)
+        if self.decided is not None and self.log.decided([self.decided.value]) is None:
+            self._go_on()
         if self.started and self.decided is None:
             self._settle()
             self._time_out()
@@ -227,6 +215,12 @@ class Rounds:
         self.due.clear()
         return True
 
+    def _go_on(self) -> None:
+        """Commits went with the keys that sealed them before they stood in a certificate: we are needed still."""
+        self.decided = None
+        self.seen.clear()
+        self._run_round()
+
     def _catch_up(self) -> bool:
         """55-56: f + 1 groups are in a later round or beyond it, so an honest one is."""
         reached = self.log.later(self.epoch.f + 1)
@@ -285,7 +279,8 @@ class Rounds:
         ):
             return False
         value, from_ = self.lock.valid, self.lock.valid_round
-        value = value if value is not None else self.ask.value(self.round // self.epoch.n)
+        if value is None:
+            value, from_ = self.ask.value(self.round // self.epoch.n), None
         if value is None or len(value) > VALUE_BYTES_MAX:
             return False
         self.lock = replace(self.lock, proposed=value, proposed_from=from_)
@@ -311,8 +306,7 @@ class Rounds:
             if since >= self.round:
                 return None
             saw = self.lock.saw(since, said.value) or self.bound == (since, named)
-            if not saw and not self.log.prepared(since, named):
-                # votes may still come, or are gone with their keys: till then it is a proposal like any other
+            if not saw and not self.log.was_prepared(since, named):  # as yet: till then it is one like any other
                 return True if free and self.ask.valid(said.value, False) else None
             free = free or locked_round <= since
         if not free:

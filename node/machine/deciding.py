@@ -93,6 +93,7 @@ def lock_votes(state: State, raw: bytes) -> None:
 
 def convict(state: State, one: Verified[Any], other: Verified[Any]) -> None:
     """A proof against a key that is replaced is kept and shown, and suspends nobody."""
+    state.rounds.log.convicted(one.entry.author, one.entry.key_version)
     try:
         state.ledger.convict(one, other)
     except ProtocolError:
@@ -111,4 +112,6 @@ def enter(state: State, at_ms: int) -> None:
     for member, versions in state.keysets.items():
         state.ledger.keyset_heard(versions[max(versions)])
         state.rounds.log.rekeyed(member, max(versions), False)
+    for member, version in state.equivocations:
+        state.rounds.log.convicted(member, version)
     _take_early_votes(state)

@@ -50,7 +50,7 @@ BUGS = [
             edited,
             Rounds,
             "_answer_to",
-            ("or not self.log.prepared(since, value_hash(said.value))", ""),
+            ("not saw and not self.log.was_prepared(since, named)", "False"),
         ),
         (4, 7),
     ),
@@ -109,7 +109,7 @@ BUGS = [
     Bug(
         "any-member-is-a-voice",
         "each member of a group votes for it",
-        partial(edited, Heard, "take", ("self.voices[group] != author or ", "")),
+        partial(edited, Heard, "take", ("self.voices[group] != author", "False")),
         (4,),
     ),
 ]
@@ -132,7 +132,7 @@ STORIES = {
 """Bug → the story that it breaks."""
 
 FOUND = {
-    "lock-not-kept": (4, 945),
+    "lock-not-kept": (4, 1092),
     "f-groups-are-enough-to-move": (4, 12),
     "quorum-is-two-f-plus-one": (5, 0),
     "prepares-what-it-may-not": (4, 38),

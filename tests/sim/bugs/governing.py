@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from governance import epochs as certificates
 from governance import rules, tally
+from governance.heard import Heard
 from governance.ledger import Ledger
 from governance.lock import Lock
 from governance.rounds import Rounds
@@ -140,6 +141,7 @@ BUGS = (
         lambda: together(
             edited(Rounds, "_answer_to", ("True if free and self.ask.valid(said.value, False) else None", "None")),
             edited(Lock, "saw", ("return (round_, value) in", "return False and")),
+            instead(Heard, "was_prepared", Heard.prepared),
         ),
         SMALL,
         ("votes", "orders_falsely", "vote_partition"),

@@ -562,6 +562,55 @@ def test_what_a_replaced_key_sealed_counts_no_more() -> None:
     assert member.hear(2, prepare(0), version=2) == [commit(0)]
 
 
+def test_prepares_of_a_past_round_count_whatever_keys_left_since() -> None:
+    """One of a quorum left its key: who was not there would never believe those who are locked by it."""
+    member = started(3, ledger=Ledger(fine=set()))
+    member.hear_all([0, 1, 2], prepare(0))
+    member.rounds.rekeyed(world.name(2), 2, member.now_ms)
+    member.hear_all([0, 1], prepare(1, NOTHING))
+    assert member.hear(1, propose(1, ONE, 0)) == [prepare(1)]
+
+
+def test_a_prepare_under_a_key_that_has_left_may_come_late_for_a_past_round_and_for_no_present_one() -> None:
+    member = started(3, ledger=Ledger(fine=set()))
+    member.rounds.rekeyed(world.name(2), 2, member.now_ms)
+    member.hear_all([0, 1, 2], prepare(0))
+    assert member.rounds.log.prepares(0) == 2
+    member.hear_all([0, 1], prepare(1, NOTHING))
+    assert member.hear(1, propose(1, ONE, 0)) == [prepare(1)]
+
+
+def test_who_forked_its_feed_counts_as_having_prepared_anything_in_the_past() -> None:
+    member = started(3, ledger=Ledger(fine=set()))
+    member.hear_all([0, 1], prepare(0))
+    member.rounds.log.convicted(world.name(2), 1)
+    member.hear_all([0, 1], prepare(1, NOTHING))
+    assert member.hear(1, propose(1, ONE, 0)) == [prepare(1)]
+
+
+def test_who_was_given_its_seat_back_is_no_liar_for_what_it_did_before() -> None:
+    four = world.epoch(4)
+    seats = tuple(replace(one, proven=1) if one.name == world.name(2) else one for one in four.members)
+    member = Member(3, epoch=replace(four, members=seats))
+    member.rounds.log.convicted(world.name(2), 1)
+    assert not member.rounds.log.liars
+    member.rounds.log.convicted(world.name(2), 2)
+    assert member.rounds.log.liars
+
+
+def test_a_decision_whose_commits_left_with_their_key_before_a_certificate_stood_is_voted_on() -> None:
+    member = started()
+    member.hear(0, propose(0))
+    member.hear_all([0, 2], commit(0))
+    member.hear(3, commit(0))
+    assert member.rounds.decided is not None
+    member.rounds.rekeyed(world.name(3), 1, member.now_ms, afresh=True)
+    member.rounds.rekeyed(world.name(2), 1, member.now_ms, afresh=True)
+    member.after(1)
+    assert member.rounds.decided is None
+    assert member.hear_all([0, 2], prepare(0))[:1] == [commit(0)]
+
+
 def test_a_fresh_key_of_another_seat_of_its_group_takes_nothing_from_its_voice() -> None:
     """The voice's Prepare was forgotten at one member, and nobody else's round could end without it."""
     five = world.epoch(5)
