@@ -6,19 +6,18 @@ from collections.abc import Sequence
 
 import httpx
 
-from adapters.evm.client import TIMEOUT_S, ChainClient, Connection, TrioProvider
+from adapters.evm.client import TIMEOUT_S, Connection, TrioProvider
 from adapters.evm.errors import ChainDown
 from adapters.evm.wire import number
 from protocol.ids import SourceId
 
 
-async def client_of_urls(urls: Sequence[str]) -> tuple[ChainClient, str]:
-    """A client of all of them, and the CAIP-2 chain that they serve. ChainDown where they serve none, or several."""
+async def connections_of(urls: Sequence[str]) -> tuple[Connection, ...]:
+    """All of one chain, which they are asked for. ChainDown where they serve none, or several."""
     served = [await _chain_of(place, url) for place, url in enumerate(urls, start=1)]
     if len(set(served)) != 1:
         raise ChainDown(f"the endpoints serve several chains ({', '.join(sorted(set(served)))}); name one chain's")
-    links = [Connection(SourceId(f"rpc-{place}"), served[0], url) for place, url in enumerate(urls, start=1)]
-    return ChainClient(tuple(links)), served[0]
+    return tuple(Connection(SourceId(f"rpc-{place}"), served[0], url) for place, url in enumerate(urls, start=1))
 
 
 async def _chain_of(place: int, url: str) -> str:

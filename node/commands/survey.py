@@ -10,25 +10,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from node.commands.common import FAILED, OK, CommandError, Output, say, say_json, usage
+from node.commands.common import OK, CommandError, Output, load_config, say, say_json, usage
 
 if TYPE_CHECKING:
+    from adapters.evm.client import Connection
     from adapters.evm.survey.facts import Survey
 
-Urls = Annotated[list[str], Parameter(name="--rpc", help="A JSON-RPC endpoint of the chain; several must agree.")]
-Addresses = Annotated[
-    list[str], Parameter(name="--address", help="0x…: a pool, its addresses provider, a token, a Safe, any contract.")
+Urls = Annotated[
+    list[str] | None, Parameter(name="--rpc", help="A JSON-RPC endpoint of the chain; several must agree.")
 ]
-PATIENCE_S = 20.0
+Addresses = Annotated[
+    list[str] | None, Parameter(name="--address", help="0x…: a pool, its addresses provider, a Safe, any contract.")
+]
 
 
 def survey(
     *,
-    rpc: Urls,
-    address: Addresses,
+    rpc: Urls = None,
+    address: Addresses = None,
     asset: list[str] | None = None,
     holder: list[str] | None = None,
     from_block: int = 0,
+    config: Annotated[Path | None, Parameter(name=["--config", "-c"])] = None,
     policy: Path | None = None,
     output: Output = "human",
 ) -> int:
@@ -46,19 +49,55 @@ def survey(
         An address to try as a holder of rights too, where the endpoints do not give events of the past.
     from_block
         Where roles began to be given; the events before it are not asked for.
+    config
+        A node's configuration instead: its connections, and the contracts of its targets.
     policy
         Write a first policy in observe to this file, and what node.toml needs beside it to FILE.targets.toml.
     """
-    found = _surveyed(
-        rpc, _octets("--address", address), _octets("--asset", asset), _octets("--holder", holder), from_block
-    )
+    places = _octets("--address", address)
+    asked = _configured(config, places) if config is not None else _named(rpc, places)
+    assets, holders = _octets("--asset", asset), _octets("--holder", holder)
+    found = [_surveyed(connections, where, assets, holders, from_block) for connections, where in asked]
     if output == "json":
-        say_json(_plain(found))
+        say_json({"chains": [_plain(one) for one in found]})
     else:
         from adapters.evm.survey.say import lines_of
 
-        say(*lines_of(found))
+        for one in found:
+            say(*lines_of(one))
     return _write(policy, found, output) if policy is not None else OK
+
+
+Asked = tuple["tuple[Connection, ...] | list[str]", Sequence[bytes]]
+"""Connections of one chain, or endpoints whose chain is asked; and what to look at there."""
+
+
+def _named(urls: Sequence[str] | None, places: Sequence[bytes]) -> list[Asked]:
+    if not urls or not places:
+        raise usage("nothing to look at", "give --rpc and --address, or --config node.toml")
+    return [(list(urls), places)]
+
+
+def _configured(config: Path, places: Sequence[bytes]) -> list[Asked]:
+    from adapters.evm.client import Connection
+    from protocol.ids import SourceId
+
+    loaded = load_config(config)
+    seen: dict[str, list[Connection]] = {}
+    for one in loaded.connections:
+        if one.url.startswith("http"):
+            seen.setdefault(one.chain, []).append(Connection(SourceId(one.id), one.chain, one.url))
+    found: list[Asked] = []
+    for chain, connections in sorted(seen.items()):
+        held = [str(one.get("contract", "")) for one in loaded.targets.values() if one.get("chain") == chain]
+        where = dict.fromkeys((*_octets("contract", [one for one in held if one]), *places))
+        if where:
+            found.append((tuple(connections), tuple(where)))
+    if not found:
+        raise CommandError(
+            "no target on a chain that a [[connection]] sees by http", where=str(config), do="name --rpc and --address"
+        )
+    return found
 
 
 def _octets(option: str, written: Sequence[str] | None) -> tuple[bytes, ...]:
@@ -69,26 +108,32 @@ def _octets(option: str, written: Sequence[str] | None) -> tuple[bytes, ...]:
 
 
 def _surveyed(
-    urls: Sequence[str], addresses: Sequence[bytes], assets: Sequence[bytes], holders: Sequence[bytes], since: int
+    asked: tuple[Connection, ...] | list[str],
+    addresses: Sequence[bytes],
+    assets: Sequence[bytes],
+    holders: Sequence[bytes],
+    since: int,
 ) -> Survey:
     import trio
 
+    from adapters.evm.client import ChainClient
     from adapters.evm.errors import ChainError
     from adapters.evm.survey.look import Looker
     from adapters.evm.survey.run import survey as look_round
-    from adapters.evm.unregistered import client_of_urls
+    from adapters.evm.unregistered import connections_of
 
     async def looked() -> Survey:
-        client, chain = await client_of_urls(urls)
+        links = asked if isinstance(asked, tuple) else await connections_of(asked)
+        client = ChainClient(links)
         try:
-            return await look_round(Looker(client, chain, holders, since), addresses, frozenset(assets))
+            return await look_round(Looker(client, links[0].chain, holders, since), addresses, frozenset(assets))
         finally:
             await client.aclose()
 
     try:
         return trio.run(looked)
     except ChainError as broken:
-        raise CommandError(str(broken), do="give another --rpc, or ask again") from None
+        raise CommandError(str(broken), do="give another endpoint, or ask again") from None
 
 
 def _plain(value: Any) -> Any:
@@ -101,12 +146,12 @@ def _plain(value: Any) -> Any:
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
-def _write(path: Path, found: Survey, output: Output) -> int:
+def _write(path: Path, found: Sequence[Survey], output: Output) -> int:
     """Never over a file that stands there: it may be somebody's policy."""
     from adapters.evm.survey.draft import policy_text, targets_text
 
-    if not any(place.assets for place in found.places):
-        raise CommandError("no market of a known kind was found", do="write the policy by hand", exit_code=FAILED)
+    if not any(place.assets for one in found for place in one.places):
+        raise CommandError("no market of a known kind was found", do="write the policy by hand")
     beside = path.with_name(f"{path.name}.targets.toml")
     for file, text in ((path, policy_text(found)), (beside, targets_text(found))):
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from adapters.evm.survey.facts import Asset, Control, Place, Survey
 
@@ -15,89 +16,97 @@ LEVERS = {
 """Lever → its short name here, the way that it closes, longest, again after. Exits stay open under these two."""
 
 
-def named(survey: Survey) -> list[tuple[str, Place, Asset]]:
-    """Policy names of what lies in markets: short, unique, made of letters and digits."""
-    found: list[tuple[str, Place, Asset]] = []
-    for place in survey.places:
-        for asset in place.assets[:ASSETS_MAX]:
-            base = re.sub(r"[^a-z0-9]+", "_", asset.symbol.lower()).strip("_")[:24] or "asset"
-            taken = {name for name, _, _ in found}
-            name = next(one for one in (base, *(f"{base}_{i}" for i in range(2, 999))) if one not in taken)
-            found.append((name, place, asset))
+@dataclass(frozen=True)
+class Row:
+    name: str
+    chain: str
+    place: Place
+    asset: Asset
+
+
+def rows_of(surveys: Sequence[Survey]) -> list[Row]:
+    """What lies in markets, under names for the policy: short, unique, made of letters and digits."""
+    found: list[Row] = []
+    every = [(one.chain, place, asset) for one in surveys for place in one.places for asset in place.assets]
+    for chain, place, asset in every[:ASSETS_MAX]:
+        base = re.sub(r"[^a-z0-9]+", "_", asset.symbol.lower()).strip("_")[:24] or "asset"
+        taken = {one.name for one in found}
+        name = next(one for one in (base, *(f"{base}_{i}" for i in range(2, 999))) if one not in taken)
+        found.append(Row(name, chain, place, asset))
     return found
 
 
-def policy_text(survey: Survey) -> str:
-    rows = named(survey)
+def policy_text(surveys: Sequence[Survey]) -> str:
+    rows = rows_of(surveys)
+    seen = ", ".join(f"{one.chain} at block {one.block}" for one in surveys)
     return "\n".join(
         [
-            f"# Written by `tocsin survey` from {survey.chain} at block {survey.block}. Read it, change it.",
+            f"# Written by `tocsin survey` from {seen}. Read it, change it.",
             "# Amounts are read, never typed. Nothing moves in observe; `tocsin policy check` says what it would do.",
             "policy = 1",
             'mode = "observe"',
-            *(f'asset.{name} = ["{survey.chain}/erc20:0x{one.address.hex()}"]' for name, _, one in rows),
+            *(f'asset.{one.name} = ["{one.chain}/erc20:0x{one.asset.address.hex()}"]' for one in rows),
             "",
             "[exposure]",
-            *(_exposure(name, one) for name, _, one in rows),
+            *map(_exposure, rows),
             "",
             "[lever]",
-            *(line for name, place, one in rows for line in _levers(name, place, one)),
+            *(line for one in rows for line in _levers(one)),
             "",
             "[rule]",
-            *(line for name, place, one in rows for line in _rules(name, place, one)),
+            *(line for one in rows for line in _rules(one)),
             'other = { asset = "any", level = "any", own = "any", do = [], page = true }',
             "",
         ]
     )
 
 
-def _exposure(name: str, asset: Asset) -> str:
-    ways = [one for one in ("supply", "borrow", "withdraw") if one in asset.ways]
+def _exposure(row: Row) -> str:
+    ways = [one for one in ("supply", "borrow", "withdraw") if one in row.asset.ways]
     said = ", ".join(f'"{one}"' for one in ways)
-    return f'{name} = {{ asset = "{name}", read = "aave.reserve", max_age = "5m", ways_out = [{said}] }}'
+    return f'{row.name} = {{ asset = "{row.name}", read = "aave.reserve", max_age = "5m", ways_out = [{said}] }}'
 
 
-def _pulled(place: Place, asset: Asset) -> list[Control]:
+def _pulled(row: Row) -> list[Control]:
     """What somebody may do today, and we have a lever for."""
-    return [one for one in place.controls if one.asset == asset.symbol and one.by and one.lever in LEVERS]
+    mine = [one for one in row.place.controls if one.asset == row.asset.symbol]
+    return [one for one in mine if one.by and one.lever in LEVERS]
 
 
-def _levers(name: str, place: Place, asset: Asset) -> Iterator[str]:
-    for one in _pulled(place, asset):
+def _levers(row: Row) -> Iterator[str]:
+    for one in _pulled(row):
         short, way, longest, again = LEVERS[one.lever]
+        yield f"# {one.call}: {', '.join(one.by)}"
         yield (
-            f'{name}_{short} = {{ on = "{name}", call = "{one.lever}", closes = ["{way}"], expires_by = "node", '
-            f'accept_overdue = true, max = "{longest}", cooldown = "{again}" }}  # {one.call}: {", ".join(one.by)}'
+            f'{row.name}_{short} = {{ on = "{row.name}", call = "{one.lever}", closes = ["{way}"], '
+            f'expires_by = "node", accept_overdue = true, max = "{longest}", cooldown = "{again}" }}'
         )
 
 
-def _rules(name: str, place: Place, asset: Asset) -> Iterator[str]:
-    shorts = [LEVERS[one.lever][0] for one in _pulled(place, asset)]
+def _rules(row: Row) -> Iterator[str]:
+    name, shorts = row.name, [LEVERS[one.lever][0] for one in _pulled(row)]
+    verified = 'basis = "VERIFIED", own = "verified"'
     if "ltv0" in shorts:
-        yield (
-            f'{name}_guard = {{ asset = "{name}", level = "GUARD", basis = "VERIFIED", own = "verified", groups = 2, '
-            f'do = ["{name}_ltv0"], for = "1h" }}'
-        )
+        do = f'do = ["{name}_ltv0"], for = "1h"'
+        yield f'{name}_guard = {{ asset = "{name}", level = "GUARD", {verified}, groups = 2, {do} }}'
     if shorts:
-        do = ", ".join(f'"{name}_{short}"' for short in shorts)
-        yield (
-            f'{name}_shut = {{ asset = "{name}", level = "ISOLATE", basis = "VERIFIED", own = "verified", groups = 3, '
-            f'do = [{do}], for = "1h" }}'
-        )
+        named = ", ".join(f'"{name}_{one}"' for one in shorts)
+        do = f'do = [{named}], for = "1h"'
+        yield f'{name}_shut = {{ asset = "{name}", level = "ISOLATE", {verified}, groups = 3, {do} }}'
 
 
-def targets_text(survey: Survey) -> str:
+def targets_text(surveys: Sequence[Survey]) -> str:
     """For node.toml: what the policy's exposures are read from."""
     lines = ["# For node.toml, beside a [[connection]] to the chain. With key_file the levers are there too."]
-    for name, place, asset in named(survey):
-        pool = re.search(r"pool 0x([0-9a-f]{40})", place.what)
+    for row in rows_of(surveys):
+        pool = re.search(r"pool 0x([0-9a-f]{40})", row.place.what)
         lines += [
             "",
-            f"[target.{name}]",
+            f"[target.{row.name}]",
             'kind = "evm.aave"',
-            f'chain = "{survey.chain}"',
-            f'contract = "0x{pool.group(1) if pool else place.address.hex()}"',
-            f'asset = "0x{asset.address.hex()}"',
+            f'chain = "{row.chain}"',
+            f'contract = "0x{pool.group(1) if pool else row.place.address.hex()}"',
+            f'asset = "0x{row.asset.address.hex()}"',
             '# key_file = "keys/lever.key"   # an account with RISK_ADMIN, and with no other right',
         ]
     return "\n".join([*lines, ""])

@@ -11,12 +11,13 @@ import trio
 
 from adapters.evm.abi import Abi, keccak256
 from adapters.evm.account import Account
+from adapters.evm.client import ChainClient
 from adapters.evm.survey.draft import policy_text, targets_text
 from adapters.evm.survey.facts import Asset, Control, Place, Survey
 from adapters.evm.survey.look import Looker
 from adapters.evm.survey.run import survey
 from adapters.evm.survey.say import lines_of
-from adapters.evm.unregistered import client_of_urls
+from adapters.evm.unregistered import connections_of
 from adapters.policy import Mode, parse_text
 from node.cli import main
 from tests.integration.levers.aave_market import KEYS, Market
@@ -30,8 +31,9 @@ DAYS_2 = 2 * 86_400
 
 def looked(url: str, *addresses: bytes, holders: tuple[bytes, ...] = (), past: bool = True) -> Survey:
     async def run() -> Survey:
-        client, chain = await client_of_urls([url])
-        look = Looker(client, chain, holders)
+        links = await connections_of([url])
+        client = ChainClient(links)
+        look = Looker(client, links[0].chain, holders)
         if not past:
             look.logs = _none  # type: ignore[method-assign]
         try:
@@ -182,7 +184,7 @@ def test_a_survey_sends_nothing(market: Market) -> None:
 
 
 def test_the_first_policy_observes_and_reads_whole(market: Market) -> None:
-    policy = parse_text(policy_text(looked(market.url, market.pool)))
+    policy = parse_text(policy_text([looked(market.url, market.pool)]))
     assert policy.mode is Mode.OBSERVE
     assert sorted(policy.levers) == ["collateral_freeze", "collateral_ltv0", "loan_freeze", "loan_ltv0"]
 
@@ -190,12 +192,12 @@ def test_the_first_policy_observes_and_reads_whole(market: Market) -> None:
 def test_a_control_that_nobody_may_use_is_in_no_policy(market: Market) -> None:
     for role, kind in (("risk_admin", "Risk"), ("pool_admin", "Pool")):
         market.do("owner", "acl", f"remove{kind}Admin", market.address(role))
-    policy = parse_text(policy_text(looked(market.url, market.pool)))
+    policy = parse_text(policy_text([looked(market.url, market.pool)]))
     assert not policy.levers and list(policy.rules) and policy.exposures
 
 
 def test_the_targets_name_pool_and_asset(market: Market) -> None:
-    text = targets_text(looked(market.url, market.pool))
+    text = targets_text([looked(market.url, market.pool)])
     assert f'contract = "0x{market.pool.hex()}"' in text and f'asset = "0x{market.loan.hex()}"' in text
 
 
@@ -242,7 +244,22 @@ def test_the_command_tells_people_and_programs(market: Market, capsys: pytest.Ca
     assert main([*asked, "-o", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert "Ways out" in human and "Nothing was sent" in human
-    assert told["places"][0]["assets"][0]["ways"]["borrow"] == ["LTV → 0", "pool pause"]
+    assert told["chains"][0]["places"][0]["assets"][0]["ways"]["borrow"] == ["LTV → 0", "pool pause"]
+
+
+def test_a_configured_protocol_is_surveyed_by_its_own_connections(
+    market: Market, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "node.toml"
+    config.write_text(
+        f"""node = 1\nmember = "lender"\ncharter = "charter.toml"\ndata_dir = "data"\nlisten = "none"
+[[connection]]\nid = "lender-home"\nchain = "{market.chain}"\nurl = "{market.url}"
+[target.lend]\nkind = "evm.aave"\nchain = "{market.chain}"
+contract = "0x{market.pool.hex()}"\nasset = "0x{market.collateral.hex()}"\n""",
+        "utf-8",
+    )
+    assert main(["survey", "--config", str(config)]) == 0
+    assert "as told by lender-home" in capsys.readouterr().out
 
 
 def test_a_policy_that_stands_there_is_never_written_over(
@@ -262,7 +279,8 @@ def test_a_policy_that_stands_there_is_never_written_over(
         (["--rpc", "http://127.0.0.1:9", "--address", "0x" + "11" * 20], 1, "cannot connect"),
         (["--rpc", "ftp://127.0.0.1:9", "--address", "0x" + "11" * 20], 1, "no http:// or https:// address"),
         (["--rpc", "http://127.0.0.1:9", "--address", "0x11"], 2, "no address"),
-        (["--address", "0x" + "11" * 20], 2, "--rpc"),
+        (["--address", "0x" + "11" * 20], 2, "give --rpc and --address"),
+        (["--config", "nowhere.toml"], 1, "nowhere.toml"),
     ],
 )
 def test_what_cannot_be_asked_is_said_in_one_line(
