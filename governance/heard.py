@@ -103,8 +103,8 @@ class Heard:
         return True
 
     def _keep_former(self, group: GroupName, round_: int, named: Digest) -> bool:
-        if not self._has_room(group, round_):
-            return False
+        if not self.round - PAST_ROUNDS <= round_ <= self.round + AHEAD_ROUNDS:
+            return False  # of rounds far ahead there is room for what its owner says now, and for no thief
         words = self.rounds.setdefault(round_, Round()).former.setdefault(group, set())
         if named in words or len(words) >= WORDS_KEPT:
             return False

@@ -580,6 +580,16 @@ def test_a_prepare_under_a_key_that_has_left_may_come_late_for_a_past_round_and_
     assert member.hear(1, propose(1, ONE, 0)) == [prepare(1)]
 
 
+def test_who_has_a_key_that_has_left_takes_no_room_from_its_owners_words() -> None:
+    member = started(3)
+    member.rounds.rekeyed(world.name(2), 2, member.now_ms)
+    for round_ in range(20, 24):
+        member.hear(2, prepare(round_), version=2)
+    for round_ in range(30, 40):
+        member.hear(2, prepare(round_), version=1)
+    assert [one for one in member.rounds.log.rounds if one >= 20] == [20, 21, 22, 23]
+
+
 def test_who_forked_its_feed_counts_as_having_prepared_anything_in_the_past() -> None:
     member = started(3, ledger=Ledger(fine=set()))
     member.hear_all([0, 1], prepare(0))
