@@ -119,7 +119,7 @@ def test_every_fault_is_told_at_once_with_its_key():
         "target.lend.usd_per_loan_unit: must be a number above 0",
         "target.lend.colour: is no key here",
         "target.lend.chain: no [[connection]] sees eip155:5",
-        "target.what.kind: 'evm.dex' is unknown; built in: evm.lending, evm.perp, evm.escrow, log",
+        "target.what.kind: 'evm.dex' is unknown; built in: evm.lending, evm.perp, evm.escrow, evm.aave, log",
         "target.Bad Name: a name is 1 to 32",
         "sensor.bridge.poll_ms: must be a whole number",
         "sensor.bridge.kind: evm.bridge needs a [[connection]]",
