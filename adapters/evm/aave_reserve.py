@@ -9,8 +9,11 @@ from typing import Any
 from adapters.evm.aave_abi import CONFIGURATOR, DATA, POOL, PROVIDER, Terms, terms_of
 from adapters.evm.abi import Abi
 from adapters.evm.client import ChainClient
-from adapters.evm.errors import Reverted
+from adapters.evm.errors import ChainDown, Reverted
 from adapters.evm.wire import Ask, Revert, ask_call
+
+BPS_MAX = (1 << 16) - 1
+"""What the Pool has room for."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class Reserves:
             raise Reverted(refused.reason, f"the data provider 0x{data.hex()} on {target.chain}")
         moves = not isinstance(pending, Revert)  # only v3.1 and later know a pending LTV
         ltv = pending if moves and terms.frozen else terms.ltv
+        if ltv > BPS_MAX:
+            raise ChainDown(f"the configurator 0x{configurator.hex()} on {target.chain} names an LTV of {ltv}")
         return Reserve(configurator, head.timestamp, head.number, terms, ltv, moves, supplied, debt)
 
     async def ask(self, *asks: Ask[Any]) -> Sequence[Any]:
