@@ -101,11 +101,11 @@ class History:
             last = first - 1
 
     async def _changes(self, reserve: Reserve, logs: Sequence[Log]) -> tuple[Change, ...]:
-        # from v3.1 on a freeze says zero of the LTV, and its end says what stood before: neither decides on the LTV
-        freezes = {log.tx for log in logs if log.topics[0] == self._freezes}
         moved = [log for log in logs if log.topics[0] == self._event.topic]
-        if self._event.topic != self._freezes:
-            moved = [log for log in moved if log.tx not in freezes]
+        if reserve.freeze_moves_ltv and self._event.topic != self._freezes:
+            # a freeze, and its end, say an LTV in the log before their own: neither is anybody's decision on the LTV
+            freezes = {(log.tx, log.index - 1) for log in logs if log.topics[0] == self._freezes}
+            moved = [log for log in moved if (log.tx, log.index) not in freezes]
         moved = moved[::-1][:CHANGES_MAX]
         if not moved:
             return ()

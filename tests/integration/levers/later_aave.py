@@ -15,7 +15,7 @@ from adapters.evm.errors import Reverted
 from adapters.evm.wire import Receipt
 from tests.integration.evm.fake import Fake
 
-POOL_AT, PROVIDER_AT, CONFIGURATOR_AT, DATA_AT, ASSET = (bytes([0x10 + index]) * 20 for index in range(5))
+POOL_AT, PROVIDER_AT, CONFIGURATOR_AT, DATA_AT, ASSET, COUNCIL_AT = (bytes([0x10 + n]) * 20 for n in range(6))
 NODE, PERSON = Account(b"\x21" * 32), Account(b"\x22" * 32)
 THRESHOLD, BONUS, DECIMALS = 8_000, 10_500, 6
 FREEZE_REFUSED = "99"
@@ -63,11 +63,17 @@ class LaterAave:
     def move(self, who: Account, fn: str, args: Sequence[Any], trailer: bytes = b"", blocks: int = 1) -> bytes:
         """One transaction to the configurator, `blocks` later than the one before; its hash."""
         said = self._obey(fn, args)
+        return self._mined(who, CONFIGURATOR_AT, CONFIGURATOR.function(fn).encode(args) + trailer, said, blocks)
+
+    def batch(self, who: Account, *calls: tuple[str, Sequence[Any]]) -> bytes:
+        """Several calls in one transaction through a contract in between, as a council sends them."""
+        said = [event for fn, args in calls for event in self._obey(fn, args)]
+        return self._mined(who, COUNCIL_AT, b"several", said, 1)
+
+    def _mined(self, who: Account, to: bytes, data: bytes, said: Sequence[tuple[Any, ...]], blocks: int) -> bytes:
         self.fake.head += blocks
-        data = CONFIGURATOR.function(fn).encode(args) + trailer
         tx = keccak256(data + who.address + self.fake.head.to_bytes(8))
-        self.sent[_hex(tx)] = {"hash": _hex(tx), "from": _hex(who.address), "to": _hex(CONFIGURATOR_AT)}
-        self.sent[_hex(tx)]["input"] = _hex(data)
+        self.sent[_hex(tx)] = {"hash": _hex(tx), "from": _hex(who.address), "to": _hex(to), "input": _hex(data)}
         for name, *numbers in said:
             self.logs.append(
                 {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+
+import trio
 
 from adapters.api import Lever, LeverOrder, Outcome
 from adapters.evm.aave import aave_levers
@@ -73,3 +75,11 @@ async def scene_of(market: Market) -> AsyncIterator[Scene]:
         yield Scene(market, client)
     finally:
         await client.aclose()
+
+
+def tell(market: Market, story: Callable[[Scene], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with scene_of(market) as scene:
+            await story(scene)
+
+    trio.run(run)

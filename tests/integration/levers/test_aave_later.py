@@ -18,6 +18,7 @@ from tests.integration.evm.fake import CHAIN, client_of
 from tests.integration.levers.later_aave import (
     ASSET,
     BONUS,
+    COUNCIL_AT,
     FREEZE_REFUSED,
     PERSON,
     POOL_AT,
@@ -81,6 +82,21 @@ def test_a_freeze_that_came_and_went_does_not_take_our_zero_ltv_from_us():
         freeze(market, False)
         assert market.ltv == 0
         assert (await lever("aave.ltv_zero").undo(given)).ok and market.ltv == 7_500
+
+    tell(market, story)
+
+
+def test_a_council_that_freezes_and_zeroes_the_ltv_at_once_has_decided_on_the_ltv():
+    market = LaterAave()
+
+    async def story(lever: Callable[[str], Lever], sender: NodeSender) -> None:
+        given = order(market, "aave.ltv_zero")
+        await pull(lever("aave.ltv_zero"), given)
+        zeroed = ("configureReserveAsCollateral", (ASSET, 0, THRESHOLD, BONUS))
+        market.batch(PERSON, zeroed, ("setReserveFreeze", (ASSET, True)))
+        undone = await lever("aave.ltv_zero").undo(given)
+        assert undone.ok and "left alone" in undone.says and f"through 0x{COUNCIL_AT.hex()}" in undone.says
+        assert market.pending == 0
 
     tell(market, story)
 

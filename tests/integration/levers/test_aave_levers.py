@@ -1,24 +1,15 @@
 """Levers on Aave's own contracts: the attacker before, during and after; honest people all along."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
-import trio
 
 from tests.integration.levers.aave_market import E18, LOAN_CAP, LTV, Market
 from tests.integration.levers.rpc import Refused
-from tests.integration.levers.scene import Scene, pull, scene_of
+from tests.integration.levers.scene import Scene, pull, tell
 
 FROZEN, PAUSED, LTV_FAILED, OVER_CAP = "28", "29", "57", "50"
 """Aave's words."""
-
-
-def tell(market: Market, story: Callable[[Scene], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with scene_of(market) as scene:
-            await story(scene)
-
-    trio.run(run)
 
 
 def refused(doing: Callable[[], object]) -> str:

@@ -1,13 +1,10 @@
 """Whose a restriction is: the target keeps no names, and the levers tell all the same what they may lift."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
-import trio
 
 from adapters.evm.errors import NotMined
 from tests.integration.levers.aave_market import BONUS, LTV, THRESHOLD, Market
-from tests.integration.levers.scene import OTHER_KEY, Scene, pull, scene_of
+from tests.integration.levers.scene import OTHER_KEY, SEATS, Scene, pull, tell
 
 CALLS = ("aave.ltv_zero", "aave.freeze", "aave.pause", "aave.borrow_cap")
 BY_HAND = {
@@ -17,14 +14,6 @@ BY_HAND = {
     "aave.borrow_cap": ("setBorrowCap", (7,), (800_000,)),
 }
 """How a person restricts, and how they free, by the configurator."""
-
-
-def tell(market: Market, story: Callable[[Scene], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with scene_of(market) as scene:
-            await story(scene)
-
-    trio.run(run)
 
 
 def by_hand(scene: Scene, call: str, restrict: bool) -> None:
@@ -41,12 +30,10 @@ def test_a_repeat_under_one_key_sends_nothing_and_names_our_transaction(market: 
     async def story(scene: Scene) -> None:
         lever, given = scene.lever(call), scene.order(call)
         first = await pull(lever, given)
-        head = market.people.ask("eth_getTransactionCount", "0x" + lever._sender.account.address.hex(), "latest")
+        sent = scene.sent_by(SEATS[call])
         again = await scene.lever(call).apply(await lever.plan(given))
         assert again.ok and again.reference == first.reference and "nothing sent" in again.says
-        assert (
-            market.people.ask("eth_getTransactionCount", "0x" + lever._sender.account.address.hex(), "latest") == head
-        )
+        assert scene.sent_by(SEATS[call]) == sent
 
     tell(market, story)
 
