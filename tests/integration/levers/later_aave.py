@@ -29,6 +29,8 @@ class LaterAave:
     pending: int = 0
     frozen: bool = False
     cap: int = 0
+    lent: int = 100
+    """Whole tokens."""
     refuses: str = ""
     """A word with which the configurator refuses everything."""
     fake: Fake = field(default_factory=Fake)
@@ -52,7 +54,7 @@ class LaterAave:
             PROVIDER.function("getPoolDataProvider").selector: int.from_bytes(DATA_AT),
             CONFIGURATOR.function("getPendingLtv").selector: self.pending,
             DATA.function("getATokenTotalSupply").selector: 500 * 10**DECIMALS,
-            DATA.function("getTotalDebt").selector: 100 * 10**DECIMALS,
+            DATA.function("getTotalDebt").selector: self.lent * 10**DECIMALS,
         }
         return "0x" + known[bytes.fromhex(params[0]["data"][2:10])].to_bytes(32).hex()
 
@@ -65,10 +67,10 @@ class LaterAave:
         said = self._obey(fn, args)
         return self._mined(who, CONFIGURATOR_AT, CONFIGURATOR.function(fn).encode(args) + trailer, said, blocks)
 
-    def batch(self, who: Account, *calls: tuple[str, Sequence[Any]]) -> bytes:
+    def batch(self, who: Account, *calls: tuple[str, Sequence[Any]], trailer: bytes = b"") -> bytes:
         """Several calls in one transaction through a contract in between, as a council sends them."""
         said = [event for fn, args in calls for event in self._obey(fn, args)]
-        return self._mined(who, COUNCIL_AT, b"several", said, 1)
+        return self._mined(who, COUNCIL_AT, b"several" + trailer, said, 1)
 
     def _mined(self, who: Account, to: bytes, data: bytes, said: Sequence[tuple[Any, ...]], blocks: int) -> bytes:
         self.fake.head += blocks
@@ -118,11 +120,13 @@ class NodeSender:
     market: LaterAave
     account: Account = NODE
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    flying: bool = False
+    """Whether a transaction of the account is in no block yet."""
     move_first: Callable[[], object] = lambda: None
     """What somebody else does between our look and our transaction."""
 
     async def in_flight(self) -> bool:
-        return False
+        return self.flying
 
     async def simulate(self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any], trailer: bytes = b"") -> None:
         if self.market.refuses:

@@ -11,7 +11,7 @@ from adapters.evm.aave import aave_levers
 from adapters.evm.aave_reserve import AaveTarget
 from adapters.evm.abi import keccak256
 from adapters.evm.client import ChainClient
-from protocol.ids import ActionKey
+from adapters.evm.trailer import Trailer
 from protocol.messages import Level
 from protocol.subjects import asset
 from tests.integration.evm.fake import CHAIN, client_of
@@ -20,13 +20,14 @@ from tests.integration.levers.later_aave import (
     BONUS,
     COUNCIL_AT,
     FREEZE_REFUSED,
+    NODE,
     PERSON,
     POOL_AT,
     THRESHOLD,
     LaterAave,
     NodeSender,
 )
-from tests.integration.levers.scene import pull
+from tests.integration.levers.scene import KEY, pull
 
 Story = Callable[[Callable[[str], Lever], NodeSender], Awaitable[None]]
 
@@ -44,9 +45,9 @@ def lever_of(client: ChainClient, sender: Any, call: str) -> Lever:
     return aave_levers(AaveTarget("market", CHAIN, POOL_AT, ASSET), client, sender)[call]
 
 
-def order(market: LaterAave, call: str, key: int = 1) -> LeverOrder:
-    until_ms = (market.fake.time_s + market.fake.head - 100 + 600) * 1000
-    return LeverOrder(ActionKey(bytes([key]) * 32), call, asset(CHAIN, ASSET), Level.GUARD, until_ms, False)
+def order(market: LaterAave, call: str, seconds: int = 600) -> LeverOrder:
+    until_ms = (market.fake.time_s + market.fake.head - 100 + seconds) * 1000
+    return LeverOrder(KEY, call, asset(CHAIN, ASSET), Level.GUARD, until_ms, False)
 
 
 def configure(market: LaterAave, ltv: int) -> bytes:
@@ -176,6 +177,90 @@ def test_what_is_ours_is_found_many_windows_back():
         await pull(lever("aave.freeze"), given)
         market.fake.head += 40_000
         assert (await lever("aave.freeze").undo(given)).ok and not market.frozen
+
+    tell(market, story)
+
+
+def test_what_was_done_under_a_key_is_found_over_the_whole_of_the_longest_lease():
+    market = LaterAave()
+
+    async def story(lever: Callable[[str], Lever], sender: NodeSender) -> None:
+        given = order(market, "aave.ltv_zero", seconds=42_000)
+        first = await pull(lever("aave.ltv_zero"), given)
+        configure(market, 7_500)
+        market.fake.head += 30_000
+        again = await lever("aave.ltv_zero").apply(await lever("aave.ltv_zero").plan(given))
+        assert again.reference == first.reference and len(sender.calls) == 1
+
+    tell(market, story)
+
+
+def test_a_renewal_to_a_later_end_restricts_anew_what_a_person_had_lifted():
+    market = LaterAave()
+
+    async def story(lever: Callable[[str], Lever], sender: NodeSender) -> None:
+        await pull(lever("aave.ltv_zero"), order(market, "aave.ltv_zero"))
+        configure(market, 7_500)
+        await pull(lever("aave.ltv_zero"), order(market, "aave.ltv_zero", seconds=1_200))
+        assert market.ltv == 0 and len(sender.calls) == 2
+
+    tell(market, story)
+
+
+def test_nothing_is_sent_for_longer_than_the_lever_declares():
+    market = LaterAave()
+
+    async def story(lever: Callable[[str], Lever], sender: NodeSender) -> None:
+        given = order(market, "aave.freeze", seconds=7 * 3_600)
+        assert "shorten it" in (await lever("aave.freeze").apply(await lever("aave.freeze").plan(given))).says
+        assert sender.calls == []
+
+    tell(market, story)
+
+
+def test_an_undo_waits_for_what_is_still_on_its_way():
+    market = LaterAave()
+
+    async def story(lever: Callable[[str], Lever], sender: NodeSender) -> None:
+        sender.flying = True
+        undone = await lever("aave.freeze").undo(order(market, "aave.freeze"))
+        assert not undone.ok and undone.retryable and sender.calls == []
+
+    tell(market, story)
+
+
+def test_an_undo_waits_where_state_and_events_tell_of_different_moments():
+    market = LaterAave()
+
+    async def story(lever: Callable[[str], Lever], sender: NodeSender) -> None:
+        given = order(market, "aave.ltv_zero")
+        await pull(lever("aave.ltv_zero"), given)
+        market.ltv = 7_500
+        undone = await lever("aave.ltv_zero").undo(given)
+        assert not undone.ok and undone.retryable and len(sender.calls) == 1
+
+    tell(market, story)
+
+
+def test_what_our_account_sent_through_another_contract_is_not_the_nodes_doing():
+    market = LaterAave()
+
+    async def story(lever: Callable[[str], Lever], sender: NodeSender) -> None:
+        given = order(market, "aave.freeze")
+        trailer = Trailer(KEY, given.until_ms // 1000, False, 0).pack()
+        market.batch(NODE, ("setReserveFreeze", (ASSET, True)), trailer=bytes(61) + trailer)
+        undone = await lever("aave.freeze").undo(given)
+        assert undone.ok and "left alone" in undone.says and market.frozen
+
+    tell(market, story)
+
+
+def test_where_nothing_is_lent_the_cap_is_one_token_since_zero_would_be_none():
+    market = LaterAave(lent=0)
+
+    async def story(lever: Callable[[str], Lever], sender: NodeSender) -> None:
+        await pull(lever("aave.borrow_cap"), order(market, "aave.borrow_cap"))
+        assert market.cap == 1
 
     tell(market, story)
 
