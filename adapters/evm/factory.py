@@ -7,6 +7,9 @@ from typing import Any
 
 from adapters.api import Instances
 from adapters.catalog import Shop
+from adapters.evm.aave import aave_levers
+from adapters.evm.aave_readers import aave_readers
+from adapters.evm.aave_reserve import AaveTarget
 from adapters.evm.client import Account, ChainClient, Connection
 from adapters.evm.eip712 import domain_of
 from adapters.evm.evm_key import EvmKey
@@ -65,6 +68,23 @@ def target(name: str, keys: Section, shop: Shop) -> Instances:
         levers = levers_for(kind, own, client, _sender(shop, client, chain, account))
     return Instances(
         readers={f"{name}:{read}": reader for read, reader in readers.items()},
+        levers={f"{name}:{call}": lever for call, lever in levers.items()},
+    )
+
+
+def aave(name: str, keys: Section, shop: Shop) -> Instances:
+    """A reserve of a market of Aave v3: `contract` is the Pool, `asset` the reserve's token."""
+    keys.text("kind")
+    chain, pool, asset = keys.chain("chain"), keys.address("contract"), keys.address("asset")
+    account = _account(keys, shop)
+    if chain is not None and chain not in shop.chains:
+        keys.fault("chain", f"no [[connection]] sees {chain}; add one")
+    if chain is None or pool is None or asset is None or chain not in shop.chains:
+        return Instances()
+    client, own = client_of(shop), AaveTarget(name, chain, pool, asset)
+    levers = {} if account is None else aave_levers(own, client, _sender(shop, client, chain, account))
+    return Instances(
+        readers={f"{name}:{read}": reader for read, reader in aave_readers(own, client).items()},
         levers={f"{name}:{call}": lever for call, lever in levers.items()},
     )
 

@@ -61,23 +61,29 @@ class Sender:
         self._lock = trio.Lock()
         self._pending: dict[bytes, int] = {}
 
-    async def simulate(self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any]) -> None:
+    async def simulate(self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any], trailer: bytes = b"") -> None:
         """An eth_call as the account, and whether it can pay. Reverted, NoGas, ChainDown, ProvidersDisagree."""
-        asked = ask_call(contract, abi, fn, args, sender=self.account.address)
+        asked = ask_call(contract, abi, fn, args, sender=self.account.address, trailer=trailer)
         read = await self.client.read(self.chain, asked)
         if isinstance(read.value[0], Revert):
             raise Reverted(read.value[0].reason, f"{fn} of 0x{contract.hex()} on {self.chain}")
-        await self._costs(contract, abi.function(fn).encode(args), GAS_CALL_MAX)
+        await self._costs(contract, abi.function(fn).encode(args) + trailer, GAS_CALL_MAX)
 
-    async def send(self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any]) -> bytes:
+    async def send(self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any], trailer: bytes = b"") -> bytes:
         """The transaction's hash once a provider took it. NoGas, Reverted (by estimation), NotSent, ChainDown."""
-        return (await self._send(contract, abi.function(fn).encode(args), GAS_CALL_MAX)).tx
+        return (await self._send(contract, abi.function(fn).encode(args) + trailer, GAS_CALL_MAX)).tx
 
     async def transact(
-        self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any], deadline_s: float = 60
+        self,
+        contract: bytes,
+        abi: Abi,
+        fn: str,
+        args: Sequence[Any],
+        deadline_s: float = 60,
+        trailer: bytes = b"",
     ) -> Receipt:
-        """`send` and `wait`."""
-        return await self.wait(await self.send(contract, abi, fn, args), deadline_s)
+        """`send` and `wait`. `trailer` follows the arguments, where no contract looks."""
+        return await self.wait(await self.send(contract, abi, fn, args, trailer), deadline_s)
 
     async def deploy(self, artifact: Artifact, args: Sequence[Any] = (), deadline_s: float = 60) -> bytes:
         """The new contract's address, computed here from sender and nonce."""

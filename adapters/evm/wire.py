@@ -61,6 +61,16 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class Transaction:
+    """Who sent what to whom. `to` is None where it made a contract."""
+
+    tx: bytes
+    sender: bytes
+    to: bytes | None
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Ask(Generic[T]):
     """One question. `parse` raises ValueError for nonsense. `height` is where in `params` the block stands, where it
     means the head: providers that are a block apart are then asked again of a block that all of them have."""
@@ -151,6 +161,19 @@ def _receipt(raw: Any) -> Receipt | None:
     )
 
 
+def _transaction(raw: Any) -> Transaction | None:
+    if raw is None:
+        return None
+    one = _object(raw)
+    to = one.get("to")
+    return Transaction(
+        octets(one.get("hash"), 32),
+        octets(one.get("from"), 20),
+        None if to is None else octets(to, 20),
+        octets(one.get("input")),
+    )
+
+
 def ask_block(block: int | None = None) -> Ask[Block | None]:
     """Header of a block by number, None where the chain has not got there; the head without a number."""
     return Ask("eth_getBlockByNumber", (LATEST if block is None else hex(block), False), _block)
@@ -158,6 +181,10 @@ def ask_block(block: int | None = None) -> Ask[Block | None]:
 
 def ask_receipt(tx: bytes) -> Ask[Receipt | None]:
     return Ask("eth_getTransactionReceipt", (hexed(tx),), _receipt)
+
+
+def ask_transaction(tx: bytes) -> Ask[Transaction | None]:
+    return Ask("eth_getTransactionByHash", (hexed(tx),), _transaction)
 
 
 def ask_balance(account: bytes) -> Ask[int]:
@@ -210,8 +237,9 @@ def ask_call(
     *,
     block: int | None = None,
     sender: bytes | None = None,
+    trailer: bytes = b"",
 ) -> Ask[Any]:
-    """The function's decoded result, or `Revert`."""
+    """The function's decoded result, or `Revert`. `trailer` follows the arguments, where no contract looks."""
     function = abi.function(name)
 
     def parse(raw: Any) -> Any:
@@ -222,19 +250,29 @@ def ask_call(
             return Revert("no contract answers at this address and block")
         return function.decode(data)
 
-    params = (transaction(sender, contract, function.encode(args)), LATEST if block is None else hex(block))
+    params = (transaction(sender, contract, function.encode(args) + trailer), LATEST if block is None else hex(block))
     return Ask("eth_call", params, parse, height=1 if block is None else None)
 
 
-def ask_logs(address: bytes, topics: Sequence[bytes | None], first_block: int, last_block: int) -> Ask[tuple[Log, ...]]:
-    """Logs of one contract from block to block, both included; None in `topics` stands for any."""
+Topic = bytes | tuple[bytes, ...] | None
+"""What a log must have in one place: a word, one of several, or anything."""
+
+
+def ask_logs(address: bytes, topics: Sequence[Topic], first_block: int, last_block: int) -> Ask[tuple[Log, ...]]:
+    """Logs of one contract from block to block, both included."""
     wanted = {
         "address": hexed(address),
-        "topics": [None if topic is None else hexed(topic) for topic in topics],
+        "topics": [_topic(topic) for topic in topics],
         "fromBlock": hex(first_block),
         "toBlock": hex(last_block),
     }
     return Ask("eth_getLogs", (wanted,), _logs)
+
+
+def _topic(topic: Topic) -> str | list[str] | None:
+    if topic is None:
+        return None
+    return hexed(topic) if isinstance(topic, bytes) else [hexed(one) for one in topic]
 
 
 def revert_of(error: Any) -> Revert | None:

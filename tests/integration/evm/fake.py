@@ -26,6 +26,7 @@ class Fake:
     chain_id: int = 1
     head: int = 100
     time_s: int = 1_700_000_000
+    block_s: int = 1
     answers: dict[str, Any] = field(default_factory=dict)
     delay_s: float = 0.0
     raw: bytes | None = None
@@ -50,7 +51,7 @@ class Fake:
         return {"code": -32601, "message": f"no {method}"}
 
     def block(self, number: int) -> dict[str, Any]:
-        time_s = self.time_s + number - 100
+        time_s = self.time_s + (number - 100) * self.block_s
         return {"number": hex(number), "timestamp": hex(time_s), "hash": word(number), "baseFeePerGas": "0x7"}
 
     def body(self, request: Any) -> bytes:

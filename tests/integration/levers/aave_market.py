@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +52,8 @@ class Market:
     """The token that attacker and honest user have supplied; both still hold as much again, approved."""
     loan: bytes
     transactions: int
+    answer: Callable[[bytes], bytes | None] | None = None
+    """Where the chain is in this process and has no endpoint (yet)."""
 
     @property
     def chain(self) -> str:
@@ -58,7 +61,7 @@ class Market:
 
     @property
     def people(self) -> People:
-        return People(self.url)
+        return People(self.url, self.answer)
 
     def address(self, role: str) -> bytes:
         return Account(self.keys[role]).address
@@ -106,8 +109,8 @@ ABIS = {
 
 
 class _Builder:
-    def __init__(self, url: str) -> None:
-        self.people, self.sent = People(url), 0
+    def __init__(self, people: People) -> None:
+        self.people, self.sent = people, 0
         self.at: dict[str, bytes] = {}
 
     def make(self, contract: str, *args: Any, name: str = "") -> bytes:
@@ -125,9 +128,11 @@ class _Builder:
         return found
 
 
-def build(url: str) -> Market:
-    """Deploys all of it at a JSON-RPC endpoint whose chain has funded the accounts of KEYS. PackageFault, Refused."""
-    made = _Builder(url)
+def build(url: str, answer: Callable[[bytes], bytes | None] | None = None) -> Market:
+    """Deploys all of it at a JSON-RPC endpoint whose chain has funded the accounts of KEYS. PackageFault, Refused.
+
+    With `answer` (request body → answer body) on a chain in this process instead, whatever `url` says."""
+    made = _Builder(People(url, answer))
     tokens = {name: made.make("MintableERC20", name, name.upper(), 18, name=name) for name in ("collateral", "loan")}
     pool, configurator = _core(made, tokens)
     _reserves(made, configurator, tokens)
@@ -144,6 +149,7 @@ def build(url: str) -> Market:
         tokens["collateral"],
         tokens["loan"],
         made.sent,
+        answer,
     )
     return _peopled(market)
 

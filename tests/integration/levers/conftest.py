@@ -1,26 +1,27 @@
-"""One embedded chain for all tests of this folder; every test builds a market of its own on it, in a second."""
+"""One market for all tests of this folder, built once; each test has a copy of it and of its chain, to spoil."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from node.testnet.chain_process import start_chain
+from node.testnet.chain_evm import EmbeddedChain
 from tests.integration.levers.aave_market import FUNDED, Market, build
+from tests.integration.levers.forked import answering, served
 from tests.integration.levers.packages import AAVE, missing
 
 
 @pytest.fixture(scope="session")
-def chain_url() -> Iterator[str]:
-    chain = start_chain("embedded", 1, FUNDED)
-    try:
-        yield chain.url
-    finally:
-        chain.stop()
+def built() -> tuple[EmbeddedChain, Market]:
+    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
+    return chain, build("", answering(chain))
 
 
 @pytest.fixture
-def market(request: pytest.FixtureRequest) -> Market:
+def market(request: pytest.FixtureRequest) -> Iterator[Market]:
     why = missing(AAVE)
     if why:
         pytest.skip(why)
-    return build(request.getfixturevalue("chain_url"))
+    chain, found = request.getfixturevalue("built")
+    with served(chain) as url:
+        yield replace(found, url=url, answer=None)

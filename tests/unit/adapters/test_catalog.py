@@ -67,6 +67,17 @@ def test_targets_give_readers_and_levers_by_name():
     assert "evm-release-without-burn" in found.verifiers[0].claim_types
 
 
+def test_a_reserve_of_aave_gives_four_levers_and_two_readings_and_names_its_own_price():
+    target = f'kind = "evm.aave"\nchain = "eip155:1"\ncontract = "{ADDRESS}"\nasset = "{ADDRESS}"\n'
+    connection = GOOD.partition("[target.lend]")[0]
+    found = made(f'{connection}[target.aave]\n{target}key_file = "keys/lever.key"\n')
+    calls = ("aave.borrow_cap", "aave.freeze", "aave.ltv_zero", "aave.pause")
+    assert sorted(found.levers) == [f"aave:{call}" for call in calls]
+    assert sorted(found.readers) == ["aave:aave.reserve", "aave:aave.utilisation"]
+    (fault,) = faults(f"{connection}[target.aave]\n{target}usd_per_loan_unit = 1.0\n")
+    assert fault == "target.aave.usd_per_loan_unit: is no key here; allowed: asset, chain, contract, key_file, kind"
+
+
 def test_a_target_without_a_key_is_only_read():
     found = made(GOOD.replace('key_file = "keys/lever.key"\n', ""))
     assert list(found.levers) == ["dry:log.note"] and len(found.readers) == 2
@@ -119,7 +130,7 @@ def test_every_fault_is_told_at_once_with_its_key():
         "target.lend.usd_per_loan_unit: must be a number above 0",
         "target.lend.colour: is no key here",
         "target.lend.chain: no [[connection]] sees eip155:5",
-        "target.what.kind: 'evm.dex' is unknown; built in: evm.lending, evm.perp, evm.escrow, log",
+        "target.what.kind: 'evm.dex' is unknown; built in: evm.lending, evm.perp, evm.escrow, evm.aave, log",
         "target.Bad Name: a name is 1 to 32",
         "sensor.bridge.poll_ms: must be a whole number",
         "sensor.bridge.kind: evm.bridge needs a [[connection]]",

@@ -8,7 +8,16 @@ import pytest
 
 from adapters.evm.abi import abi_of, created_address, revert_reason
 from adapters.evm.lever_rows import ROWS
-from adapters.evm.wire import Revert, ask_block, ask_call, ask_logs, ask_receipt, revert_of
+from adapters.evm.wire import (
+    Revert,
+    Transaction,
+    ask_block,
+    ask_call,
+    ask_logs,
+    ask_receipt,
+    ask_transaction,
+    revert_of,
+)
 
 ESCROW = abi_of("Escrow")
 RELEASED = ESCROW.event("Released")
@@ -72,13 +81,27 @@ def test_no_answer_makes_a_parser_raise_anything_but_value_error():
     receipt = {"transactionHash": word, "blockNumber": "0x1", "blockHash": word, "status": "0x1", "logs": [log]}
     block = {"number": "0x1", "timestamp": "0x1", "hash": word, "baseFeePerGas": "0x1"}
     call = ask_call(b"\1" * 20, ESCROW, "token")
+    sent = {"hash": word, "from": "0x" + "22" * 20, "to": "0x" + "33" * 20, "input": "0x1234"}
     parsers = [(ask_receipt(bytes(32)), receipt), (ask_block(), block), (ask_logs(b"", [], 0, 1), [log]), (call, word)]
+    parsers.append((ask_transaction(bytes(32)), sent))
     rng = random.Random(7)
     for _ in range(4_000):
         ask, good = rng.choice(parsers)
         answer = json.loads(json.dumps(_mutated(rng, good)))
         with contextlib.suppress(ValueError):
             ask.parse(answer)
+
+
+def test_a_transaction_says_who_sent_what_to_whom():
+    sent = {"hash": "0x" + "11" * 32, "from": "0x" + "22" * 20, "to": None, "input": "0x1234"}
+    ask = ask_transaction(b"\x11" * 32)
+    assert ask.parse(sent) == Transaction(b"\x11" * 32, b"\x22" * 20, None, b"\x12\x34")
+    assert ask.parse(None) is None
+
+
+def test_one_place_of_a_log_may_be_one_of_several_words():
+    (asked,) = ask_logs(b"\1" * 20, [(b"\2" * 32, b"\3" * 32), None, b"\4" * 32], 5, 6).params
+    assert asked["topics"] == [["0x" + "02" * 32, "0x" + "03" * 32], None, "0x" + "04" * 32]
 
 
 def test_every_lever_names_functions_events_and_views_that_its_contract_has():

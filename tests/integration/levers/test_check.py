@@ -1,0 +1,51 @@
+"""The command that plays every lever on published contracts, and what is declared of them."""
+
+import pytest
+
+from adapters.api import ExpiresBy
+from adapters.evm import aave_abi
+from adapters.evm.aave_rows import AAVE_ROWS
+from tests.integration.levers.aave_market import abi
+from tests.integration.levers.check import Played, Target, run
+from tests.integration.levers.packages import AAVE, missing
+
+published = pytest.mark.skipif(bool(missing(AAVE)), reason=missing(AAVE) or "there")
+ASKED = {
+    "Pool": aave_abi.POOL,
+    "PoolAddressesProvider": aave_abi.PROVIDER,
+    "AaveProtocolDataProvider": aave_abi.DATA,
+    "AaveOracle": aave_abi.ORACLE,
+    "PoolConfigurator": aave_abi.CONFIGURATOR,
+}
+SINCE_3_1 = {"getPendingLtv"}
+
+
+@published
+def test_every_lever_stops_its_attack_and_lets_it_go_again():
+    found = run()
+    assert found["ok"], found
+    assert [target["name"] for target in found["targets"]] == ["aave-v3.0"]
+    assert {one["name"] for one in found["targets"][0]["actions"]} == {row.declared.call for row in AAVE_ROWS}
+
+
+@published
+@pytest.mark.parametrize("contract", sorted(ASKED))
+def test_what_is_asked_of_aave_is_what_aave_has(contract: str):
+    theirs, ours = abi(contract), ASKED[contract]
+    for name in ours.functions.keys() - SINCE_3_1:
+        assert theirs.function(name).selector == ours.function(name).selector
+    for name, event in ours.events.items():
+        assert theirs.event(name).topic == event.topic
+        assert [kind for _, kind in theirs.event(name).indexed] == [kind for _, kind in event.indexed]
+
+
+def test_an_attack_that_was_not_stopped_or_never_worked_fails_the_check():
+    good = Played("x", "GUARD", True, False, True, True, True)
+    assert Target("t", [good]).ok and not Target("t", []).ok
+    for spoilt in ({"attack_before": False}, {"attack_during": True}, {"attack_after": False}, {"undone": False}):
+        assert not Target("t", [good, Played(**{**vars(good), **spoilt})]).ok
+
+
+def test_only_the_pause_blocks_exits_and_every_lever_is_this_nodes_to_end():
+    assert [row.declared.call for row in AAVE_ROWS if row.declared.blocks_exit] == ["aave.pause"]
+    assert {row.declared.expires_by for row in AAVE_ROWS} == {ExpiresBy.NODE}
