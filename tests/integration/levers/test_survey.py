@@ -9,22 +9,26 @@ from typing import Any
 import pytest
 import trio
 
+from adapters.evm.aave_rows import AAVE_ROWS
 from adapters.evm.abi import Abi, keccak256
 from adapters.evm.account import Account
 from adapters.evm.client import ChainClient
 from adapters.evm.survey.draft import policy_text, targets_text
 from adapters.evm.survey.facts import Asset, Control, Place, Survey
-from adapters.evm.survey.look import Looker
+from adapters.evm.survey.look import STRANGER, Looker
 from adapters.evm.survey.run import survey
 from adapters.evm.survey.say import lines_of
 from adapters.evm.unregistered import connections_of
 from adapters.policy import Mode, parse_text
+from adapters.policy.check import check
 from node.cli import main
 from tests.integration.levers.aave_market import KEYS, Market
 from tests.integration.levers.packages import OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, artifact, linked, missing
 from tests.integration.levers.rpc import People
+from tests.unit.protocol import world
 
 pytestmark = pytest.mark.network
+EPOCH = world.epoch(7)
 OWNER = KEYS["owner"]
 DAYS_2 = 2 * 86_400
 
@@ -159,6 +163,13 @@ def test_what_stands_already_is_said(market: Market) -> None:
     assert "COLLATERAL is frozen and still backs new loans" in place.warnings
 
 
+def test_what_anybody_may_call_is_said_first(market: Market) -> None:
+    market.do("owner", "acl", "addRiskAdmin", STRANGER)
+    place = placed(market)
+    assert control(place, "freeze").by == ("anybody",)
+    assert "setReserveFreeze(COLLATERAL, true): anybody can" in place.warnings
+
+
 def test_any_part_of_a_market_leads_to_it_once(market: Market) -> None:
     found = looked(market.url, market.provider, market.pool, market.acl)
     assert [one.address for one in found.places] == [market.provider]
@@ -187,6 +198,12 @@ def test_the_first_policy_observes_and_reads_whole(market: Market) -> None:
     policy = parse_text(policy_text([looked(market.url, market.pool)]))
     assert policy.mode is Mode.OBSERVE
     assert sorted(policy.levers) == ["collateral_freeze", "collateral_ltv0", "loan_freeze", "loan_ltv0"]
+
+
+def test_the_first_policy_passes_its_own_check(market: Market) -> None:
+    policy = parse_text(policy_text([looked(market.url, market.pool)]))
+    declared = {row.declared.call: row.declared for row in AAVE_ROWS}
+    assert check(policy, declared, EPOCH.lease_ms, n_groups=7, f=2) == ()
 
 
 def test_a_control_that_nobody_may_use_is_in_no_policy(market: Market) -> None:
