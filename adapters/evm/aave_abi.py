@@ -77,6 +77,10 @@ class Terms:
     frozen: bool
     paused: bool
     borrow_cap: int
+    borrowing: bool
+    """Whether it is lent out at all."""
+    factor: int
+    """Of the interest that is kept, basis points."""
 
 
 def terms_of(word: int) -> Terms:
@@ -84,8 +88,8 @@ def terms_of(word: int) -> Terms:
         return word >> first & (1 << width) - 1
 
     ltv, threshold, bonus, decimals = bits(0, 16), bits(16, 16), bits(32, 16), bits(48, 8)
-    active, frozen, paused = (bits(at, 1) == 1 for at in (56, 57, 60))
-    return Terms(ltv, threshold, bonus, decimals, active, frozen, paused, bits(80, 36))
+    active, frozen, borrowing, paused = (bits(at, 1) == 1 for at in (56, 57, 58, 60))
+    return Terms(ltv, threshold, bonus, decimals, active, frozen, paused, bits(80, 36), borrowing, bits(64, 16))
 
 
 RIGHTS = {

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from adapters.evm.aave_abi import Terms, terms_of
 from adapters.evm.abi import keccak256
 from adapters.evm.survey.facts import Asset, Control, Holder, Place, Right
 from adapters.evm.survey.holders import DEFAULT_ADMIN, holder, owner_of, role_holders
@@ -43,48 +44,15 @@ class Market:
 
 @dataclass(frozen=True)
 class Reserve:
-    """From the configuration word (`ReserveConfiguration.sol`)."""
-
     asset: bytes
     symbol: str
-    word: int
-
-    def _bits(self, first: int, count: int) -> int:
-        return self.word >> first & (1 << count) - 1
-
-    @property
-    def ltv_bps(self) -> int:
-        return self._bits(0, 16)
-
-    @property
-    def threshold_bps(self) -> int:
-        return self._bits(16, 16)
-
-    @property
-    def bonus_bps(self) -> int:
-        return self._bits(32, 16)
-
-    @property
-    def frozen(self) -> bool:
-        return bool(self._bits(57, 1))
-
-    @property
-    def lent(self) -> bool:
-        return bool(self._bits(58, 1))
-
-    @property
-    def paused(self) -> bool:
-        return bool(self._bits(60, 1))
-
-    @property
-    def factor_bps(self) -> int:
-        return self._bits(64, 16)
+    terms: Terms
 
     @property
     def ways(self) -> tuple[str, ...]:
         """Those there are: what backs no loans and is not lent has fewer."""
-        backs = ("borrow",) if self.threshold_bps else ()
-        return ("supply", *backs, *(("borrowed",) if self.lent else ()), "withdraw", "transfer")
+        backs = ("borrow",) if self.terms.threshold else ()
+        return ("supply", *backs, *(("borrowed",) if self.terms.borrowing else ()), "withdraw", "transfer")
 
 
 async def provider_of(look: Looker, address: bytes) -> bytes | None:
@@ -163,7 +131,7 @@ async def _who(look: Looker, market: Market) -> tuple[dict[str, list[bytes]], li
 async def _reserve(look: Looker, market: Market, asset: bytes) -> Reserve:
     word = await look.view(market.pool, "getConfiguration(address) uint256", asset)
     symbol = await look.text(asset, "symbol")
-    return Reserve(asset, symbol or f"0x{asset.hex()[:8]}…", word or 0)
+    return Reserve(asset, symbol or f"0x{asset.hex()[:8]}…", terms_of(word or 0))
 
 
 Call = tuple[str, tuple[Any, ...]]
@@ -175,30 +143,31 @@ def _rows(market: Market, one: Reserve) -> list[tuple[Control, Call]]:
     frozen = ("supply", "borrowed", *(("borrow",) if market.freeze_zeroes_ltv else ()))
     alone = "" if market.freeze_zeroes_ltv else "it still backs new loans of who supplied it, unless its LTV is zero"
     asset, a = one.asset, one.symbol
-    lowers = f"configureReserveAsCollateral({a}, 0, {one.threshold_bps}, {one.bonus_bps})"
+    lowers = f"configureReserveAsCollateral({a}, 0, {one.terms.threshold}, {one.terms.bonus})"
     rows: list[tuple[Control, Call]] = [
         (
             _control("borrow cap", f"setBorrowCap({a}, …)", a, ("borrowed",), rest, lever="aave.borrow_cap"),
             ("setBorrowCap(address,uint256)", (asset, 1)),
         ),
         (
-            _control("LTV → 0", lowers, a, ("borrow",), rest, lever="aave.ltv_zero", stands=not one.ltv_bps),
+            _control("LTV → 0", lowers, a, ("borrow",), rest, lever="aave.ltv_zero", stands=not one.terms.ltv),
             (
                 "configureReserveAsCollateral(address,uint256,uint256,uint256)",
-                (asset, 0, one.threshold_bps, one.bonus_bps),
+                (asset, 0, one.terms.threshold, one.terms.bonus),
             ),
         ),
         (
             _control(
                 "freeze", f"setReserveFreeze({a}, true)", a, frozen, rest, lever="aave.freeze",
-                stands=one.frozen, note=alone,
+                stands=one.terms.frozen, note=alone,
             ),
-            ("setReserveFreeze(address,bool)", (asset, True)),
+            # from 3.1 on a repeat is refused: then the right shows by lifting it
+            ("setReserveFreeze(address,bool)", (asset, not (one.terms.frozen and market.freeze_zeroes_ltv))),
         ),
         (
             _control(
                 "pause", f"setReservePause({a}, true)", a, ("supply", "borrowed", "withdraw", "transfer"), rest,
-                lever="aave.pause", stands=one.paused, blocks_exit=True,
+                lever="aave.pause", stands=one.terms.paused, blocks_exit=True,
                 note="repaying and liquidations stop too, and what lies there still backs new loans",
             ),
             ("setReservePause(address,bool)", (asset, True)),
@@ -272,7 +241,7 @@ def _beyond(market: Market, reserves: list[Reserve]) -> list[tuple[str, bytes, C
         ("pause everything at once", market.configurator, ("setPoolPause(bool)", (True,))),
     ]
     for one in reserves[:1]:
-        kept = (one.asset, one.threshold_bps and one.ltv_bps, one.threshold_bps, one.bonus_bps)
+        kept = (one.asset, one.terms.threshold and one.terms.ltv, one.terms.threshold, one.terms.bonus)
         rows += [
             ("set prices", market.oracle, ("setAssetSources(address[],address[])", ([one.asset], [STRANGER]))),
             (
@@ -286,7 +255,7 @@ def _beyond(market: Market, reserves: list[Reserve]) -> list[tuple[str, bytes, C
                 ("configureReserveAsCollateral(address,uint256,uint256,uint256)", kept),
             ),
             ("change fees, caps and rates", market.configurator,
-             ("setReserveFactor(address,uint256)", (one.asset, one.factor_bps))),
+             ("setReserveFactor(address,uint256)", (one.asset, one.terms.factor))),
             ("lift a freeze", market.configurator, ("setReserveFreeze(address,bool)", (one.asset, False))),
             ("lift a pause", market.configurator, ("setReservePause(address,bool)", (one.asset, False))),
         ]  # fmt: skip
@@ -297,10 +266,11 @@ def _asset(reserve: Reserve, controls: list[Control]) -> Asset:
     """A pause of all the pool stands last: it closes every way of everybody."""
     mine = [one for one in controls if one.asset in (reserve.symbol, "") and one.by]
     ways = {way: tuple(one.name for one in mine if way in one.closes) for way in reserve.ways}
-    facts = [f"LTV {reserve.ltv_bps / 100:g} %, liquidated at {reserve.threshold_bps / 100:g} %"]
-    facts += ["lent out"] if reserve.lent else ["not lent out"]
-    facts += ["frozen now"] if reserve.frozen else []
-    facts += ["paused now"] if reserve.paused else []
+    facts = [f"LTV {reserve.terms.ltv / 100:g} %, liquidated at {reserve.terms.threshold / 100:g} %"]
+    facts += ["lent out"] if reserve.terms.borrowing else ["not lent out"]
+    facts += [] if reserve.terms.active else ["not active"]
+    facts += ["frozen now"] if reserve.terms.frozen else []
+    facts += ["paused now"] if reserve.terms.paused else []
     return Asset(reserve.symbol, reserve.asset, ways, tuple(facts))
 
 
@@ -323,6 +293,6 @@ def _warnings(
     by_name = {name for one in controls for name in one.by}
     idle = [name for name in ROLES if who[name] and name not in by_name]
     said += [f"{name} can do none of what was tried" for name in idle]
-    backing = [one.symbol for one in reserves if one.frozen and one.ltv_bps]
+    backing = [one.symbol for one in reserves if one.terms.frozen and one.terms.ltv]
     said += [f"{symbol} is frozen and still backs new loans" for symbol in backing if not market.freeze_zeroes_ltv]
     return said
