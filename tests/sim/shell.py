@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from node import mark
@@ -32,7 +32,8 @@ from protocol.envelope import Verified, parse_entry
 from protocol.frames import ENTRIES_PER_FRAME_MAX, Blobs, Entries, pack_frame
 from tests.sim.cast import hot
 from tests.sim.disk import Disk, DiskError
-from tests.sim.scheduler import START_MS, Scheduler
+from tests.sim.ports import Ports, Wall
+from tests.sim.scheduler import Scheduler
 
 EVENTS_AT_ONCE = 64
 OWN_AT_ONCE = 128
@@ -41,31 +42,6 @@ ENTRIES_FRAME_BYTES_MAX = 60 * 1024
 SERVED_BYTES_MAX = 192 * 1024
 DEATHS = ("before_mark", "after_mark", "after_store", "mid_release")
 """Steps of a commit at which a process may die."""
-
-
-class Ports:
-    """What the world gives a node; each method is one kind of effect."""
-
-    def send(self, name: str, peer_id: str, raw: bytes, sync: bool) -> None: ...
-    def broadcast(self, name: str, raw: bytes) -> None: ...
-    def gossip(self, name: str, raw: bytes) -> None: ...
-    def verify(self, process: Process, effect: VerifyClaim) -> None: ...
-    def lever(self, process: Process, effect: RunStep) -> None: ...
-    def tell(self, process: Process, effect: Effect) -> None: ...
-    def decided(self, process: Process, event: Event | None, decision: Decision) -> None: ...
-    def released(self, process: Process, own: Sequence[Verified[Any]], records: Sequence[Record]) -> None: ...
-    def died(self, process: Process, why: str) -> None: ...
-
-
-@dataclass
-class Wall:
-    """A node's clock: how far from true time, and since when the machine runs."""
-
-    ahead_ms: int = 0
-    booted_ms: int = START_MS - 1_000_000
-
-    def read(self, now_ms: int) -> Clock:
-        return Clock(now_ms + self.ahead_ms, now_ms - self.booted_ms)
 
 
 class Process:
@@ -78,10 +54,8 @@ class Process:
         self.disk.first_mark(setup.signer.public, setup.key_version)
         self.wall = Wall()
         self.machine = Machine(setup)
-        self.up = False
-        self.life = 0
-        self.tick_ms, self._pace = 300, 0
-        self.sync_ms = 2
+        self.up, self.life = False, 0
+        self.tick_ms, self._pace, self.sync_ms = 300, 0, 2
         self.paused_until_ms = 0
         self.dies_at = ""
         """A step of the next commit with own words, or ""."""

@@ -21,8 +21,9 @@ from protocol.ids import MemberName
 from protocol.messages import Notice, Tlp
 from tests.sim import cast
 from tests.sim.disk import Disk, DiskError
+from tests.sim.ports import Ports
 from tests.sim.scheduler import Scheduler
-from tests.sim.shell import Ports, Process
+from tests.sim.shell import Process
 
 ME = MemberName("m0")
 OTHERS = ("m1", "m2", "m3")

@@ -33,8 +33,9 @@ from tests.sim import cast
 from tests.sim.actors import Liar, hire
 from tests.sim.network import Network
 from tests.sim.options import Options
+from tests.sim.ports import Ports, Wall
 from tests.sim.scheduler import Scheduler
-from tests.sim.shell import Ports, Process, Wall
+from tests.sim.shell import Process
 from tests.sim.target import Target
 from tests.sim.truth import Truth
 from tests.sim.voting import People
