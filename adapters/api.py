@@ -144,6 +144,21 @@ class Lever(Protocol):
     async def undo(self, order: LeverOrder) -> Outcome: ...
 
 
+@dataclass(frozen=True)
+class Beyond:
+    """What a lever's credential could do at its target besides its mandate. `tried` 0: this lever cannot tell."""
+
+    tried: int
+    may: tuple[str, ...]
+
+
+class Mandated(Protocol):
+    """A lever that can say what else its credential could do."""
+
+    async def beyond(self) -> Beyond:
+        """Each forbidden call tried at the target as the credential, without sending anything. Raises as reads do."""
+
+
 class Sink(Protocol):
     async def tell(self, text: str) -> None: ...
 

@@ -46,7 +46,7 @@ from node.machine.statements import learnable
 from node.mark import MarkError
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
-from node.plugins import close_all, reading_of, told
+from node.plugins import CLOSE_S_MAX, close_all, reading_of, told
 from node.present import when
 from node.present_governance import export
 from node.records import EntryAccepted, KeySetLearned, NewerRecordError, Record, unpack_record
@@ -72,7 +72,6 @@ GARBAGE_AT = (10_000, 20, 50)
 """Python's own 700, 10, 10 look through a growing state again and again; hardly anything here refers to itself."""
 READ_EXPOSURES_S = 1.0
 PROBE_CHAINS_S = 5.0
-CLOSE_S_MAX = 2.0
 WATCH_HEARING_S = 1.0
 
 

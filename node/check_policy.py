@@ -14,7 +14,7 @@ from node.config import NodeConfig
 from node.keys import KeyFault, Purpose
 
 if TYPE_CHECKING:
-    from adapters.api import LeverDeclaration
+    from adapters.api import Instances, LeverDeclaration
     from adapters.policy import Policy
 
 POLICY_BYTES_MAX = 1024 * 1024
@@ -60,6 +60,14 @@ def judge_policy(path: Path, config: NodeConfig, charter: Charter) -> PolicyRepo
 
 def declarations(config: NodeConfig, charter: Charter) -> dict[str, LeverDeclaration] | PolicyReport:
     """Lever call → what its adapter declares, of the targets that node.toml names."""
+    built = instances_for(config, charter)
+    if isinstance(built, PolicyReport):
+        return built
+    return {lever.declared.call: lever.declared for lever in built.levers.values()}
+
+
+def instances_for(config: NodeConfig, charter: Charter) -> Instances | PolicyReport:
+    """What node.toml names, built beside a node that may be running: nothing of it is started."""
     from adapters.catalog import CatalogFaults, build
 
     tables = {
@@ -68,7 +76,7 @@ def declarations(config: NodeConfig, charter: Charter) -> dict[str, LeverDeclara
         "sensor": {name: dict(table) for name, table in config.sensors.items()},
     }
     try:
-        instances = build(
+        return build(
             tables,
             charter.epoch0,
             lambda file: _secret(config, file, Purpose.LEVER),
@@ -77,7 +85,6 @@ def declarations(config: NodeConfig, charter: Charter) -> dict[str, LeverDeclara
         )
     except CatalogFaults as error:
         return PolicyReport(tuple(f"{config.path}: {fault}" for fault in error.faults))
-    return {lever.declared.call: lever.declared for lever in instances.levers.values()}
 
 
 def _secret(config: NodeConfig, file: str, purpose: Purpose) -> bytes:

@@ -18,6 +18,7 @@ from node.commands import (
     joining,
     keeping,
     keying,
+    levers,
     members,
     registry,
     running,
@@ -55,7 +56,14 @@ def build_app() -> App:
     )
     for command in first:
         app.command(command)
-    groups = (founding.charter_app, alerts.alert_app, actions.action_app, keying.key_app, keeping.config_app)
+    groups = (
+        founding.charter_app,
+        alerts.alert_app,
+        actions.action_app,
+        levers.lever_app,
+        keying.key_app,
+        keeping.config_app,
+    )
     voting = (members.member_app, votes.vote_app, joining.network_app)
     for group in (*groups, keeping.policy_app, *voting, registry.registry_app):
         app.command(group)

@@ -160,6 +160,9 @@ def _number(value: Any) -> float | None:
     return value if real and 0 <= value < float("inf") else None
 
 
+CLOSE_S_MAX = 2.0
+
+
 async def close_all(closers: Iterable[Callable[[], Awaitable[None]]], most_s: float) -> None:
     """Connections and the like: one that hangs or raises keeps no node from stopping."""
     for close in closers:

@@ -3,7 +3,7 @@ know of its own doing stands in its transactions (`trailer`): idempotent by key,
 
 from __future__ import annotations
 
-from adapters.api import LeverOrder, Outcome, Plan
+from adapters.api import Beyond, LeverOrder, Outcome, Plan
 from adapters.evm.aave_abi import CONFIGURATOR, right_missing, stands_so_already
 from adapters.evm.aave_history import Change, History, Past
 from adapters.evm.aave_reserve import AaveTarget, Reserve, Reserves
@@ -12,6 +12,8 @@ from adapters.evm.client import ChainClient
 from adapters.evm.errors import ChainError, NoGas, Reverted
 from adapters.evm.levers import CLOCK_SLACK_S, WAIT_S, until_s
 from adapters.evm.sending import Sender
+from adapters.evm.survey.aave import beyond
+from adapters.evm.survey.look import Looker
 from adapters.evm.trailer import Trailer
 
 
@@ -20,7 +22,7 @@ class AaveLever:
 
     def __init__(self, row: AaveRow, target: AaveTarget, client: ChainClient, sender: Sender) -> None:
         self.declared = row.declared
-        self._row, self._target, self._sender = row, target, sender
+        self._row, self._target, self._client, self._sender = row, target, client, sender
         self._reserves = Reserves(client, target)
         self._history = History(client, target, row, sender.account.address)
         self.slot = f"{target.chain}/0x{target.pool.hex()}/{row.fn}/{target.asset.hex()}"
@@ -104,6 +106,12 @@ class AaveLever:
             return await self._send(reserve, newest.trailer.before, self._trailer(order, 0, reserve), "lifted")
         except ChainError as broken:
             return self._failed(broken)
+
+    async def beyond(self) -> Beyond:
+        """What else its account could do to the market, each call tried as it. ChainError."""
+        look = Looker(self._client, self._target.chain)
+        tried, may = await beyond(look, self._target.pool, self._target.asset, self._sender.account.address)
+        return Beyond(tried, may)
 
     def _kept(self, reserve: Reserve, past: Past) -> Outcome | None:
         """Why nothing is to be lifted, None where something of ours stands."""

@@ -74,13 +74,11 @@ async def provider_of(look: Looker, address: bytes) -> bytes | None:
 
 async def place(look: Looker, provider: bytes, only: frozenset[bytes] = frozenset()) -> Place:
     """`only`: these assets; empty for all."""
-    parts = ("getPool", "getPoolConfigurator", "getACLManager", "getPriceOracle")
-    found = await look.views(provider, *(f"{one}() address" for one in parts))
-    pool, configurator, acl, oracle = (as_address(one) or bytes(20) for one in found)
+    pool = as_address(await look.view(provider, "getPool() address")) or bytes(20)
     listed = await look.view(pool, "getReservesList() address[]") or ()
     assets = [bytes.fromhex(one[2:]) for one in listed][:RESERVES_MAX]
     wanted = [one for one in assets if not only or one in only]
-    market = await _market(look, provider, pool, configurator, acl, oracle, assets)
+    market = await _parts(look, provider, assets)
     who, unknown = await _who(look, market)
     known = {one: await holder(look, one) for one in sorted({one for held in who.values() for one in held})}
     reserves = [await _reserve(look, market, asset) for asset in wanted]
@@ -101,10 +99,11 @@ async def place(look: Looker, provider: bytes, only: frozenset[bytes] = frozense
     )
 
 
-async def _market(
-    look: Looker, provider: bytes, pool: bytes, configurator: bytes, acl: bytes, oracle: bytes, assets: list[bytes]
-) -> Market:
+async def _parts(look: Looker, provider: bytes, assets: list[bytes]) -> Market:
     """Versions are not told by a number that means the same everywhere: what a freeze does shows by what is there."""
+    names = ("getPool", "getPoolConfigurator", "getACLManager", "getPriceOracle")
+    found = await look.views(provider, *(f"{one}() address" for one in names))
+    pool, configurator, acl, oracle = (as_address(one) or bytes(20) for one in found)
     revision = await look.view(pool, "POOL_REVISION() uint256")
     pending = await look.view(configurator, "getPendingLtv(address) uint256", assets[0]) if assets else None
     later = pending is not None
@@ -228,6 +227,15 @@ async def _right(
         if not why:
             also.append(says)
     return Right(name, tuple(known[one] for one in held), tuple(also))
+
+
+async def beyond(look: Looker, pool: bytes, asset: bytes, account: bytes) -> tuple[int, tuple[str, ...]]:
+    """How many calls beyond restricting were tried as this account, and what those that were taken would do."""
+    provider = as_address(await look.view(pool, "ADDRESSES_PROVIDER() address")) or bytes(20)
+    market = await _parts(look, provider, [asset])
+    rows = _beyond(market, [await _reserve(look, market, asset)])
+    said = [await look.tries(to, *call, account) for _, to, call in rows]
+    return len(rows), tuple(says for (says, _, _), (why,) in zip(rows, said) if not why)
 
 
 def _beyond(market: Market, reserves: list[Reserve]) -> list[tuple[str, bytes, Call]]:

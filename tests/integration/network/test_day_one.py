@@ -232,6 +232,18 @@ other = {{ asset = "any", level = "any", own = "any", do = [], page = true }}
 """A dry run: a lever that only writes a line stands for one that restricts."""
 
 
+def test_a_lever_is_looked_at_before_it_is_needed(site: ForkedSite) -> None:
+    (site.folder / "venue" / "policy.toml").write_text(DRY)
+    path = site.config("venue")
+    path.write_text(path.read_text() + '\n[target.dry]\nkind = "log"\n')
+    (listed,) = json.loads(site.at("venue", "lever", "list", "-o", "json").out)
+    assert (listed["name"], listed["at"], listed["rules"]) == ("note", "dry:log.note", ["shut"])
+    tried = site.at("venue", "lever", "test")
+    assert tried.code == 0 and tried.out.startswith("note: would move")
+    assert f"on {SUBJECT}" in site.at("venue", "lever", "plan", "note").out
+    assert refused(site.at("venue", "lever", "show", "knot")).endswith("known: note\n")
+
+
 def test_a_node_that_stops_undoes_nothing_and_says_what_stands(site: ForkedSite) -> None:
     (site.folder / "venue" / "policy.toml").write_text(DRY)
     path = site.config("venue")
