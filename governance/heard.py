@@ -48,6 +48,8 @@ class Round:
     commits: dict[GroupName, Words] = field(default_factory=dict)
     former: dict[GroupName, set[Digest]] = field(default_factory=dict)
     """Prepares under keys that have left."""
+    former_commits: set[GroupName] = field(default_factory=set)
+    """Who said any Commit under a key that has left."""
 
 
 def voices(epoch: Epoch) -> dict[GroupName, MemberName]:
@@ -84,7 +86,7 @@ class Heard:
         if self.voices[group] != author:
             return False
         if entry.entry.key_version < self.versions.get(author, 0):
-            return isinstance(body, Prepare) and self._keep_former(group, body.round, body.value_hash)
+            return not isinstance(body, Propose) and self._keep_former(group, body)
         self.rekeyed(author, entry.entry.key_version)
         if isinstance(body, Propose) and self.proposer(body.round) != group:
             return False
@@ -102,10 +104,18 @@ class Heard:
         words[body.value_hash] = Word(entry.entry.key_version, entry if proves else None)
         return True
 
-    def _keep_former(self, group: GroupName, round_: int, named: Digest) -> bool:
-        if not self.round - PAST_ROUNDS <= round_ <= self.round + AHEAD_ROUNDS:
+    def _keep_former(self, group: GroupName, body: Prepare | Commit) -> bool:
+        if not self.round - PAST_ROUNDS <= body.round <= self.round + AHEAD_ROUNDS:
             return False  # of rounds far ahead there is room for what its owner says now, and for no thief
-        words = self.rounds.setdefault(round_, Round()).former.setdefault(group, set())
+        here = self.rounds.setdefault(body.round, Round())
+        if isinstance(body, Commit):
+            before = len(here.former_commits)
+            here.former_commits.add(group)
+            return len(here.former_commits) > before
+        return self._keep_former_prepare(here, group, body.value_hash)
+
+    def _keep_former_prepare(self, here: Round, group: GroupName, named: Digest) -> bool:
+        words = here.former.setdefault(group, set())
         if named in words or len(words) >= WORDS_KEPT:
             return False
         words.add(named)
@@ -147,7 +157,8 @@ class Heard:
 
     def _rounds_of(self, group: GroupName, former: bool = True) -> Iterator[int]:
         for round_, here in self.rounds.items():
-            said = group in here.prepares or group in here.commits or (former and group in here.former)
+            said = group in here.prepares or group in here.commits
+            said = said or (former and (group in here.former or group in here.former_commits))
             if said or (here.proposals and self.proposer(round_) == group):
                 yield round_
 
@@ -155,6 +166,7 @@ class Heard:
         here = self.rounds[round_]
         for words in (here.prepares, here.commits, here.former):
             words.pop(group, None)
+        here.former_commits.discard(group)
         if self.proposer(round_) == group:
             here.proposals.clear()
         if here == Round():
@@ -174,8 +186,12 @@ class Heard:
             if self.proposer(round_) == group:
                 for named in [one for one, said in here.proposals.items() if said.entry.key_version < least]:
                     del here.proposals[named]
-            for named in here.prepares.get(group, {}):
-                self._keep_former(group, round_, named)
+            far = round_ > self.round + AHEAD_ROUNDS
+            for named, word in here.prepares.get(group, {}).items():
+                if word.version < least and not far:
+                    self._keep_former_prepare(here, group, named)
+            if not far and any(word.version < least for word in here.commits.get(group, {}).values()):
+                here.former_commits.add(group)
             for votes in (here.prepares, here.commits):
                 kept = {named: word for named, word in votes.pop(group, {}).items() if word.version >= least}
                 if kept:
@@ -219,10 +235,14 @@ class Heard:
         return False
 
     def prepares(self, round_: int) -> int:
-        return len(self.rounds[round_].prepares) if round_ in self.rounds else 0
+        """How many groups said any, under any key: it starts a time-out and decides nothing. Who went on to a later
+        round says nothing here again when its key is replaced."""
+        here = self.rounds.get(round_, Round())
+        return len(here.prepares.keys() | here.former.keys())
 
     def commits(self, round_: int) -> int:
-        return len(self.rounds[round_].commits) if round_ in self.rounds else 0
+        here = self.rounds.get(round_, Round())
+        return len(here.commits.keys() | here.former_commits)
 
     def decided(self, known: Iterable[bytes]) -> tuple[int, bytes, tuple[Verified[Commit], ...]] | None:
         """(round, value, Q Commits) of a value that was proposed there or is `known`. Real entries alone: they are
