@@ -110,8 +110,12 @@ class Rounds:
     def tick(self, now_ms: int) -> list[Output]:
         """At `wake_ms`, and whenever the ledger may answer otherwise than before."""
         self.now_ms = max(self.now_ms, now_ms)
-        if self.decided is not None and self.log.decided([self.decided.value]) is None:
-            self._go_on()
+        if self.decided is not None:
+            found = self.log.decided([self.decided.value])
+            if found is None:
+                self._go_on()
+            else:  # a Commit that left with its key may have been said again under the next: that one certifies
+                self.decided = Decided(found[0], found[1], value_hash(found[1]), found[2])
         if self.started and self.decided is None:
             self._settle()
             self._time_out()

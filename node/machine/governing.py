@@ -59,7 +59,8 @@ def due(step: Step) -> None:
         return
     if state.rounds.decided is not None:
         _certify(step, state.rounds.decided)
-        return
+        if state.certified is not None:
+            return
     if state.ledger.held or state.ledger.proofs or state.rounds.awake or state.rounds.log.rounds:
         state.restricted = _restricted(state, step.now_ms)
         _perform(step, state.rounds.tick(step.at.mono_ms))

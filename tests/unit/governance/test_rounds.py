@@ -621,6 +621,19 @@ def test_a_decision_whose_commits_left_with_their_key_before_a_certificate_stood
     assert member.hear_all([0, 2], prepare(0))[:1] == [commit(0)]
 
 
+def test_a_decision_rests_on_the_commits_that_count_now() -> None:
+    """One of them left with its key and was said again under the next: the old one certifies nothing."""
+    member = started()
+    member.hear(0, propose(0))
+    member.hear_all([0, 2], commit(0))
+    member.hear(3, commit(0))
+    member.rounds.rekeyed(world.name(3), 2, member.now_ms)
+    member.hear(3, commit(0), version=2)
+    member.after(1)
+    assert member.rounds.decided is not None
+    assert [one.entry.key_version for one in member.rounds.decided.commits] == [1, 1, 2]
+
+
 def test_a_fresh_key_of_another_seat_of_its_group_takes_nothing_from_its_voice() -> None:
     """The voice's Prepare was forgotten at one member, and nobody else's round could end without it."""
     five = world.epoch(5)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from governance.ballots import Ballot, Vote, cast
+from governance.ledger import Ledger
 from governance.proposals import (
     KIND_OF,
     Admit,
@@ -564,6 +565,21 @@ def test_who_votes_and_then_replaces_its_key_leaves_nobody_locked_for_good() -> 
     world.replug(member(3))
     world.run(90_000)
     assert numbers(world)[1:] == [1] * 3
+
+
+def test_who_decided_and_lost_commits_before_its_certificate_stood_votes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its certificate is to rest on has not come yet: meanwhile two are found to seal under other keys."""
+    monkeypatch.setattr(Ledger, "certificate", lambda *_: None)
+    world = world_of()
+    made = propose(world, Suspend(member(3)))
+    vote(world, made, 0, 1, 2)
+    world.run(DELAY_MS + SETTLED_MS)
+    rounds = world[0].state.rounds
+    assert rounds.decided is not None
+    for other in (1, 2):
+        rounds.log.rekeyed(member(other), 0, afresh=True)
+    world.run(SETTLED_MS)
+    assert rounds.decided is None
 
 
 def contradictions(node: Node, author: str) -> list[tuple[Any, ...]]:
