@@ -236,13 +236,13 @@ class Heard:
 
     def prepares(self, round_: int) -> int:
         """How many groups said any, under any key: it starts a time-out and decides nothing. Who went on to a later
-        round says nothing here again when its key is replaced."""
+        round says nothing here again when its key is replaced, and may have gone on by a forked word that we lack."""
         here = self.rounds.get(round_, Round())
-        return len(here.prepares.keys() | here.former.keys())
+        return len(here.prepares.keys() | here.former.keys() | self.liars)
 
     def commits(self, round_: int) -> int:
         here = self.rounds.get(round_, Round())
-        return len(here.commits.keys() | here.former_commits)
+        return len(here.commits.keys() | here.former_commits | self.liars)
 
     def decided(self, known: Iterable[bytes]) -> tuple[int, bytes, tuple[Verified[Commit], ...]] | None:
         """(round, value, Q Commits) of a value that was proposed there or is `known`. Real entries alone: they are

@@ -673,6 +673,18 @@ def test_votes_under_a_key_that_has_left_end_a_round_in_time(late: bool) -> None
     assert member.rounds.round == 1
 
 
+def test_a_forked_voice_counts_for_the_end_of_a_round() -> None:
+    """m03 went on by a Commit of m02 that nobody else can get."""
+    member = started()
+    member.hear_all([0, 3], prepare(0, NOTHING))
+    member.after(PACE.propose_ms)
+    member.hear(0, commit(0, NOTHING))
+    member.rounds.log.convicted(world.name(2), 1)
+    member.after(1)
+    member.after(PACE.commit_ms)
+    assert member.rounds.round == 1
+
+
 def test_a_word_that_nobody_heard_is_said_again_after_a_while() -> None:
     member = started()
     member.hear(0, propose(0))
