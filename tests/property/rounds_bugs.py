@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import partial
+from typing import Any
 
 from governance import heard
 from governance.heard import Heard
 from governance.rounds import Rounds
 from protocol.membership import Epoch
-from tests.sim.bugs.plant import Bug, edited, instead
+from tests.sim.bugs.plant import Bug, edited, instead, together
 from tests.unit.governance import test_rounds as stories
+
+
+def _only_keys_of_now() -> AbstractContextManager[Any]:
+    return together(
+        edited(Heard, "prepares", (" | here.former.keys()", "")),
+        edited(Heard, "commits", (" | here.former_commits", "")),
+    )
+
 
 KEPT = "self.lock = replace(self.lock, locked=said.value, locked_round=self.round)"
 BUGS = [
@@ -112,6 +122,30 @@ BUGS = [
         partial(edited, Heard, "take", ("self.voices[group] != author", "False")),
         (4,),
     ),
+    Bug(
+        "past-prepares-leave-with-their-key",
+        "a quorum of Prepares of a past round is gone for who hears of it once one of it has replaced its key",
+        partial(instead, Heard, "was_prepared", lambda self, round_, named: self.prepared(round_, named)),
+        (4, 7),
+    ),
+    Bug(
+        "forked-voice-does-not-count",
+        "a Prepare of a forked feed that does not reach everybody is waited for",
+        partial(instead, Heard, "convicted", lambda self, member, version: None),
+        (4, 7),
+    ),
+    Bug(
+        "decided-for-good",
+        "who decided says nothing more, though the Commits left with their keys before a certificate stood",
+        partial(instead, Rounds, "_go_on", lambda self: None),
+        (4, 7),
+    ),
+    Bug(
+        "key-that-left-ends-no-round",
+        "votes of a round end it in time under keys of now alone: who went on says nothing there under its new one",
+        _only_keys_of_now,
+        (4, 7),
+    ),
 ]
 
 STORIES = {
@@ -128,6 +162,12 @@ STORIES = {
     "rounds-ahead-unheard": stories.test_f_plus_one_groups_of_a_later_round_move_us_there,
     "liar-counts-where-it-was-heard": stories.test_who_votes_two_ways_in_a_round_counts_for_every_value_there,
     "any-member-is-a-voice": stories.test_a_group_has_one_voice_however_many_members_speak,
+    "past-prepares-leave-with-their-key": stories.test_prepares_of_a_past_round_count_whatever_keys_left_since,
+    "forked-voice-does-not-count": stories.test_who_forked_its_feed_counts_as_having_prepared_anything_in_the_past,
+    "decided-for-good": (
+        stories.test_a_decision_whose_commits_left_with_their_key_before_a_certificate_stood_is_voted_on
+    ),
+    "key-that-left-ends-no-round": partial(stories.test_votes_under_a_key_that_has_left_end_a_round_in_time, False),
 }
 """Bug → the story that it breaks."""
 
@@ -139,5 +179,9 @@ FOUND = {
     "valid-round-unchecked": (4, 706),
     "votes-again-after-a-restart": (4, 4),
     "round-does-not-end": (4, 0),
+    "past-prepares-leave-with-their-key": (4, 487),
+    "forked-voice-does-not-count": (4, 487),
+    "decided-for-good": (4, 261),
+    "key-that-left-ends-no-round": (4, 117),
 }
 """Bug → (members, seed) of a network that shows it. The others were met too rarely: their stories show them."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +29,8 @@ JUNK = (b"\x71", b"\x72")
 SOON_MS = 300
 ENDS_MS = 900_000
 EVENTS_MAX = 60_000
+Heard = Callable[[Rounds, int], list[Output]]
+"""What a member learned, as its rounds are told of it: now, and again after a restart."""
 WAYS = ("silent", "split", "flatter", "flatter", "lie", "lie", "ahead", "forgets")
 
 
@@ -59,8 +60,9 @@ class Honest:
     def __init__(self, net: Network, name: MemberName, likes: bytes) -> None:
         self.net, self.name, self.ledger = net, name, Ledger(likes)
         self.lock: bytes | None = None
-        self.store: list[Verified[Any]] = []
-        self.missed: list[Verified[Any]] = []
+        self.store: list[Heard] = []
+        self.missed: list[Heard] = []
+        self.version = 1
         self.up = False
         self.forgets = False
         self.decided: bytes | None = None
@@ -72,22 +74,25 @@ class Honest:
         lock = parse_lock(self.lock) if self.lock is not None else None
         self.rounds = Rounds(self.net.epoch, self.name, self.ledger, lock, PACE)
         self.up = True
-        for entry in self.store:
-            self.rounds.heard(entry, self.net.now_ms)
+        for told in self.store:
+            told(self.rounds, self.net.now_ms)
         self.act(self.rounds.start(self.net.now_ms))
         missed, self.missed = self.missed, []
-        for entry in missed:
-            self.hear(entry)
+        for told in missed:
+            self.learn(told)
 
     def crash(self) -> None:
         self.up = False
 
     def hear(self, entry: Verified[Any]) -> None:
+        self.learn(lambda rounds, now_ms: rounds.heard(entry, now_ms))
+
+    def learn(self, told: Heard) -> None:
         if not self.up:
-            self.missed.append(entry)
+            self.missed.append(told)
             return
-        self.store.append(entry)
-        self.act(self.rounds.heard(entry, self.net.now_ms))
+        self.store.append(told)
+        self.act(told(self.rounds, self.net.now_ms))
 
     def tick(self) -> None:
         if self.up:
@@ -111,9 +116,9 @@ class Honest:
             self.crash()
             return
         self.lock = pack_lock(one.lock)
-        entry = world.sealed(self.name, one.body, seq=len(self.own))
+        entry = world.sealed(self.name, one.body, seq=len(self.own), version=self.version)
         self.own.append(entry)
-        self.store.append(entry)
+        self.store.append(lambda rounds, now_ms: rounds.heard(entry, now_ms))
         self.net.spread(self, entry)
         if self.net.crashes_here():
             self.crash()
@@ -149,7 +154,7 @@ class Network:
                 self.members[name].forgets = name in self.ways
         self.value: bytes | None = None
         self.told: dict[tuple[Any, ...], set[bytes]] = {}
-        self.sealed: dict[tuple[MemberName, Vote], Verified[Any]] = {}
+        self.sealed: dict[tuple[Any, ...], Verified[Any]] = {}
         self.lies = 60 * n
         self.restarting: set[MemberName] = set()
 
@@ -242,12 +247,19 @@ class Network:
     # ---- what must hold
 
     def was_decided(self, by: Honest, one: Decided) -> None:
+        self.is_sound(by, one)
+        self.certified(by, one)
+
+    def is_sound(self, by: Honest, one: Decided) -> None:
         if one.value not in GOOD:
             raise Broken(f"{by.name} decides junk")
         groups = {self.epoch.group_of(entry.entry.author) for entry in one.commits}
         same = all(entry.body == Commit(self.epoch.hash, one.round, one.value_hash) for entry in one.commits)
         if len(groups) < self.epoch.n - self.epoch.f or not same:
             raise Broken(f"{by.name} decides without Q Commits of different groups")
+        self.agrees(by, one.value)
+
+    def certified(self, by: Honest, one: Decided) -> None:
         self.settle(by, one.value)
         for name, other in self.members.items():
             at_ms = max(self.now_ms, self.calm_ms if self.proofs_late else 0) + self.delay_ms(by.name, name)
@@ -256,6 +268,9 @@ class Network:
     def settle(self, by: Honest, value: bytes) -> None:
         """It holds the certificate."""
         by.decided = value
+        self.agrees(by, value)
+
+    def agrees(self, by: Honest, value: bytes) -> None:
         if by.forgets:
             return
         if self.value is not None and self.value != value:
@@ -304,26 +319,3 @@ class Network:
     def _restart(self, one: Honest) -> None:
         self.restarting.discard(one.name)
         one.start()
-
-
-def play(seed: int, n: int) -> int:
-    return Network(seed, n).play()
-
-
-def main() -> None:
-    """`python -m tests.property.rounds_network FIRST LAST N…`"""
-    first, last, *sizes = map(int, sys.argv[1:])
-    for n in sizes:
-        rounds, wrong = [], 0
-        for seed in range(first, last):
-            try:
-                rounds.append(play(seed, n))
-            except Broken as broken:
-                wrong += 1
-                print(f"n {n}, seed {seed}: {broken}")
-        print(f"n {n}: {last - first} seeds, {wrong} broken, {max(rounds)} rounds at most")
-    sys.exit(wrong > 0)
-
-
-if __name__ == "__main__":
-    main()

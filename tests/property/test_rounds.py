@@ -1,16 +1,18 @@
-"""Networks with f liars, crashes and a network that delays as it likes: two honest members never decide differently, no
-honest one could be proven an equivocator, and in calm it ends. Planted mistakes show that these checks can fail."""
+"""Networks with f liars, replaced keys, crashes and a network that delays as it likes: two honest members never decide
+differently, no honest one could be proven an equivocator, and in calm it ends. Planted mistakes show that these checks
+can fail."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.property.rounds_bugs import BUGS, FOUND, STORIES
-from tests.property.rounds_network import Broken, play
+from tests.property.rounds_keys import play
+from tests.property.rounds_network import Broken
 from tests.sim.bugs.plant import Bug
 
 SEEDS = {4: 60, 5: 40, 6: 20, 7: 20, 13: 3}
-"""Members → seeds of a run of the tests; `python -m tests.property.rounds_network` plays more."""
+"""Members → seeds of a run of the tests; `python -m tests.property.rounds_keys` plays more."""
 
 
 @pytest.mark.parametrize("n", SEEDS)
