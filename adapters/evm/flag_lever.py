@@ -74,6 +74,10 @@ class FlagLever(abc.ABC, Generic[State]):
     async def _stands(self, state: State) -> bool:
         return self._closed(state)
 
+    async def _unending(self, state: State) -> str:
+        """Why this node could not lift what it sets, "" where it could. ChainError."""
+        return ""
+
     def _word(self, number: int) -> str:
         """The number as people say it."""
         return str(number)
@@ -102,8 +106,11 @@ class FlagLever(abc.ABC, Generic[State]):
             call = self._call(state, number)
             trailer = self._trailer(order, until_s(order), state)
             await self._sender.simulate(call.contract, call.abi, call.fn, call.args, trailer)
+            unending = await self._unending(state)
         except ChainError as broken:
             return self._failed(broken)
+        if unending:
+            return Outcome(False, unending)
         moves = f"{self._word(self._number(state))} to {self._word(number)}"
         return Outcome(True, f"the target would take {self.declared.call}: {moves}")
 
