@@ -105,6 +105,16 @@ def test_our_account_pausing_without_a_trailer_is_a_person(token: Token):
     tell(token, story)
 
 
+def test_somebody_who_writes_a_trailer_as_ours_is_still_somebody_else(token: Token):
+    async def story(scene: PauseScene) -> None:
+        given = scene.order()
+        await pull(scene.lever(PERSON), given)
+        undone = await scene.lever().undo(given)
+        assert undone.ok and "left alone" in undone.says and token.view("paused")
+
+    tell(token, story)
+
+
 def test_an_undo_comes_once_and_of_nothing_sends_nothing(token: Token):
     async def story(scene: PauseScene) -> None:
         lever, given = scene.lever(), scene.order()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import trio
 
-from adapters.api import LeverOrder, Outcome
+from adapters.api import Beyond, LeverOrder, Outcome
 from adapters.evm.abi import keccak256
 from adapters.evm.account import Account
 from adapters.evm.pausable import CALL, PausableTarget, PauseLever, declared
@@ -20,6 +20,7 @@ from protocol.subjects import asset
 from tests.integration.evm.fake import CHAIN, Fake, client_of, word
 from tests.integration.levers.scene import KEY
 
+T = TypeVar("T")
 AT, NODE = b"\x31" * 20, Account(b"\x21" * 32)
 PERSON, TX = b"\x32" * 20, keccak256(b"a transaction")
 
@@ -44,6 +45,7 @@ class Contract:
             "eth_call": self._call,
             "eth_estimateGas": "0x7530",
             "eth_getTransactionCount": "0x0",
+            "eth_getStorageAt": word(0),
             "eth_getBalance": hex(10**20),
             "eth_gasPrice": "0x7",
             "eth_getLogs": lambda params: [self._log()] if self._wanted(params) else [],
@@ -69,8 +71,8 @@ class Contract:
         return found | {"blockNumber": "0x40", "transactionHash": f"0x{TX.hex()}", "logIndex": "0x0"}
 
 
-def outcome(contract: Contract, step: Callable[[PauseLever, LeverOrder], Awaitable[Outcome]]) -> Outcome:
-    async def run() -> Outcome:
+def outcome(contract: Contract, step: Callable[[PauseLever, LeverOrder], Awaitable[T]]) -> T:
+    async def run() -> T:
         async with client_of(contract.fake) as client:
             said = declared(("transfer",), Level.ISOLATE, blocks_exit=False, max_ms=3_600_000, cooldown_ms=1)
             lever = PauseLever(PausableTarget("t", CHAIN, AT, AT), said, client, Sender(client, CHAIN, NODE))
@@ -120,3 +122,10 @@ def test_a_pause_that_no_event_tells_of_is_put_before_people():
 def test_a_person_is_named_by_the_event_of_any_version(event: str):
     found = outcome(Contract(paused=True, tells=keccak256(event.encode())), undone)
     assert found.ok and "left alone" in found.says and f"0x{PERSON.hex()}" in found.says
+
+
+def test_a_contract_that_takes_anything_from_anybody_says_nothing_of_a_right():
+    async def beyond(lever: PauseLever, given: LeverOrder) -> Beyond:
+        return await lever.beyond()
+
+    assert outcome(Contract(unpause="0x"), beyond) == Beyond(5, ())
