@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
+
+from adapters.policy.model import spell_ms
+from adapters.policy.table import NAME, duration_ms
 
 _CHAIN = re.compile(r"eip155:[1-9][0-9]{0,17}\Z")
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\Z")
 TEXT_CHARS_MAX = 2_000
 AMOUNT_MAX = 1e300
+NAMES_MAX = 32
 
 
 class Section:
@@ -89,6 +93,42 @@ class Section:
             self.fault(key, "must be a number above 0")
             return None
         return float(got)
+
+    def word(self, key: str, allowed: Sequence[str]) -> str | None:
+        words = f"one of {', '.join(allowed)}"
+        got = self.text(key, allowed=words)
+        if got is not None and got not in allowed:
+            self.fault(key, f"{got[:60]!r} must be {words}")
+            return None
+        return got
+
+    def flag(self, key: str, default: bool) -> bool:
+        got = self._take(key, False)
+        if got is not None and type(got) is not bool:
+            self.fault(key, "must be true or false")
+        return got if type(got) is bool else default
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """At least one, in order, each once, written as a policy may repeat them; () where a fault stands."""
+        got = self._take(key, True)
+        if got is None:
+            return ()
+        fits = type(got) is list and 0 < len(got) <= NAMES_MAX
+        if not fits or not all(type(one) is str and NAME.match(one) for one in got):
+            self.fault(key, 'must be a list of names like ["transfer"], one or more: a-z, 0-9, - and _')
+            return ()
+        return tuple(sorted(set(got)))
+
+    def duration(self, key: str, most_ms: int) -> int | None:
+        """Milliseconds, above 0."""
+        got = self._take(key, True)
+        if got is None:
+            return None
+        length_ms = duration_ms(got)
+        if not 0 < length_ms <= most_ms:
+            self.fault(key, f'must be a duration like "90s", "5m" or "6h", at most {spell_ms(most_ms)}')
+            return None
+        return length_ms
 
     def done(self) -> None:
         allowed = ", ".join(sorted(self._asked))

@@ -103,8 +103,7 @@ class Node:
         parts, policy = self.parts, self.parts.policy
         names = {}
         for lever, use in sorted(policy.levers.items()):
-            exposure = policy.exposures[use.on]
-            names[lever] = f"{exposure.target or exposure.name}:{use.call}"
+            names[lever] = policy.instance_of(use)
         missing = sorted(f"{lever} ({name})" for lever, name in names.items() if name not in self.instances.levers)
         if missing:
             raise StartFault(

@@ -59,11 +59,12 @@ def judge_policy(path: Path, config: NodeConfig, charter: Charter) -> PolicyRepo
 
 
 def declarations(config: NodeConfig, charter: Charter) -> dict[str, LeverDeclaration] | PolicyReport:
-    """Lever call → what its adapter declares, of the targets that node.toml names."""
+    """Lever call, and target:call → what its adapter declares, of the targets that node.toml names."""
     built = instances_for(config, charter)
     if isinstance(built, PolicyReport):
         return built
-    return {lever.declared.call: lever.declared for lever in built.levers.values()}
+    by_target = {name: lever.declared for name, lever in built.levers.items()}
+    return {one.call: one for one in by_target.values()} | by_target
 
 
 def instances_for(config: NodeConfig, charter: Charter) -> Instances | PolicyReport:

@@ -47,7 +47,7 @@ def seats(built: Instances, targets: Mapping[str, Mapping[str, object]], policy:
     used: set[str] = set()
     for name, use in sorted(policy.levers.items()) if policy is not None else ():
         exposure = policy.exposures[use.on] if policy is not None else None
-        instance = f"{exposure.target or exposure.name}:{use.call}" if exposure is not None else ""
+        instance = policy.instance_of(use) if policy is not None else ""
         lever = built.levers.get(instance)
         if lever is None or policy is None or exposure is None:
             continue

@@ -15,7 +15,8 @@ from adapters.evm.artifacts import artifact
 
 _ERROR_STRING = bytes.fromhex("08c379a0")
 _PANIC = bytes.fromhex("4e487b71")
-REASON_CHARS_MAX = 120
+REASON_CHARS_MAX = 160
+"""Room for what AccessControl says: an account and a role."""
 
 
 def _decoded(types: Sequence[str], raw: bytes, what: str) -> tuple[Any, ...]:
@@ -134,7 +135,7 @@ def revert_reason(data: bytes) -> str:
             return f"panic {_decoded(('uint256',), data[4:], 'panic')[0]:#x}"
     except ValueError:
         pass
-    return f"0x{data[:36].hex()}" if data else ""
+    return f"0x{data[:68].hex()}" if data else ""
 
 
 def keccak256(data: bytes) -> bytes:

@@ -18,7 +18,8 @@ CELL_OWN = (OwnWord.VERIFIED, OwnWord.UNABLE, OwnWord.CONTRADICTED)
 def check(
     policy: Policy, declarations: Declarations, epoch_lease_ms: Mapping[Level, int], n_groups: int, f: int
 ) -> tuple[Fault, ...]:
-    """`declarations`: call name → what its adapter declares. `f`: how many of `n_groups` may lie. () means sane."""
+    """`declarations`: call, or target:call where targets differ → what its adapter declares. `f`: how many of
+    `n_groups` may lie. () means sane."""
     found: set[Fault] = set(_cells(policy))
     for lever in policy.levers.values():
         found.update(_lever(policy, lever, declarations))
@@ -30,6 +31,11 @@ def check(
         for name in rule.levers:
             found.update(_use(policy, rule, policy.levers[name], declarations, epoch_lease_ms))
     return tuple(sorted(found, key=lambda fault: (fault.line, fault.path, fault.what)))
+
+
+def declared_of(policy: Policy, lever: LeverUse, declarations: Declarations) -> LeverDeclaration | None:
+    """Of the target that is meant; one call may close other ways at another target."""
+    return declarations.get(policy.instance_of(lever)) or declarations.get(lever.call)
 
 
 def _cells(policy: Policy) -> Iterator[Fault]:
@@ -51,9 +57,9 @@ def _cells(policy: Policy) -> Iterator[Fault]:
 
 def _lever(policy: Policy, lever: LeverUse, declarations: Declarations) -> Iterator[Fault]:
     path = f"lever.{lever.name}"
-    declared = declarations.get(lever.call)
+    declared = declared_of(policy, lever, declarations)
     if declared is None:
-        known = ", ".join(sorted(declarations)) or "none"
+        known = ", ".join(sorted(one for one in declarations if ":" not in one)) or "none"
         yield policy.fault(f"{path}.call", f"no adapter here has a call {lever.call!r}", f"known calls: {known}")
     if needs_somebody(lever.expires_by) and not lever.accept_overdue:
         what = f'expires_by = "{lever.expires_by.value}" can stay past its lease'
@@ -112,7 +118,7 @@ def _hold(policy: Policy, rule: Rule, declarations: Declarations) -> Iterator[Fa
         yield policy.fault(f"{path}.silent", "is stronger than do", "the levers that wait are the stronger ones")
     for name in rule.levers:
         lever = policy.levers[name]
-        declared = declarations.get(lever.call)
+        declared = declared_of(policy, lever, declarations)
         if not lever.blocks_exit and not (declared and declared.blocks_exit):
             continue
         if not rule.hold_ms:
@@ -125,7 +131,8 @@ def _hold(policy: Policy, rule: Rule, declarations: Declarations) -> Iterator[Fa
 def _strength(policy: Policy, names: tuple[str, ...], declarations: Declarations) -> tuple[Level, bool]:
     """Highest rung, and whether any blocks an exit."""
     levers = [policy.levers[name] for name in names]
-    declared = [declarations[lever.call] for lever in levers if lever.call in declarations]
+    told = [declared_of(policy, lever, declarations) for lever in levers]
+    declared = [one for one in told if one is not None]
     rung = max((one.rung for one in declared), default=Level.NONE)
     return rung, any(one.blocks_exit for one in levers) or any(one.blocks_exit for one in declared)
 
@@ -137,7 +144,7 @@ def _use(
     if rule.for_ms > lever.max_ms:
         most = spell_ms(lever.max_ms)
         yield policy.fault(f"{path}.for", f"is above lever {lever.name}'s max of {most}", f"write at most {most}")
-    declared = declarations.get(lever.call)
+    declared = declared_of(policy, lever, declarations)
     if declared is None:
         return
     bound = min(epoch_lease_ms.get(declared.rung, LEASE_MS_MOST[declared.rung]), LEASE_MS_MOST[declared.rung])

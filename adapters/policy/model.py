@@ -145,6 +145,11 @@ class Policy:
         """The asset's name that a rule is about, or `any`."""
         return self.exposures[rule.exposure].asset if rule.exposure else rule.asset
 
+    def instance_of(self, lever: LeverUse) -> str:
+        """`target:call`: which lever of the configuration is meant."""
+        exposure = self.exposures[lever.on]
+        return f"{exposure.target or exposure.name}:{lever.call}"
+
     def fault(self, path: str, what: str, cure: str) -> Fault:
         return Fault(path, line_of(self.lines, path), what, cure)
 

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 
 from adapters.api import ExpiresBy, ExposureReading
-from adapters.policy.check import Declarations
+from adapters.policy.check import Declarations, declared_of
 from adapters.policy.decide import decide
 from adapters.policy.model import Exposure, LeverUse, Mode, OwnWord, Policy, Rule, spell_ms
 from adapters.policy.situation import AlarmView, Own, Situation, Verdict
@@ -76,7 +76,7 @@ def _answer(
     ways = policy.exposures[lever.on].ways_out
     closes = ", ".join(sorted(lever.closes)) or "nothing outright"
     stays = ", ".join(way for way in ways if way not in lever.closes) or "nothing that is listed"
-    declared = declarations.get(lever.call)
+    declared = declared_of(policy, lever, declarations)
     lease_ms = min(rule.for_ms, lever.max_ms)
     if declared is not None:
         most = LEASE_MS_MOST[declared.rung]

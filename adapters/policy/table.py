@@ -21,6 +21,13 @@ _CLOCK_WORDS = frozenset(
 _LATER_WORDS = frozenset({"people", "never", "freeze_budget", "release", "looser_waits"})
 
 
+def duration_ms(value: Any) -> int:
+    """Of a text like 6h; 0 for what is none, or longer than 30 days."""
+    found = _DURATION.match(value) if isinstance(value, str) else None
+    length_ms = int(found[1]) * UNIT_MS[found[2]] if found else 0
+    return length_ms if length_ms <= DURATION_MS_MAX else 0
+
+
 def shown(value: Any) -> str:
     """What was written, short. A number of thousands of digits has no decimal form here."""
     try:
@@ -134,9 +141,8 @@ class Table:
         value = self._needed(key, 'write a duration like "65s", "5m", "6h" or "30d"') if needed else self.raw(key)
         if value is None:
             return 0
-        found = _DURATION.match(value) if isinstance(value, str) else None
-        length_ms = int(found[1]) * UNIT_MS[found[2]] if found else 0
-        if not 0 < length_ms <= DURATION_MS_MAX:
+        length_ms = duration_ms(value)
+        if not length_ms:
             self.fault(key, f"{shown(value)} is no duration of at most 30d", 'write it like "65s", "5m", "6h" or "30d"')
             return 0
         return length_ms

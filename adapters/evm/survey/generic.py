@@ -5,6 +5,7 @@ proxies (ERC-1967), a Safe, a timelock. What stops when such a contract pauses s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from adapters.evm.abi import keccak256
 from adapters.evm.errors import ChainDown
@@ -18,11 +19,6 @@ ROLES = ("PAUSER_ROLE", "GUARDIAN_ROLE", "EMERGENCY_ROLE", "OPERATOR_ROLE", "MIN
 SELECTOR_PAUSE = keccak256(b"pause()")[:4]
 SCHEDULED = keccak256(b"CallScheduled(bytes32,uint256,address,uint256,bytes,bytes32,uint256)")
 QUEUED_MAX = 32
-BEYOND = {
-    "unpause()": "lift a pause",
-    "transferOwnership(address)": "give its ownership to anybody",
-    "upgradeTo(address)": "replace its code",
-}
 
 
 async def place(look: Looker, address: bytes) -> Place:
@@ -100,13 +96,36 @@ async def _pause(
 
 
 async def _right(look: Looker, address: bytes, name: str, held: list[bytes]) -> Right:
-    also = []
-    for call, says in BEYOND.items():
-        args = (STRANGER,) if "address" in call else ()
-        (why,) = await look.tries(address, call, args, held[0])
-        if not why:
-            also.append(says)
-    return Right(name, await holders(look, held), tuple(also))
+    (why,) = await look.tries(address, "unpause()", (), held[0])
+    _, also = await beyond(look, address, held[0])
+    return Right(name, await holders(look, held), (*(() if why else ("lift a pause",)), *also))
+
+
+async def beyond(look: Looker, address: bytes, account: bytes) -> tuple[int, tuple[str, ...]]:
+    """How many calls beyond pausing and lifting were tried as this account, and what those do that were taken from it
+    and not from a stranger: a contract that takes anything from anybody says nothing of a right."""
+    code = await _code_behind(look, address)
+    rows: list[tuple[str, str, tuple[Any, ...]]] = [
+        ("give its ownership to anybody", "transferOwnership(address)", (STRANGER,)),
+        ("give anybody any of its roles", "grantRole(bytes32,address)", (DEFAULT_ADMIN, STRANGER)),
+        ("mint", "mint(address,uint256)", (STRANGER, 1)),
+        ("replace its code", "upgradeTo(address)", (code,)),
+        ("replace its code", "upgradeToAndCall(address,bytes)", (code, b"")),
+    ]
+    may: list[str] = []
+    for says, call, args in rows:
+        own, stranger = await look.tries(address, call, args, account, STRANGER)
+        if not own and stranger and says not in may:
+            may.append(says)
+    return len(rows), tuple(may)
+
+
+async def _code_behind(look: Looker, address: bytes) -> bytes:
+    """What an upgrade is tried with: proxies refuse an address without code, whoever asks."""
+    try:
+        return as_address((await look.slot(address, IMPLEMENTATION_SLOT))[12:]) or STRANGER
+    except ChainDown:  # not every endpoint shows storage
+        return STRANGER
 
 
 async def _proxy(look: Looker, address: bytes) -> list[str]:

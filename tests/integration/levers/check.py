@@ -9,10 +9,12 @@ from typing import Any
 
 import trio
 
+from adapters.api import Lever, LeverOrder
 from node.testnet.chain_process import start_chain
 from tests.integration.levers.aave_market import FUNDED, Market, build
-from tests.integration.levers.packages import AAVE, missing
-from tests.integration.levers.rpc import Refused
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.pausable_token import Token, build_token, pause_scene_of
+from tests.integration.levers.rpc import People, Refused
 from tests.integration.levers.scene import Scene, scene_of
 
 ATTACKS: dict[str, Callable[[Market], Any]] = {
@@ -56,37 +58,48 @@ class Target:
         return bool(self.actions) and all(one.ok for one in self.actions)
 
 
-def _succeeds(attack: Callable[[Market], Any], market: Market) -> bool:
+def _succeeds(attack: Callable[[], Any]) -> bool:
     try:
-        attack(market)
+        attack()
     except Refused:
         return False
     return True
 
 
-async def _gas(market: Market, reference: str) -> int:
+async def _gas(people: People, reference: str) -> int:
     if not reference:
         return 0
-    found = await trio.to_thread.run_sync(market.people.ask, "eth_getTransactionReceipt", reference)
+    found = await trio.to_thread.run_sync(people.ask, "eth_getTransactionReceipt", reference)
     return int(found["gasUsed"], 16)
 
 
-async def _play(scene: Scene, call: str) -> Played:
+@dataclass(frozen=True)
+class Act:
+    """`stands` is the target's own word for what the lever moves."""
+
+    lever: Lever
+    given: LeverOrder
+    people: People
+    attack: Callable[[], Any]
+    stands: Callable[[], Any]
+
+
+async def _play(act: Act) -> Played:
     """One action from before to after. Steps that fail are told by what they left, not raised."""
-    lever, given, attack, market = scene.lever(call), scene.order(call), ATTACKS[call], scene.market
-    played = Played(call, lever.declared.rung.name, attack_before=_succeeds(attack, market))
-    before = market.view("pool", "getConfiguration", scene.target(call).asset)
+    lever, given = act.lever, act.given
+    played = Played(lever.declared.call, lever.declared.rung.name, attack_before=_succeeds(act.attack))
+    before = act.stands()
     begun = time.perf_counter()
     plan = await lever.plan(given)
     simulated = await lever.simulate(plan)
     applied = await lever.apply(plan)
     played.read_back = simulated.ok and applied.ok and (await lever.read_back(given)).ok
     played.ms = round((time.perf_counter() - begun) * 1000)
-    played.gas = await _gas(market, applied.reference)
-    played.attack_during = _succeeds(attack, market)
+    played.gas = await _gas(act.people, applied.reference)
+    played.attack_during = _succeeds(act.attack)
     undone = await lever.undo(given)
-    played.undone = undone.ok and market.view("pool", "getConfiguration", scene.target(call).asset) == before
-    played.attack_after = _succeeds(attack, market)
+    played.undone = undone.ok and act.stands() == before
+    played.attack_after = _succeeds(act.attack)
     return played
 
 
@@ -94,18 +107,37 @@ async def _aave(market: Market) -> Target:
     target = Target("aave-v3.0")
     async with scene_of(market) as scene:
         for call in ATTACKS:
-            target.actions.append(await _play(scene, call))
+            target.actions.append(await _play(_act_on_aave(scene, call)))
     return target
+
+
+def _act_on_aave(scene: Scene, call: str) -> Act:
+    market, asset = scene.market, scene.target(call).asset
+    return Act(
+        scene.lever(call),
+        scene.order(call),
+        market.people,
+        lambda: ATTACKS[call](market),
+        lambda: market.view("pool", "getConfiguration", asset),
+    )
+
+
+async def _pausable(token: Token) -> Target:
+    async with pause_scene_of(token) as scene:
+        act = Act(
+            scene.lever(), scene.order(), token.people, lambda: token.transfer("attacker"), lambda: token.view("paused")
+        )
+        return Target("openzeppelin-pausable", [await _play(act)])
 
 
 def run() -> dict[str, Any]:
     """{"ok", "targets", "why"}: `why` says what could not be played at all."""
-    why = missing(AAVE)
+    why = missing(AAVE) or missing(OPEN_ZEPPELIN_4)
     if why:
         return {"ok": False, "targets": [], "why": why}
     chain = start_chain("embedded", 1, FUNDED)
     try:
-        targets = [trio.run(_aave, build(chain.url))]
+        targets = [trio.run(_aave, build(chain.url)), trio.run(_pausable, build_token(chain.url))]
     finally:
         chain.stop()
     return {"ok": all(one.ok for one in targets), "targets": [asdict(one) for one in targets]}

@@ -1,4 +1,5 @@
-"""One market for all tests of this folder, built once; each test has a copy of it and of its chain, to spoil."""
+"""One market and one token for all tests of this folder, built once; each test has a copy of it and of its chain, to
+spoil."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,7 +9,8 @@ import pytest
 from node.testnet.chain_evm import EmbeddedChain
 from tests.integration.levers.aave_market import FUNDED, Market, build
 from tests.integration.levers.forked import answering, served
-from tests.integration.levers.packages import AAVE, missing
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.pausable_token import Token, build_token
 
 
 @pytest.fixture(scope="session")
@@ -23,5 +25,21 @@ def market(request: pytest.FixtureRequest) -> Iterator[Market]:
     if why:
         pytest.skip(why)
     chain, found = request.getfixturevalue("built")
+    with served(chain) as url:
+        yield replace(found, url=url, answer=None)
+
+
+@pytest.fixture(scope="session")
+def minted() -> tuple[EmbeddedChain, Token]:
+    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
+    return chain, build_token("", answering(chain))
+
+
+@pytest.fixture
+def token(request: pytest.FixtureRequest) -> Iterator[Token]:
+    why = missing(OPEN_ZEPPELIN_4)
+    if why:
+        pytest.skip(why)
+    chain, found = request.getfixturevalue("minted")
     with served(chain) as url:
         yield replace(found, url=url, answer=None)

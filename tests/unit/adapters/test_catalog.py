@@ -7,10 +7,11 @@ import tomllib
 import pytest
 import trio
 
-from adapters.api import Instances
+from adapters.api import ExpiresBy, Instances
 from adapters.catalog import CatalogFaults, build
 from protocol.ids import EpochHash, NetworkId, SourceId
 from protocol.membership import Epoch, Source
+from protocol.messages import Level
 
 ADDRESS = "0x" + "ab" * 20
 KEY = bytes(range(1, 33))
@@ -78,6 +79,52 @@ def test_a_reserve_of_aave_gives_four_levers_and_two_readings_and_names_its_own_
     assert fault == "target.aave.usd_per_loan_unit: is no key here; allowed: asset, chain, contract, key_file, kind"
 
 
+PAUSABLE = f"""{GOOD.partition("[target.lend]")[0]}[target.token]
+kind = "evm.pausable"
+chain = "eip155:1"
+contract = "{ADDRESS}"
+asset = "{ADDRESS}"
+rung = "HALT"
+closes = ["transfer", "mint"]
+max = "6h"
+cooldown = "90m"
+key_file = "keys/lever.key"
+"""
+
+
+def test_a_pausable_contract_gives_one_lever_as_its_owner_declares_it_and_no_reading():
+    found = made(PAUSABLE)
+    said = found.levers["token:pausable.pause"].declared
+    assert len(found.levers) == 1 and not found.readers
+    assert (said.rung, said.closes, said.blocks_exit) == (Level.HALT, {"transfer", "mint"}, True)
+    assert (said.max_ms, said.cooldown_ms, said.expires_by) == (6 * 3_600_000, 90 * 60_000, ExpiresBy.NODE)
+    open_ways = made(PAUSABLE.replace('max = "6h"', 'max = "24h"\nblocks_exit = false'))
+    assert not open_ways.levers["token:pausable.pause"].declared.blocks_exit
+    assert not made(PAUSABLE.replace('key_file = "keys/lever.key"\n', "")).levers
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"HALT"', '"WATCH"', "rung: 'WATCH' must be one of GUARD, ISOLATE, HALT"),
+        ('rung = "HALT"\n', "", "rung: is missing"),
+        ('["transfer", "mint"]', "[]", "closes: must be a list of names"),
+        ('["transfer", "mint"]', '["Transfer"]', "closes: must be a list of names"),
+        ('["transfer", "mint"]', '"transfer"', "closes: must be a list of names"),
+        ('closes = ["transfer", "mint"]\n', "", "closes: is missing"),
+        ('"6h"', '"25h"', 'max: must be a duration like "90s", "5m" or "6h", at most 1d'),
+        ('"6h"', "21600", "max: must be a duration"),
+        ('"90m"', '"0m"', "cooldown: must be a duration"),
+        ('cooldown = "90m"\n', "", "cooldown: is missing"),
+        ('rung = "HALT"', 'rung = "HALT"\nblocks_exit = "no"', "blocks_exit: must be true or false"),
+    ],
+)
+def test_what_a_pausable_target_may_not_say(old: str, new: str, says: str):
+    assert old in PAUSABLE
+    (fault,) = faults(PAUSABLE.replace(old, new))
+    assert fault.startswith(f"target.token.{says}")
+
+
 def test_a_target_without_a_key_is_only_read():
     found = made(GOOD.replace('key_file = "keys/lever.key"\n', ""))
     assert list(found.levers) == ["dry:log.note"] and len(found.readers) == 2
@@ -130,7 +177,7 @@ def test_every_fault_is_told_at_once_with_its_key():
         "target.lend.usd_per_loan_unit: must be a number above 0",
         "target.lend.colour: is no key here",
         "target.lend.chain: no [[connection]] sees eip155:5",
-        "target.what.kind: 'evm.dex' is unknown; built in: evm.lending, evm.perp, evm.escrow, evm.aave, log",
+        "target.what.kind: 'evm.dex' is unknown; built in: evm.lending, evm.perp, evm.escrow, evm.aave, evm.pausable, ",
         "target.Bad Name: a name is 1 to 32",
         "sensor.bridge.poll_ms: must be a whole number",
         "sensor.bridge.kind: evm.bridge needs a [[connection]]",

@@ -36,6 +36,13 @@ def test_a_lever_is_described_here_as_the_chain_adapter_declares_it() -> None:
     assert all(checked(text, real) == [] for text in EXAMPLES.values())
 
 
+def test_one_call_may_be_declared_otherwise_at_another_target() -> None:
+    closes_less = replace(DECLARED["lending.freeze"], closes=frozenset())
+    assert checked(EXAMPLES[LENDER], DECLARED | {"other:lending.freeze": closes_less}) == []
+    found = checked(EXAMPLES[LENDER], DECLARED | {"lend:lending.freeze": closes_less})
+    assert [one.path for one in found] == ["lever.freeze.closes"]
+
+
 def test_a_cell_without_an_answer_is_named() -> None:
     (fault,) = checked(EXAMPLES[LENDER].replace('own = "any"', 'own = "contradicted"'))
     assert fault.path == "asset.rseth" and fault.line == 4
