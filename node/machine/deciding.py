@@ -83,6 +83,14 @@ def _take_early_votes(state: State) -> None:
     state.early_votes = [one for one in state.early_votes if state.epoch_of(one[0].body.epoch) is None]
 
 
+def take_votes_again(state: State, beyond: int) -> None:
+    """Those of rounds that lay too far ahead when they came, and were not all kept: nobody says them again."""
+    for _, feed in sorted(state.feeds.items()):
+        for (epoch, _, round_), seq in sorted(feed.votes.items()):
+            if epoch == state.epoch.hash and round_ > beyond:
+                state.rounds.log.take(feed.links[seq])
+
+
 def lock_votes(state: State, raw: bytes) -> None:
     """At recovery. By day the rounds hold it already, and may have gone on since."""
     lock = parse_lock(raw)

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from governance.epochs import check, pack_epoch_certificate, parse_epoch_certificate
+from governance.heard import AHEAD_ROUNDS
 from governance.lock import pack_lock
 from governance.rounds import Decided, Output, Say
 from governance.values import parse_value
 from node.effects import Broadcast, Tell
-from node.machine import heads, views
+from node.machine import deciding, heads, views
 from node.machine.links import Link
 from node.machine.state import State
 from node.machine.statements import keyset_arrived
@@ -36,6 +37,7 @@ SETTLES_MAX = 64
 def begin(step: Step) -> None:
     """At a start, after the past was replayed."""
     step.state.restricted = _restricted(step.state, step.now_ms)
+    deciding.take_votes_again(step.state, -1)
     _perform(step, step.state.rounds.start(step.at.mono_ms))
 
 
@@ -63,7 +65,7 @@ def due(step: Step) -> None:
             return
     if state.ledger.held or state.ledger.proofs or state.rounds.awake or state.rounds.log.rounds:
         state.restricted = _restricted(state, step.now_ms)
-        _perform(step, state.rounds.tick(step.at.mono_ms))
+        _perform(step, _ticked(step))
 
 
 def _perform(step: Step, outputs: list[Output]) -> None:
@@ -76,7 +78,19 @@ def _perform(step: Step, outputs: list[Output]) -> None:
                 _say(step, one)
         if not outputs or step.state.certified is not None:
             return
-        outputs = step.state.rounds.tick(step.at.mono_ms)
+        outputs = _ticked(step)
+
+
+def _ticked(step: Step) -> list[Output]:
+    """Where a round begins, what was said of rounds that were too far ahead of the one before is heard now."""
+    rounds, outputs = step.state.rounds, []
+    for _ in range(SETTLES_MAX):
+        before = rounds.round
+        outputs += rounds.tick(step.at.mono_ms)
+        if rounds.round == before:
+            break
+        deciding.take_votes_again(step.state, before + AHEAD_ROUNDS)
+    return outputs
 
 
 def _say(step: Step, one: Say) -> None:

@@ -25,7 +25,7 @@ from governance.proposals import (
     seal_proposal,
 )
 from governance.standing import State as Stands
-from node.events import Publish
+from node.events import FrameArrived, Publish
 from node.machine import Machine, Phase
 from node.machine.statements import learnable
 from node.present_governance import find
@@ -33,7 +33,7 @@ from node.records import EntryAccepted, EpochCertified
 from protocol.crypto import Signer, sha256
 from protocol.envelope import parse_carried, seal_entry, seal_keyset
 from protocol.feed import ballot_of, value_of
-from protocol.frames import Entries
+from protocol.frames import Entries, pack_frame
 from protocol.ids import GroupName, MemberName, SourceId
 from protocol.membership import Source
 from protocol.messages import NOTHING, Heartbeat, KeySet, Level, Prepare
@@ -549,6 +549,30 @@ def test_a_store_that_is_lost_amid_a_round_makes_nobody_vote_two_ways(after_ms: 
     world.run(60_000)
     assert numbers(world) == [1] * 4
     assert not contradictions(world[1], "m0")
+
+
+def test_what_was_said_of_rounds_far_ahead_is_heard_when_they_come() -> None:
+    """After a cut feeds come one after another: of what the first said of rounds far ahead little was kept, and nobody
+    says it again."""
+    world = world_of()
+    node, epoch = world[3], world[3].state.epoch.hash
+    world.run(500)
+    world.unplug("m3")
+    for name in ("m0", "m1"):
+        world.plug("m3", name)
+        feed = node.state.feeds[(MemberName(name), 0)]
+        seq, prev = feed.top, feed.top_hash
+        for round_ in range(30, 41):
+            seq += 1
+            said = seal_entry(
+                NETWORK, hot(name), author=MemberName(name), key_version=0, seq=seq, prev=prev,
+                issued_ms=world.now_ms, body=Prepare(epoch, round_, NOTHING),
+            )  # fmt: skip
+            prev = parse_carried(said.raw, NETWORK).hash
+            node.handle(FrameArrived(peer_of(name), True, False, pack_frame(Entries((said.raw,)))))
+    world.run(300)
+    assert node.state.rounds.round == 40
+    assert [len(node.state.rounds.log.rounds[one].prepares) for one in range(30, 41)] == [2] * 11
 
 
 def test_who_votes_and_then_replaces_its_key_leaves_nobody_locked_for_good() -> None:
