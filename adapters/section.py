@@ -109,7 +109,7 @@ class Section:
         return got if type(got) is bool else default
 
     def names(self, key: str) -> tuple[str, ...]:
-        """At least one, in order, each once, written as a policy may repeat them; () where a fault stands."""
+        """At least one, sorted, each once, written as a policy may repeat them; () where a fault stands."""
         got = self._take(key, True)
         if got is None:
             return ()
