@@ -66,7 +66,8 @@ class Heard:
         self.voices = voices(epoch)
         self.rounds: dict[int, Round] = {}
         self.versions: dict[MemberName, int] = {}
-        """The newest key of each voice heard of: nothing sealed under an older one counts, but for `was_prepared`."""
+        """The newest key of each voice heard of: of what is sealed under an older one, Prepares of past rounds
+        count (`was_prepared`), and votes for time-outs."""
         self.liars: set[GroupName] = set()
         """Whose voice forked its feed in this epoch: not all of what it said can reach everybody."""
         self.latest: dict[GroupName, int] = {}

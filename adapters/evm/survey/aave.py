@@ -6,6 +6,7 @@ only an LTV of zero stops that (`BorrowLogic` looks at the reserve that is borro
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -81,7 +82,7 @@ async def place(look: Looker, provider: bytes, only: frozenset[bytes] = frozense
     market = await _parts(look, provider, assets)
     who, unknown = await _who(look, market)
     known = {one: await holder(look, one) for one in sorted({one for held in who.values() for one in held})}
-    reserves = [await _reserve(look, market, asset) for asset in wanted]
+    reserves = labelled([await _reserve(look, market, asset) for asset in wanted])
     controls: list[Control] = []
     for reserve in reserves:
         controls += await _controls(look, market, reserve, who)
@@ -96,7 +97,16 @@ async def place(look: Looker, provider: bytes, only: frozenset[bytes] = frozense
         tuple(_asset(one, everything) for one in reserves),
         tuple(_warnings(market, reserves, everything, who, known)),
         tuple(unknown),
+        pool,
     )
+
+
+def labelled(reserves: list[Reserve]) -> list[Reserve]:
+    """Controls are told apart by symbol, and anybody may give a token another's: then the address stands beside it."""
+    times = Counter(one.symbol for one in reserves)
+    return [
+        replace(one, symbol=f"{one.symbol} 0x{one.asset.hex()}") if times[one.symbol] > 1 else one for one in reserves
+    ]
 
 
 async def _parts(look: Looker, provider: bytes, assets: list[bytes]) -> Market:
@@ -138,7 +148,7 @@ Call = tuple[str, tuple[Any, ...]]
 
 def _rows(market: Market, one: Reserve) -> list[tuple[Control, Call]]:
     """The narrowest first."""
-    rest = tuple(way for way in one.ways)
+    rest = one.ways
     frozen = ("supply", "borrowed", *(("borrow",) if market.freeze_zeroes_ltv else ()))
     alone = "" if market.freeze_zeroes_ltv else "it still backs new loans of who supplied it, unless its LTV is zero"
     asset, a = one.asset, one.symbol

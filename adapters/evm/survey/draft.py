@@ -99,13 +99,12 @@ def targets_text(surveys: Sequence[Survey]) -> str:
     """For node.toml: what the policy's exposures are read from."""
     lines = ["# For node.toml, beside a [[connection]] to the chain. With key_file the levers are there too."]
     for row in rows_of(surveys):
-        pool = re.search(r"pool 0x([0-9a-f]{40})", row.place.what)
         lines += [
             "",
             f"[target.{row.name}]",
             'kind = "evm.aave"',
             f'chain = "{row.chain}"',
-            f'contract = "0x{pool.group(1) if pool else row.place.address.hex()}"',
+            f'contract = "0x{row.place.pool.hex()}"',
             f'asset = "0x{row.asset.address.hex()}"',
             '# key_file = "keys/lever.key"   # an account with RISK_ADMIN, and with no other right',
         ]

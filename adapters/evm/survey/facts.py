@@ -69,6 +69,8 @@ class Place:
     warnings: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     """What a survey from outside cannot tell, and who can."""
+    pool: bytes = b""
+    """Of a market: the contract that a target in node.toml names."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.evm.aave_abi import terms_of
 from adapters.evm.abi import keccak256
-from adapters.evm.survey.aave import Market, Reserve, _rows
+from adapters.evm.survey.aave import Market, Reserve, _rows, labelled
 from adapters.evm.survey.draft import policy_text, rows_of
 from adapters.evm.survey.facts import Asset, Control, Holder, Place, Right, Survey
 from adapters.evm.survey.fragments import fragment
@@ -77,6 +77,11 @@ def test_a_strangers_symbol_writes_nothing_into_a_policy(symbol: str) -> None:
 def test_two_assets_of_one_symbol_have_two_names() -> None:
     one = surveyed(KEY)
     assert [row.name for row in rows_of([one, replace(one, chain="eip155:10")])] == ["tkn", "tkn_2"]
+
+
+def test_two_reserves_of_one_symbol_are_told_apart_by_their_addresses() -> None:
+    one, other, third = (Reserve(bytes([n]) * 20, name, terms_of(0)) for n, name in ((1, "T"), (2, "T"), (3, "U")))
+    assert [each.symbol for each in labelled([one, other, third])] == [f"T 0x{'01' * 20}", f"T 0x{'02' * 20}", "U"]
 
 
 @pytest.mark.parametrize(("later", "frozen", "asked"), [(False, True, True), (True, False, True), (True, True, False)])
