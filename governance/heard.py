@@ -28,28 +28,31 @@ WORDS_KEPT = 2
 """Of one voice in one place: two are a proof."""
 
 
-@dataclass(frozen=True)
-class Word:
-    """A vote as it is kept: the key that sealed it; the entry where it may prove a decision."""
-
-    version: int
-    entry: Verified[Commit] | None
-
-
-Words = dict[Digest, Word]
+Words = dict[Digest, "Verified[Commit] | None"]
+"""Of one voice in one place: what it voted for; the entry where it may prove a decision."""
 
 
 @dataclass
-class Round:
+class Said:
     """value hash → what says it: proposals of the round's proposer, votes by group."""
 
     proposals: dict[Digest, Verified[Propose]] = field(default_factory=dict)
     prepares: dict[GroupName, Words] = field(default_factory=dict)
     commits: dict[GroupName, Words] = field(default_factory=dict)
-    former: dict[GroupName, set[Digest]] = field(default_factory=dict)
-    """Prepares under keys that have left."""
-    former_commits: set[GroupName] = field(default_factory=set)
-    """Who said any Commit under a key that has left."""
+
+    def of(self, body: Prepare | Commit) -> dict[GroupName, Words]:
+        return self.prepares if isinstance(body, Prepare) else self.commits
+
+    def spoke(self, group: GroupName) -> bool:
+        return group in self.prepares or group in self.commits
+
+
+@dataclass
+class Round(Said):
+    """What counts; `former`: what was sealed under keys that have left. Of that Prepares count of rounds that are over,
+    votes for time-outs, and a proposal names the value of a vote."""
+
+    former: Said = field(default_factory=Said)
 
 
 def voices(epoch: Epoch) -> dict[GroupName, MemberName]:
@@ -72,6 +75,8 @@ class Heard:
         """Whose voice forked its feed in this epoch: not all of what it said can reach everybody."""
         self.latest: dict[GroupName, int] = {}
         """The furthest round in which a group said anything."""
+        self.sought: Digest | None = None
+        """The hash of a value that we are bound to and do not know: its proposal finds room."""
         self.round = 0
 
     def proposer(self, round_: int) -> GroupName:
@@ -86,40 +91,28 @@ class Heard:
         group = self.epoch.group_of(author)
         if self.voices[group] != author:
             return False
-        if entry.entry.key_version < self.versions.get(author, 0):
-            return not isinstance(body, Propose) and self._keep_former(group, body)
-        self.rekeyed(author, entry.entry.key_version)
         if isinstance(body, Propose) and self.proposer(body.round) != group:
             return False
+        if entry.entry.key_version < self.versions.get(author, 0):
+            if not self.round - PAST_ROUNDS <= body.round <= self.round + AHEAD_ROUNDS:
+                return False  # of rounds far ahead there is room for what its owner says now, and for no thief
+            here = self.rounds.setdefault(body.round, Round())
+            return self._keep(here, here.former, group, entry)
+        self.rekeyed(author, entry.entry.key_version)
         if not self._has_room(group, body.round):
             return False
         self.latest[group] = max(body.round, self.latest.get(group, -1))
         here = self.rounds.setdefault(body.round, Round())
+        return self._keep(here, here, group, entry)
+
+    def _keep(self, here: Round, said: Said, group: GroupName, entry: Verified[Any]) -> bool:
+        body = entry.body
         if isinstance(body, Propose):
-            return self._proposal(here, body, entry)
-        votes = here.prepares if isinstance(body, Prepare) else here.commits
-        words = votes.setdefault(group, {})
+            return self._keep_proposal(here, said, entry)
+        words = said.of(body).setdefault(group, {})
         if body.value_hash in words or len(words) >= WORDS_KEPT:
             return False
-        proves = isinstance(body, Commit) and body.value_hash != NOTHING
-        words[body.value_hash] = Word(entry.entry.key_version, entry if proves else None)
-        return True
-
-    def _keep_former(self, group: GroupName, body: Prepare | Commit) -> bool:
-        if not self.round - PAST_ROUNDS <= body.round <= self.round + AHEAD_ROUNDS:
-            return False  # of rounds far ahead there is room for what its owner says now, and for no thief
-        here = self.rounds.setdefault(body.round, Round())
-        if isinstance(body, Commit):
-            before = len(here.former_commits)
-            here.former_commits.add(group)
-            return len(here.former_commits) > before
-        return self._keep_former_prepare(here, group, body.value_hash)
-
-    def _keep_former_prepare(self, here: Round, group: GroupName, named: Digest) -> bool:
-        words = here.former.setdefault(group, set())
-        if named in words or len(words) >= WORDS_KEPT:
-            return False
-        words.add(named)
+        words[body.value_hash] = entry if isinstance(body, Commit) and body.value_hash != NOTHING else None
         return True
 
     def convicted(self, member: MemberName, version: int) -> None:
@@ -128,19 +121,22 @@ class Heard:
         if seat is not None and version > seat.proven and self.voices[seat.group] == member:
             self.liars.add(seat.group)
 
-    def _proposal(self, here: Round, body: Propose, entry: Verified[Any]) -> bool:
+    def _keep_proposal(self, here: Round, said: Said, entry: Verified[Propose]) -> bool:
         """Two of a round, and those that an honest group voted for: a liar may propose without end."""
-        named = value_hash(body.value)
-        if named in here.proposals:
+        named = value_hash(entry.body.value)
+        if named in said.proposals:
             return False
-        old = body.round < self.round - PAST_VALUES
-        if (old or len(here.proposals) >= WORDS_KEPT) and not self._is_wanted(here, named):
+        old = entry.body.round < self.round - PAST_VALUES
+        if (old or len(said.proposals) >= WORDS_KEPT) and not self._is_wanted(here, named):
             return False
-        here.proposals[named] = entry
+        said.proposals[named] = entry
         return True
 
     def _is_wanted(self, here: Round, named: Digest) -> bool:
-        return max(_count(here.prepares, named), _count(here.commits, named)) > self.epoch.f
+        if named == self.sought:
+            return True
+        votes = (here.prepares, here.commits, here.former.prepares, here.former.commits)
+        return any(len(_for(one, named)) > self.epoch.f for one in votes)
 
     def _has_room(self, group: GroupName, round_: int) -> bool:
         """Of rounds far ahead each group has a few: its latest, so that no liar fills the room of others."""
@@ -156,20 +152,18 @@ class Heard:
         self._forget(far[0], group)
         return True
 
-    def _rounds_of(self, group: GroupName, former: bool = True) -> Iterator[int]:
+    def _rounds_of(self, group: GroupName) -> Iterator[int]:
         for round_, here in self.rounds.items():
-            said = group in here.prepares or group in here.commits
-            said = said or (former and (group in here.former or group in here.former_commits))
-            if said or (here.proposals and self.proposer(round_) == group):
+            if here.spoke(group) or (here.proposals and self.proposer(round_) == group):
                 yield round_
 
     def _forget(self, round_: int, group: GroupName) -> None:
         here = self.rounds[round_]
-        for words in (here.prepares, here.commits, here.former):
-            words.pop(group, None)
-        here.former_commits.discard(group)
-        if self.proposer(round_) == group:
-            here.proposals.clear()
+        for said in (here, here.former):
+            said.prepares.pop(group, None)
+            said.commits.pop(group, None)
+            if self.proposer(round_) == group:
+                said.proposals.clear()
         if here == Round():
             del self.rounds[round_]
 
@@ -180,24 +174,26 @@ class Heard:
             return
         known = self.versions.get(member)
         self.versions[member] = max(version, known or 0)
-        if (known is None or known >= version) and not afresh:
+        if known is None or version < known or (version == known and not afresh):
             return
-        group, least = self.epoch.group_of(member), version + afresh
-        for round_, here in self.rounds.items():
-            if self.proposer(round_) == group:
-                for named in [one for one, said in here.proposals.items() if said.entry.key_version < least]:
-                    del here.proposals[named]
-            far = round_ > self.round + AHEAD_ROUNDS
-            for named, word in here.prepares.get(group, {}).items():
-                if word.version < least and not far:
-                    self._keep_former_prepare(here, group, named)
-            if not far and any(word.version < least for word in here.commits.get(group, {}).values()):
-                here.former_commits.add(group)
-            for votes in (here.prepares, here.commits):
-                kept = {named: word for named, word in votes.pop(group, {}).items() if word.version >= least}
-                if kept:
-                    votes[group] = kept
-        self.latest[group] = max(self._rounds_of(group, former=False), default=-1)
+        group = self.epoch.group_of(member)
+        for round_ in [*self._rounds_of(group)]:
+            if round_ > self.round + AHEAD_ROUNDS:
+                self._forget(round_, group)
+            else:
+                self._leave(self.rounds[round_], group, self.proposer(round_) == group)
+        self.latest[group] = -1
+
+    def _leave(self, here: Round, group: GroupName, proposed: bool) -> None:
+        """What this group said here was sealed under a key that has left."""
+        for now, former in ((here.prepares, here.former.prepares), (here.commits, here.former.commits)):
+            kept = former.get(group, {}) | now.pop(group, {})
+            if kept:
+                former[group] = dict([*kept.items()][:WORDS_KEPT])
+        for entry in [*here.proposals.values()] if proposed else ():
+            self._keep_proposal(here, here.former, entry)
+        if proposed:
+            here.proposals.clear()
 
     def advance(self, round_: int) -> None:
         """Ours from now on; what lies too far behind is forgotten."""
@@ -205,9 +201,17 @@ class Heard:
         for number in [one for one in self.rounds if one < round_ - PAST_ROUNDS]:
             del self.rounds[number]
         for number, here in self.rounds.items():
-            if number < round_ - PAST_VALUES:
-                for named in [one for one in here.proposals if not self._is_wanted(here, one)]:
-                    del here.proposals[named]
+            for said in (here, here.former) if number < round_ - PAST_VALUES else ():
+                for named in [one for one in said.proposals if not self._is_wanted(here, one)]:
+                    del said.proposals[named]
+
+    def value(self, named: Digest) -> bytes | None:
+        """What has this hash, whoever proposed it in whatever round and under whatever key."""
+        for here in self.rounds.values():
+            entry = here.proposals.get(named) or here.former.proposals.get(named)
+            if entry is not None:
+                return entry.body.value
+        return None
 
     def proposals(self, round_: int) -> list[Propose]:
         here = self.rounds.get(round_)
@@ -216,22 +220,21 @@ class Heard:
     def prepared(self, round_: int, named: Digest) -> bool:
         """Did Q groups prepare this in that round?"""
         here = self.rounds.get(round_)
-        return here is not None and _count(here.prepares, named) >= self.epoch.q
+        return here is not None and len(_for(here.prepares, named)) >= self.epoch.q
 
     def was_prepared(self, round_: int, named: Digest) -> bool:
         """The same of a round that is over, whatever keys were replaced since: a quorum that locked some must not be
         gone for others because one of it left its key, or forked its feed so that its word does not come through."""
         here = self.rounds.get(round_, Round())
-        told = {group for group, words in here.prepares.items() if named in words or len(words) >= WORDS_KEPT}
-        told |= {group for group, words in here.former.items() if named in words or len(words) >= WORDS_KEPT}
-        return len(told | self.liars) >= self.epoch.q
+        told = _for(here.prepares, named) | _for(here.former.prepares, named) | self.liars
+        return len(told) >= self.epoch.q
 
     def prepared_something(self) -> bool:
         """Did Q groups ever prepare a value, known here or not?"""
         for here in self.rounds.values():
             if len(here.prepares) >= self.epoch.q:
                 named = {one for words in here.prepares.values() for one in words} - {NOTHING}
-                if any(_count(here.prepares, one) >= self.epoch.q for one in named):
+                if any(len(_for(here.prepares, one)) >= self.epoch.q for one in named):
                     return True
         return False
 
@@ -239,11 +242,11 @@ class Heard:
         """How many groups said any, under any key: it starts a time-out and decides nothing. Who went on to a later
         round says nothing here again when its key is replaced, and may have gone on by a forked word that we lack."""
         here = self.rounds.get(round_, Round())
-        return len(here.prepares.keys() | here.former.keys() | self.liars)
+        return len(here.prepares.keys() | here.former.prepares.keys() | self.liars)
 
     def commits(self, round_: int) -> int:
         here = self.rounds.get(round_, Round())
-        return len(here.commits.keys() | here.former_commits | self.liars)
+        return len(here.commits.keys() | here.former.commits.keys() | self.liars)
 
     def decided(self, known: Iterable[bytes]) -> tuple[int, bytes, tuple[Verified[Commit], ...]] | None:
         """(round, value, Q Commits) of a value that was proposed there or is `known`. Real entries alone: they are
@@ -252,9 +255,10 @@ class Heard:
         for round_, here in sorted(self.rounds.items()):
             if len(here.commits) < self.epoch.q:
                 continue
-            for named, value in (values | {one: said.body.value for one, said in here.proposals.items()}).items():
+            proposed = (here.former.proposals | here.proposals).items()
+            for named, value in (values | {one: entry.body.value for one, entry in proposed}).items():
                 words = [here.commits[group].get(named) for group in sorted(here.commits)]
-                held = [word.entry for word in words if word is not None and word.entry is not None]
+                held = [entry for entry in words if entry is not None]
                 if len(held) >= self.epoch.q:
                     return round_, value, tuple(held)
         return None
@@ -269,9 +273,9 @@ class Heard:
         here = self.rounds.get(body.round, Round())
         if isinstance(body, Propose):
             return value_hash(body.value) in here.proposals
-        votes = here.prepares if isinstance(body, Prepare) else here.commits
-        return body.value_hash in votes.get(group, {})
+        return body.value_hash in here.of(body).get(group, {})
 
 
-def _count(votes: dict[GroupName, Words], named: Digest) -> int:
-    return sum(1 for words in votes.values() if named in words or len(words) >= WORDS_KEPT)
+def _for(votes: dict[GroupName, Words], named: Digest) -> set[GroupName]:
+    """Which groups said this, or contradicted themselves."""
+    return {group for group, words in votes.items() if named in words or len(words) >= WORDS_KEPT}

@@ -8,13 +8,11 @@ in governance/README.md, "Ordering".
 
 from __future__ import annotations
 
-import enum
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
 from governance.heard import PAST_ROUNDS, Heard
 from governance.lock import Lock
-from governance.pace import Pace as Pace
+from governance.ordering import Ask, Decided, Output, Pace, Say, Step
 from protocol.envelope import Verified
 from protocol.ids import Digest, MemberName
 from protocol.limits import VALUE_BYTES_MAX
@@ -23,45 +21,6 @@ from protocol.messages import NOTHING, Commit, Prepare, Propose, Vote, value_has
 
 AGAIN_MS = 5_000
 """A word of ours that has not come back by then is said again: it was refused, lost or sealed under a replaced key."""
-
-
-class Ask(Protocol):
-    """What the ledger answers. Values are canonical CBOR of at most VALUE_BYTES_MAX."""
-
-    def value(self, turn: int = 0) -> bytes | None:
-        """What this node would propose; None while no passed proposal waits. `turn`: how often this group was the
-        proposer before and nothing came of it."""
-
-    def valid(self, value: bytes, prepared: bool) -> bool:
-        """May this node Prepare it, as far as it knows now? `prepared`: Q groups did in an earlier round; then only
-        what becomes true everywhere may be asked."""
-
-
-class Step(enum.IntEnum):
-    PROPOSE = 0
-    PREPARE = 1
-    COMMIT = 2
-
-
-@dataclass(frozen=True)
-class Say:
-    """Record `lock`; seal and release `body` when it is durable; hand the sealed entry to `heard`."""
-
-    body: Vote
-    lock: Lock
-
-
-@dataclass(frozen=True)
-class Decided:
-    """Q groups committed `value`: the next epoch, once its certificate is whole. Said once."""
-
-    round: int
-    value: bytes
-    value_hash: Digest
-    commits: tuple[Verified[Commit], ...]
-
-
-Output = Say | Decided
 
 
 class Rounds:
@@ -140,7 +99,8 @@ class Rounds:
         if body.epoch != self.epoch.hash or body in self.lock.said or body.round > self.round + PAST_ROUNDS:
             return
         if isinstance(body, Commit) and body.value_hash != NOTHING and body.round > self._locked()[0]:
-            self._bind_lock(body)
+            self.bound = body.round, body.value_hash
+            self._bind_lock()
         if not own:
             if body.round > self.lock.round or not self.lock.said:
                 self.muted = max(self.muted, body.round)
@@ -158,14 +118,19 @@ class Rounds:
         elif isinstance(body, Commit) and self.lock.committed is None:
             self.lock = replace(self.lock, committed=body.value_hash)
 
-    def _bind_lock(self, body: Commit) -> None:
-        for said in self.log.proposals(body.round):
-            if value_hash(said.value) == body.value_hash:
-                self.lock = replace(self.lock, locked=said.value, locked_round=body.round)
-                if self.lock.valid_round is None or self.lock.valid_round < body.round:
-                    self.lock = replace(self.lock, valid=said.value, valid_round=body.round)
-                return
-        self.bound = body.round, body.value_hash
+    def _bind_lock(self) -> bool:
+        """38-39 and 42-43 of a Commit whose lock is lost, once its value is known: whoever says it, under any key."""
+        if self.bound is None:
+            return False
+        round_, self.log.sought = self.bound
+        value = self.log.value(self.log.sought)
+        if value is None:
+            return False
+        self.bound = self.log.sought = None
+        self.lock = replace(self.lock, locked=value, locked_round=round_)
+        if self.lock.valid_round is None or self.lock.valid_round < round_:
+            self.lock = replace(self.lock, valid=value, valid_round=round_)
+        return True
 
     def _locked(self) -> tuple[int, Digest | None]:
         """(lockedRound or −1, hash of lockedValue)"""
@@ -204,7 +169,8 @@ class Rounds:
         return out
 
     def _settle(self) -> None:
-        while self.decided is None and (self._decide() or self._catch_up() or self._wake() or self._vote()):
+        rules = (self._decide, self._bind_lock, self._catch_up, self._wake, self._vote)
+        while self.decided is None and any(rule() for rule in rules):
             pass
 
     def _decide(self) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from governance.epochs import check, pack_epoch_certificate, parse_epoch_certificate
 from governance.heard import AHEAD_ROUNDS
 from governance.lock import pack_lock
-from governance.rounds import Decided, Output, Say
+from governance.ordering import Decided, Output, Say
 from governance.values import parse_value
 from node.effects import Broadcast, Tell
 from node.machine import deciding, heads, views

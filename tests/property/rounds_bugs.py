@@ -16,8 +16,8 @@ from tests.unit.governance import test_rounds as stories
 
 def _only_keys_of_now() -> AbstractContextManager[Any]:
     return together(
-        edited(Heard, "prepares", (" | here.former.keys()", "")),
-        edited(Heard, "commits", (" | here.former_commits", "")),
+        edited(Heard, "prepares", (" | here.former.prepares.keys()", "")),
+        edited(Heard, "commits", (" | here.former.commits.keys()", "")),
     )
 
 
@@ -113,7 +113,7 @@ BUGS = [
     Bug(
         "liar-counts-where-it-was-heard",
         "who votes two ways counts for the two that this member holds, so that members count it differently",
-        partial(edited, heard, "_count", (" or len(words) >= WORDS_KEPT", "")),
+        partial(edited, heard, "_for", (" or len(words) >= WORDS_KEPT", "")),
         (4, 7),
     ),
     Bug(

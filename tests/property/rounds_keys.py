@@ -11,7 +11,8 @@ import random
 import sys
 from functools import partial
 
-from governance.rounds import Decided, Output, Rounds
+from governance.ordering import Decided, Output
+from governance.rounds import Rounds
 from protocol.feed import ballot_of, value_of
 from protocol.ids import MemberName
 from protocol.limits import KEYSETS_PER_MEMBER_MAX

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from governance.lock import pack_lock, parse_lock
-from governance.rounds import Decided, Output, Pace, Rounds, Say
+from governance.ordering import Decided, Output, Pace, Say
+from governance.rounds import Rounds
 from protocol.envelope import Verified
 from protocol.feed import ballot_of, value_of
 from protocol.ids import MemberName

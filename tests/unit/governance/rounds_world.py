@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from governance.lock import Lock, pack_lock, parse_lock
-from governance.rounds import Decided, Output, Pace, Rounds, Say
+from governance.ordering import Decided, Output, Pace, Say
+from governance.rounds import Rounds
 from protocol.envelope import Verified
 from protocol.ids import Digest
 from protocol.membership import Epoch

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from governance.lock import LOCK_BYTES_MAX, Lock, pack_lock, parse_lock
-from governance.rounds import AGAIN_MS, Pace, Step
+from governance.ordering import Pace, Step
+from governance.rounds import AGAIN_MS
 from protocol.ids import EpochHash
 from protocol.limits import VALUE_BYTES_MAX
 from protocol.membership import Member as Seat
@@ -711,6 +712,48 @@ def test_a_commit_of_ours_to_an_unknown_value_binds_to_its_hash() -> None:
     assert member.hear(2, propose(2, ONE))[:1] == [prepare(2, NOTHING)]
     member.hear_all([0, 3], prepare(6, NOTHING))
     assert member.hear(2, propose(6, TWO))[:1] == [prepare(6, H2)]
+
+
+@pytest.mark.parametrize("late", (False, True))
+def test_a_commit_finds_its_value_though_its_proposer_left_the_key_it_proposed_under(late: bool) -> None:
+    """Bound to what it could not name, it refused whatever came, and nobody could propose what it wanted."""
+    member = Member(1)
+    member.start()
+    if late:
+        member.rounds.bind(commit(0), own=True)
+        member.rounds.log.rekeyed(world.name(0), 2)
+        member.hear(0, propose(0), version=1)
+    else:
+        member.rounds.log.take(world.sealed(world.name(0), propose(0)))
+        member.rounds.log.rekeyed(world.name(0), 2)
+        member.rounds.bind(commit(0), own=True)
+    assert (member.rounds.lock.locked, member.rounds.lock.valid_round, member.rounds.bound) == (ONE, 0, None)
+
+
+def test_a_value_that_is_sought_finds_room_beside_what_a_thief_proposed() -> None:
+    member = started()
+    member.rounds.bind(commit(0), own=True)
+    member.rounds.log.rekeyed(world.name(0), 2)
+    for at in range(3, 20):
+        member.hear(0, propose(0, bytes([at])), version=1)
+    member.hear(0, propose(0), version=1)
+    assert member.rounds.lock.locked == ONE
+    assert len(member.rounds.log.rounds[0].former.proposals) == 3
+
+
+def test_what_left_with_its_key_is_not_prepared() -> None:
+    member = started()
+    member.rounds.log.rekeyed(world.name(0), 2)
+    assert member.hear(0, propose(0), version=1) == []
+
+
+def test_commits_decide_a_value_whose_proposer_left_its_key() -> None:
+    member = started()
+    member.rounds.log.rekeyed(world.name(0), 2)
+    member.hear(0, propose(0), version=1)
+    member.hear_all([2, 3], commit(0))
+    member.hear(0, commit(0), version=2)
+    assert member.rounds.decided is not None
 
 
 def test_who_lost_its_store_says_nothing_in_rounds_of_which_peers_bring_its_votes_back() -> None:
