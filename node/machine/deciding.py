@@ -108,6 +108,12 @@ def convict(state: State, one: Verified[Any], other: Verified[Any]) -> None:
         return
 
 
+def contradict(state: State, sealed: SealedKeySet) -> None:
+    """Like a fork: what was said under it does not come through to everybody. It suspends nobody."""
+    held = state.contradicted.setdefault(sealed.keyset.member, sealed)
+    state.rounds.log.convicted(held.keyset.member, held.keyset.version)
+
+
 def enter(state: State, at_ms: int) -> None:
     """The certified epoch is in force: counted anew, with the keys of who joins."""
     raw, state.certified = state.certified, None
@@ -122,4 +128,6 @@ def enter(state: State, at_ms: int) -> None:
         state.rounds.log.rekeyed(member, max(versions), False)
     for member, version in state.equivocations:
         state.rounds.log.convicted(member, version)
+    for sealed in state.contradicted.values():
+        contradict(state, sealed)
     _take_early_votes(state)

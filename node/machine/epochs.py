@@ -3,7 +3,7 @@ said again. Part of `evolve`: no clock, no effect."""
 
 from __future__ import annotations
 
-from node.machine.state import State
+from node.machine.state import NO_VERSION, State
 from protocol.envelope import open_keyset
 from protocol.errors import ProtocolError
 from protocol.ids import MemberName
@@ -54,6 +54,8 @@ def _forget_keys(state: State, name: MemberName) -> None:
     for topic in [topic for topic, held in state.opinions.items() if name in held]:
         state.drop_opinion(topic, name)
     state.keysets.pop(name, None)
+    state.contradicted.pop(name, None)
+    state.telling.pop((name, NO_VERSION), None)
     state.heartbeats.pop(name, None)
 
 

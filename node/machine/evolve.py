@@ -35,7 +35,7 @@ from protocol.errors import ImpossibleError
 from protocol.evidence import Judgement, Ruling
 from protocol.feed import Feed, is_later
 from protocol.ids import ActionKey, Digest, GroupName, MemberName, SourceId
-from protocol.limits import OPINIONS_PER_AUTHOR_MAX
+from protocol.limits import KEYSETS_PER_MEMBER_MAX, OPINIONS_PER_AUTHOR_MAX
 from protocol.messages import VOTES, Attestation, Heartbeat, Level, Manifest, Release, Statement
 from protocol.quorum import CheckedCertificate, certificate_id, check_certificate, parse_certificate
 from protocol.release import ClaimName, Topic, claim_names
@@ -77,7 +77,10 @@ def _keyset(state: State, record: KeySetLearned, known: Any) -> None:
     version = sealed.keyset.version
     versions = state.keysets.setdefault(owner.name, {})
     there = versions.get(version)
-    if there is None or sealed.hash < there.hash:
+    beyond = there is None and len(versions) >= KEYSETS_PER_MEMBER_MAX
+    if there is not None or beyond:
+        deciding.contradict(state, max(there or sealed, sealed, key=lambda one: one.hash))
+    if not beyond and (there is None or sealed.hash < there.hash):
         versions[version] = sealed
         if there is not None:
             _drop_feed(state, (owner.name, version))

@@ -70,7 +70,14 @@ def _known_keysets(state: State) -> list[bytes]:
         for member, versions in state.keysets.items()
         for rank, (_, sealed) in enumerate(sorted(versions.items(), reverse=True))
     ]
+    ranked += [(1, member, sealed.raw) for member, sealed in state.contradicted.items()]
     return [raw for _, _, raw in sorted(ranked)[:MEMBERS_MAX]]
+
+
+def ask_keysets(step: Step, link: Link) -> None:
+    """A frame with one was lost on the way here: our Hello shows what we have."""
+    if link.serving.take(1, step.at.mono_ms):
+        step.send(link.peer_id, our_hello(step.state), sync=True)
 
 
 def answer_hello(step: Step, link: Link, theirs: Hello) -> None:
@@ -122,9 +129,8 @@ def heads_arrived(step: Step, link: Link, frame: Heads) -> None:
             differs = _compare(step, link, head) or differs
         else:
             unknown = True
-    if unknown and link.serving.take(1, step.at.mono_ms):
-        # the frame with its KeySet was lost on the way here: our Hello shows what we have
-        step.send(link.peer_id, our_hello(state), sync=True)
+    if unknown:
+        ask_keysets(step, link)
     link.differs = differs or unknown
     link.past_seen = past_seen
     if theirs_of_own <= state.own_head()[0]:

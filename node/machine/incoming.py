@@ -187,6 +187,7 @@ def entry_arrived(step: Step, link: Link, raw: bytes, *, direct: bool) -> None:
     except ProtocolError:
         if asked:
             budgets.spoilt(link.peer_id, mono_ms)
+            heads.ask_keysets(step, link)  # it may hold another KeySet of this version
         raise
     budgets.author_pays(author, mono_ms, len(raw), asked=asked)
     take_entry(step, link, verified, direct=direct)

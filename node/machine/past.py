@@ -8,13 +8,15 @@ from node.effects import LookUp, Tell
 from node.events import LookedUp
 from node.machine.evolve import verified_entry, verify_parsed
 from node.machine.links import Link
+from node.machine.state import NO_VERSION, State
 from node.machine.step import Step
 from node.records import EquivocationProven
 from protocol.envelope import Parsed, Verified
 from protocol.errors import ImpossibleError, ProtocolError
 from protocol.feed import Link as FeedLink
 from protocol.feed import is_equivocation
-from protocol.frames import Entries
+from protocol.frames import Entries, KeySets
+from protocol.ids import MemberName
 
 TOLD_AGAIN_MS = 3_000
 TOLD_TIMES = 10
@@ -26,22 +28,35 @@ TOLD_AT_ONCE = 4
 """In one tick: a proof is two entries of the largest size at most, and peers pay by the piece."""
 
 
+def tell_keyset(step: Step, member: MemberName) -> None:
+    """A KeySet that contradicts another, to everybody: beside theirs it is the same proof."""
+    sealed = step.state.contradicted[member]
+    step.state.telling[member, NO_VERSION] = (step.at.mono_ms, TOLD_TIMES)
+    what = f"KeySet {sealed.keyset.version} of {member} does not hold: it sealed another of that version, or too many"
+    step.do(Tell(f"{what}; what it said under it counts like a forked feed"))
+
+
 def tell_due(step: Step) -> None:
     state = step.state
     due = [one for one in sorted(state.telling.items()) if one[1][0] <= step.at.mono_ms]
     for key, (_, left) in due[:TOLD_AT_ONCE]:
-        _tell(step, state.equivocations[key])
+        _tell(step, _proof(state, key))
         if left > 1:
             state.telling[key] = (step.at.mono_ms + TOLD_AGAIN_MS, left - 1)
         else:
             del state.telling[key]
 
 
-def _tell(step: Step, pair: tuple[bytes, bytes]) -> None:
+def _proof(state: State, key: tuple[MemberName, int]) -> Entries | KeySets:
+    member, version = key
+    return KeySets((state.contradicted[member].raw,)) if version == NO_VERSION else Entries(state.equivocations[key])
+
+
+def _tell(step: Step, proof: Entries | KeySets) -> None:
     """As answers go: whoever holds another KeySet of this version cannot check it, and that is no offence of ours."""
     for peer_id, link in sorted(step.state.links.items()):
         if link.member is not None:
-            step.send(peer_id, Entries(pair), sync=True)
+            step.send(peer_id, proof, sync=True)
 
 
 def prove(step: Step, one: Verified[Any], other: Verified[Any]) -> None:
@@ -50,7 +65,7 @@ def prove(step: Step, one: Verified[Any], other: Verified[Any]) -> None:
     if (author, one.entry.key_version) in step.state.equivocations:
         return
     step.record(EquivocationProven(one.raw, other.raw, step.now_ms), one)
-    _tell(step, (one.raw, other.raw))
+    _tell(step, Entries((one.raw, other.raw)))
     step.state.telling[author, one.entry.key_version] = (step.at.mono_ms + TOLD_AGAIN_MS, TOLD_TIMES)
     step.do(Tell(f"{author} forked its feed at {one.entry.seq}: two payloads under one key are kept as proof"))
 

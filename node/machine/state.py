@@ -31,6 +31,8 @@ from protocol.quorum import CheckedCertificate
 from protocol.release import ClaimName, Releases, Topic
 from protocol.subjects import Subject
 
+NO_VERSION = -1
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -134,10 +136,13 @@ class State:
     early_votes: list[tuple[Verified[Any], bool]] = field(default_factory=list)
     """Of ours, in epochs that are not known here; and whether this node sealed them."""
     telling: dict[tuple[MemberName, int], tuple[int, int]] = field(default_factory=dict)
-    """Proofs that are told again: when next, and how often."""
+    """Proofs that are told again: when next, and how often. NO_VERSION: what contradicts a KeySet."""
     false_statements: dict[MemberName, list[str]] = field(default_factory=dict)
     actions: dict[ActionKey, Action] = field(default_factory=dict)
     last_decisions: dict[tuple[str, str, bytes], str] = field(default_factory=dict)
+    contradicted: dict[MemberName, SealedKeySet] = field(default_factory=dict)
+    """A KeySet of who sealed two of one version, or more than an epoch takes: the first that did not hold. What was
+    sealed under it opens at some members only."""
     keysets_replaced: dict[tuple[MemberName, int], int] = field(default_factory=dict)
     """How often the lower of two KeySets of one version took the other's place in this life."""
     stopped: dict[int, str] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from governance.proposals import statement_type
 from node.effects import Broadcast
 from node.events import TakeKey
-from node.machine import alarms, deciding
+from node.machine import alarms, deciding, past
 from node.machine.state import State
 from node.machine.step import Step
 from node.records import KeySetLearned
@@ -34,6 +34,8 @@ class Standing(enum.Enum):
     KNOWN = "known"
     LOSES = "loses"
     """Another of its version has the lower hash."""
+    BEYOND = "beyond"
+    """One more than an epoch takes of a member."""
 
 
 def weigh_keyset(state: State, raw: bytes) -> tuple[SealedKeySet, Standing]:
@@ -45,10 +47,7 @@ def weigh_keyset(state: State, raw: bytes) -> tuple[SealedKeySet, Standing]:
     version, held = sealed.keyset.version, state.keysets.get(owner.name, {})
     there = held.get(version)
     if there is None:
-        if len(held) >= KEYSETS_PER_MEMBER_MAX:
-            detail = f"{owner.name} has delegated {len(held)} versions in this epoch, and no more are taken"
-            raise ProtocolError(Code.AUTHOR_OVER_BUDGET, detail)
-        return sealed, Standing.NEW
+        return sealed, Standing.NEW if len(held) < KEYSETS_PER_MEMBER_MAX else Standing.BEYOND
     if there.raw == raw or there.hash == sealed.hash:
         return sealed, Standing.KNOWN
     if there.hash < sealed.hash:
@@ -83,12 +82,16 @@ def keyset_arrived(step: Step, peer_id: str, raw: bytes) -> None:
         # beside others in one frame: it costs those nothing
         step.refuse(peer_id, error.code)
         return
-    if standing is not Standing.NEW:
-        return
-    named = (sealed.keyset.member, sealed.keyset.version)
-    if state.keyset(*named) is not None:
-        state.keysets_replaced[named] = state.keysets_replaced.get(named, 0) + 1
-    step.record(KeySetLearned(raw), sealed)
+    if standing is Standing.BEYOND:
+        step.refuse(peer_id, Code.AUTHOR_OVER_BUDGET)
+    member, version = sealed.keyset.member, sealed.keyset.version
+    known = member in state.contradicted
+    if standing is Standing.NEW and state.keyset(member, version) is not None:
+        state.keysets_replaced[member, version] = state.keysets_replaced.get((member, version), 0) + 1
+    if standing is Standing.NEW or (standing is not Standing.KNOWN and not known):
+        step.record(KeySetLearned(raw), sealed)
+    if member in state.contradicted and not known:
+        past.tell_keyset(step, member)
 
 
 def publish(step: Step, raw: bytes) -> str:
@@ -165,4 +168,6 @@ def _fault_of(state: State, sealed: SealedKeySet, standing: Standing) -> str:
             f"another KeySet of version {version} of {member} is held and has the lower hash, so it holds; seal "
             f"version {version + 1}"
         )
+    if standing is Standing.BEYOND:
+        return f"{member} has delegated {KEYSETS_PER_MEMBER_MAX} versions in this epoch, and no more are taken"
     return ""

@@ -288,6 +288,7 @@ def test_who_comes_up_is_shown_every_certificate_that_runs() -> None:
     state: Any = SimpleNamespace(
         feeds={},
         keysets={},
+        contradicted={},
         links={},
         certificates=dict.fromkeys(ids, SimpleNamespace(ends_ms=10**15)),
         members_of=lambda peer_id: frozenset({"m1"}),

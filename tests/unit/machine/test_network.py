@@ -12,8 +12,8 @@ from protocol.envelope import seal_keyset
 from protocol.feed import Feed
 from protocol.frames import Entries, Head, Heads, Hello, KeySets, Shown, WantEntries, pack_frame, parse_frame
 from protocol.ids import ZERO_HASH, Digest, EntryHash, MemberName, NetworkId
-from protocol.limits import SKEW_AHEAD_MS_MAX
-from protocol.messages import Heartbeat, KeySet, Level, Notice, Tlp
+from protocol.limits import KEYSETS_PER_MEMBER_MAX, SKEW_AHEAD_MS_MAX
+from protocol.messages import Heartbeat, KeySet, Level, Notice, Prepare, Tlp, value_hash
 from tests.unit.machine.world import (
     HOUR_MS,
     NETWORK,
@@ -281,6 +281,41 @@ def test_what_was_said_under_a_keyset_that_loses_is_taken_again_where_its_key_is
         liar.send(frame, to=[0])
         world.run(100)
     assert world[0].state.feeds[("m3", 1)].top == 0
+
+
+def test_two_keysets_of_one_version_come_to_everybody_and_count_like_a_fork() -> None:
+    """Who got the one with the higher hash may be locked by a vote that the others cannot open."""
+    world = World(4, liars=1)
+    liar, epoch = world.liars["m3"], world[0].state.epoch
+    bodies = [
+        KeySet(MemberName("m3"), 1, hot("m3", number).public, None, (peer_of("m3"),), world.now_ms + HOUR_MS)
+        for number in (1, 2)
+    ]
+    sealed = [(seal_keyset(NETWORK, governance("m3"), body), hot("m3", at)) for at, body in enumerate(bodies, 1)]
+    wins, loses = sorted(sealed, key=lambda one: one[0].hash)
+    for at, (keyset_, key) in enumerate((wins, loses, wins)):
+        liar.send(KeySets((keyset_.raw,)), to=[at])
+        vote = Prepare(epoch.hash, 0, value_hash(keyset_.raw))
+        said = liar.seal(vote, seq=0, prev=EntryHash(bytes(32)), version=1, key=key)
+        liar.send(Entries((said.raw,)), to=[at])
+    world.run(5_000)
+    assert [node.state.rounds.log.liars for node in world] == [{epoch.group_of(MemberName("m3"))}] * 3
+    world[0].restart()
+    assert world[0].state.rounds.log.liars
+
+
+def test_more_keysets_than_an_epoch_takes_come_to_everybody_and_count_like_a_fork() -> None:
+    """Given out in another order to each, a vote under one of them opens at some members only."""
+    world = World(4, liars=1)
+    liar, epoch = world.liars["m3"], world[0].state.epoch
+    many = [keyset("m3", version) for version in range(1, KEYSETS_PER_MEMBER_MAX + 2)]
+    liar.send(KeySets(tuple(many[:-1])), to=[0, 2])
+    liar.send(KeySets(tuple(many[1:])), to=[1])
+    vote = Prepare(epoch.hash, 0, value_hash(b"one"))
+    said = liar.seal(vote, seq=0, prev=EntryHash(bytes(32)), version=KEYSETS_PER_MEMBER_MAX + 1)
+    liar.send(Entries((said.raw,)), to=[1])
+    world.run(5_000)
+    assert [node.state.rounds.log.liars for node in world] == [{epoch.group_of(MemberName("m3"))}] * 3
 
 
 def test_a_newer_keyset_silences_the_older_at_once() -> None:

@@ -28,7 +28,7 @@ from node.events import (
 )
 from node.machine import Action, Decision, Machine, Setup, State
 from node.records import BlobKept, EntryAccepted, Record, pack_record, unpack_record
-from protocol.crypto import sha256
+from protocol.crypto import Signer, sha256
 from protocol.envelope import Verified, parse_carried, seal_entry
 from protocol.errors import ProtocolError
 from protocol.evidence import ClaimBlob, Judgement, Ruling, open_claim, refuted
@@ -383,9 +383,9 @@ class Liar:
         self.seq, self.prev = -1, ZERO_HASH
 
     def seal(self, body: Body, *, seq: int | None = None, prev: Any = None, version: int = 0,
-             issued_ms: int | None = None) -> Verified[Any]:  # fmt: skip
+             issued_ms: int | None = None, key: Signer | None = None) -> Verified[Any]:  # fmt: skip
         made = seal_entry(
-            NETWORK, hot(self.name, version), author=self.name, key_version=version,
+            NETWORK, key or hot(self.name, version), author=self.name, key_version=version,
             seq=self.seq + 1 if seq is None else seq, prev=self.prev if prev is None else prev,
             issued_ms=self.world.now_ms if issued_ms is None else issued_ms, body=body,
         )  # fmt: skip
