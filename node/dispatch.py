@@ -37,8 +37,8 @@ class Dispatch:
             try:
                 return outcome_of(await self._step(lever, effect))
             except Exception as error:  # an adapter is somebody's plug-in: whatever it raises stays its own
-                return Outcome(False, told(error), retryable=True)
-        return Outcome(False, f"no answer within {STEP_S_MAX:.0f} s", retryable=True)
+                return Outcome(False, told(error), retryable=True, answered=False)
+        return Outcome(False, f"no answer within {STEP_S_MAX:.0f} s", retryable=True, answered=False)
 
     async def _step(self, lever: Lever, effect: RunStep) -> Outcome:
         order = effect.order
@@ -52,7 +52,7 @@ class Dispatch:
             if loop.now().mono_ms >= effect.ends_mono_ms:
                 return Outcome(False, "its lease ended before it was sent; nothing sent", retryable=True)
             return await lever.apply(plan)
-        if effect.step == "read_back":
+        if effect.step in ("read_back", "watch"):
             return await lever.read_back(order)
         if effect.step == "undo":
             self._plans.pop(order.action_key, None)

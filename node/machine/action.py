@@ -30,6 +30,19 @@ class Phase(enum.Enum):
     REFUSED = "refused"
 
 
+@dataclass
+class Watch:
+    """Of what stands: when it is looked at next, and what the last looks said. Not recorded."""
+
+    at_ms: int = 0
+    running: bool = False
+    looks: int = 0
+    missing: int = 0
+    """Looks in a row that did not find it."""
+    unknown: int = 0
+    """Looks in a row without an answer."""
+
+
 STEPS_MAX = 256
 ENDED = frozenset({Phase.LAPSED, Phase.LIFTED, Phase.REFUSED})
 ON_TARGET = frozenset({Phase.SENDING, Phase.SENT, Phase.EFFECTIVE, Phase.ESCALATED, Phase.LIFTING})
@@ -68,6 +81,7 @@ class Action:
     counted_until_ms: int = -1
     """The `until_ms` that `ends_mono_ms` was counted for; neither is recorded."""
     ends_mono_ms: int = 0
+    watch: Watch = field(default_factory=Watch)
 
     def note(self, at_ms: int, phase: str, says: str, reference: str = "") -> None:
         """The journal that people read; the store has all of it."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adapters.api import ExpiresBy
+from adapters.api import ExpiresBy, Outcome
 from node.effects import RunStep, Tell
 from node.events import LeverStepped
-from node.machine import leases
+from node.machine import leases, watching
 from node.machine.action import ENDED, Action, Phase
 from node.machine.leases import MAY_STAND
 from node.machine.step import Step, cut
@@ -42,6 +42,8 @@ EXPIRY_GRACE_MS = 1_500
 """Targets count in whole seconds: read back only then whether a lapsed restriction is really gone."""
 ESCALATED_MS = 60_000
 """Then a restriction that this node must end is tried again: people were called and need not come."""
+ESCALATED_TIMES = 16
+"""A restriction that fails again and again is tried ever more rarely, to a quarter of an hour; a lift is not."""
 OVERDUE_MS = 30_000
 """A chain's own time lags behind by a block or two: only then is it late, and people are called."""
 
@@ -82,7 +84,12 @@ def land(
 
 def lever_stepped(step: Step, event: LeverStepped) -> None:
     action = step.state.actions.get(event.key)
-    if action is None or action.phase in ENDED or event.step != action.running:
+    if action is None or action.phase in ENDED:
+        return
+    if event.step == watching.WATCH:
+        _watched(step, action, event.outcome)
+        return
+    if event.step != action.running:
         return
     action.running = ""
     outcome = replace(event.outcome, until_ms=min(max(event.outcome.until_ms, 0), U63_MAX))
@@ -93,6 +100,13 @@ def lever_stepped(step: Step, event: LeverStepped) -> None:
     elif (action.phase, event.step) in LANDS:
         _failed(step, action, event)
     run_next(step, action)
+
+
+def _watched(step: Step, action: Action, outcome: Outcome) -> None:
+    why = watching.drifted(step, action, outcome)
+    if why:
+        land(step, action, Phase.SENDING, why)
+        run_next(step, action)
 
 
 def _succeeded(step: Step, action: Action, event: LeverStepped) -> None:
@@ -123,10 +137,12 @@ def _failed(step: Step, action: Action, event: LeverStepped) -> None:
         land(step, action, action.phase, outcome.says, outcome.reference)
         action.retry_at_ms = step.at.mono_ms + RETRY_MS[min(action.attempts - 1, len(RETRY_MS) - 1)]
         return
-    action.retry_at_ms = step.at.mono_ms + ESCALATED_MS
-    again = any(phase == Phase.ESCALATED.value for _, phase, _, _ in action.steps)
+    before = sum(1 for _, phase, _, _ in action.steps if phase == Phase.ESCALATED.value)
+    action.retry_at_ms = step.at.mono_ms + ESCALATED_MS * (
+        1 if event.step == "undo" else min(2**before, ESCALATED_TIMES)
+    )
     land(step, action, Phase.ESCALATED, f"{event.step}: {outcome.says}", outcome.reference)
-    if not again:
+    if not before:
         step.do(Tell(f"{action.lever} on {action.subject} failed at {event.step}: {outcome.says}"))
 
 
@@ -163,6 +179,7 @@ def actions_due(step: Step) -> None:
             _try_again(step, action)
         else:
             run_next(step, action)
+        watching.due(step, action)
 
 
 def _expire(step: Step, action: Action) -> None:

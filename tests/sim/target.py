@@ -36,6 +36,10 @@ class Target:
     """Key → how often it turned a free slot into a restricted one."""
     undone: dict[ActionKey, list[int]] = field(default_factory=dict)
     """Key → when it was undone, each time."""
+    freed_ms: dict[str, int] = field(default_factory=dict)
+    """When somebody or something else freed a slot."""
+    spent: set[ActionKey] = field(default_factory=set)
+    """Of what a person lifted: a key never acts again."""
     orders: list[tuple[int, LeverOrder]] = field(default_factory=list)
     failed: int = 0
     doubted: int = 0
@@ -51,6 +55,15 @@ class Target:
         for spell in self.spells:
             if not spell.ended_ms and self.stands_until_ms(spell.instance, now_ms) == 0:
                 spell.ended_ms = min(now_ms, spell.until_ms)
+
+    def frees(self, instance: str, now_ms: int, *, by_person: bool) -> None:
+        """A person lifts it; else the chain takes the block back, and it was never there."""
+        standing = [spell for spell in self.spells if spell.instance == instance and not spell.ended_ms]
+        self.until_ms[instance], self.freed_ms[instance] = 0, now_ms
+        for spell in standing:
+            spell.ended_ms = now_ms
+            if by_person:
+                self.spent.add(spell.key)
 
     def step(self, instance: str, name: str, order: LeverOrder, now_ms: int) -> Outcome:
         self.settle(now_ms)
@@ -70,7 +83,7 @@ class Target:
             self._undo(instance, order, now_ms)
             return Outcome(True, "free")
         stands = self.stands_until_ms(instance, now_ms)
-        if name == "read_back":
+        if name in ("read_back", "watch"):
             return Outcome(stands >= order.until_ms, f"stands until {stands}", until_ms=stands)
         if name == "expire":
             return Outcome(stands == 0, f"stands until {stands}", retryable=True)
@@ -80,6 +93,8 @@ class Target:
         self.orders.append((now_ms, order))
         if order.until_ms <= now_ms:
             return Outcome(False, "the lease ended before this was included", retryable=True)
+        if order.action_key in self.spent:
+            return Outcome(True, "done before under this key; nothing sent")
         if self.stands_until_ms(instance, now_ms) == 0:
             self.applied[order.action_key] = self.applied.get(order.action_key, 0) + 1
             self.spells.append(Spell(instance, order.action_key, now_ms, order.until_ms))

@@ -8,6 +8,7 @@ from typing import Any
 from node.effects import RunStep
 from node.machine import Decision
 from node.machine.action import ENDED, Action, Phase
+from node.machine.watching import AFTER_MS
 from node.records import (
     ActionOpened,
     ActionRenewed,
@@ -31,6 +32,8 @@ from tests.sim.world import World
 
 SKEW_MS = 35_000
 """Clocks of honest nodes that do not jump, and ticks, with room."""
+LOOKED_AT_MS = AFTER_MS[-1] + 2 * AFTER_MS[0]
+"""By then a node has seen twice that what it restricted stands free."""
 BACK_MS = 5_000
 """After a start."""
 ANSWER_MS = 4_000
@@ -262,14 +265,16 @@ def _releases(word: Verified[Any], action: Action, threat: int) -> bool:
 
 
 def s5_what_is_effective_stands(seen: Seen, world: World, process: Process) -> str:
-    """Asked on ticks: a restriction that a node calls effective stands on its target until its end."""
+    """Asked on ticks: a restriction that a node calls effective stands on its target until its end, or was found out
+    not to."""
     target, now_ms = world.targets[process.name], world.time.now_ms
     if process.clock().mono_ms - process.state.started_mono_ms < BACK_MS:
         return ""  # a disk that lied lost the undo with what it rested on: both are told it again
     slack_ms = SLACK_MS if _clocks_jump(world, process) else SKEW_MS
     for key, action in process.state.actions.items():
         lasts = action.phase is Phase.EFFECTIVE and action.until_ms > max(now_ms, process.clock().wall_ms) + slack_ms
-        if lasts and target.stands_until_ms(action.instance, now_ms) <= now_ms:
+        found_out = now_ms > target.freed_ms.get(action.instance, -LOOKED_AT_MS) + LOOKED_AT_MS
+        if lasts and found_out and target.stands_until_ms(action.instance, now_ms) <= now_ms:
             return f"action {key.hex()[:8]} is called effective and {action.instance} stands free"
     return ""
 

@@ -202,3 +202,29 @@ def a_word_beyond_a_gap_counts_at_once(s: Scene) -> None:
     s.raises(0, Level.GUARD)
     s.until("GUARD", lambda: len(s.certified(Level.GUARD)) >= 2, 100)
     s.until("all have the feed whole", lambda: all(_whole(s, i) == 5 for i in range(3)), 12_000)
+
+
+@script(0, "§4: what stands is looked at again", "S7, S5")
+def a_block_is_taken_back(s: Scene) -> None:
+    """The chain of m1 loses the block with its restriction: m1 sees it within a minute and asks again, once."""
+    s.alarm(0)
+    s.until("all levers", lambda: s.frozen() == ["m0", "m1", "m2", "m3"])
+    s.run(1_000)
+    s.world.targets["m1"].frees(cast.INSTANCE["freeze"], s.now_ms, by_person=False)
+    s.until("m1 stands again", lambda: s.stands(1), 60_000)
+    s.run(60_000)
+    s.expect("restricted how often", [s.applied(i) for i in range(4)], [1, 2, 1, 1])
+    s.expect("m1's phase", s.phases(1), [Phase.EFFECTIVE])
+
+
+@script(0, "§4: a key never acts twice", "S7")
+def a_person_lifts_what_a_node_restricted(s: Scene) -> None:
+    """It stays lifted whatever m1 asks for, and m1's people are told."""
+    s.alarm(0)
+    s.until("all levers", lambda: len(s.frozen()) == 4)
+    s.run(1_000)
+    s.world.targets["m1"].frees(cast.INSTANCE["freeze"], s.now_ms, by_person=True)
+    s.run(120_000)
+    s.expect("frozen", s.frozen(), ["m0", "m2", "m3"])
+    s.check("m1's people know", s.told(1, "does not stand any more"))
+    s.expect("m1's phase", s.phases(1), [Phase.ESCALATED])

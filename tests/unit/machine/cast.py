@@ -122,7 +122,7 @@ class Target:
         stands = self.until_ms.get(order.action_key, 0)
         if name == "expire":
             return Outcome(stands <= now_ms, f"stands until {stands}", retryable=True)
-        if name == "read_back":
+        if name in ("read_back", "watch"):
             return Outcome(stands >= order.until_ms, f"stands until {stands}", until_ms=stands)
         return Outcome(True, name)
 

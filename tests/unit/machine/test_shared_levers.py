@@ -41,7 +41,7 @@ class Slot(Target):
         stands = self.end_ms if self.end_ms > now_ms else 0
         if name == "expire":
             return Outcome(not stands, f"stands until {stands}", retryable=True)
-        if name == "read_back":
+        if name in ("read_back", "watch"):
             return Outcome(stands >= order.until_ms, f"stands until {stands}", until_ms=stands)
         return Outcome(True, name)
 
