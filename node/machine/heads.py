@@ -82,12 +82,14 @@ def ask_keysets(step: Step, link: Link) -> None:
 
 def answer_hello(step: Step, link: Link, theirs: Hello) -> None:
     """What we know and they do not. Who says Hello again asks for just that; our heads after it, so that what was said
-    under those keys is asked for at once."""
+    under those keys is asked for at once: the first time only, for they may have seen them and not take them."""
     lacking = [raw for raw in _known_keysets(step.state) if raw not in theirs.keysets]
+    first_time = not link.keysets_shown.issuperset(lacking)
+    link.keysets_shown.update(lacking)
     for together in bundled(lacking, MEMBERS_MAX):
         if link.serving.take(1, step.at.mono_ms):
             step.send(link.peer_id, KeySets(together), sync=True)
-    if lacking and link.member is not None:
+    if first_time and link.member is not None:
         step.send(link.peer_id, our_heads(step.state, step.now_ms), sync=True)
 
 

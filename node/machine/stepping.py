@@ -42,8 +42,8 @@ EXPIRY_GRACE_MS = 1_500
 """Targets count in whole seconds: read back only then whether a lapsed restriction is really gone."""
 ESCALATED_MS = 60_000
 """Then a restriction that this node must end is tried again: people were called and need not come."""
-ESCALATED_TIMES = 16
-"""A restriction that fails again and again is tried ever more rarely, to a quarter of an hour; a lift is not."""
+ESCALATED_TIMES = 5
+"""A restriction that fails again and again is tried ever more rarely, to every five minutes; a lift is not."""
 OVERDUE_MS = 30_000
 """A chain's own time lags behind by a block or two: only then is it late, and people are called."""
 

@@ -2,6 +2,7 @@
 
 Where it no longer stands it is asked for again under the same key. A lever never acts twice under one key, so that
 brings back what a reorganisation took, and leaves alone what a person lifted: that is escalated, and people are told.
+What cannot be undone is never asked for again: a person asked for it once.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def drifted(step: Step, action: Action, outcome: Outcome) -> str:
             step.do(Tell(f"nobody knows whether {action.lever} still stands on {action.subject}: {outcome.says}"))
         return ""
     watch.missing += 1
-    if watch.missing < LOOKS:
+    if watch.missing == LOOKS:
+        step.do(Tell(f"{action.lever} on {action.subject} stood and does not stand any more: {outcome.says}"))
+    if watch.missing < LOOKS or not step.state.setup.declarations[action.lever].reversible:
         return ""
-    step.do(Tell(f"{action.lever} on {action.subject} stood and does not stand any more: {outcome.says}"))
     return f"it stood and does not any more ({outcome.says}): asked for again under the same key"

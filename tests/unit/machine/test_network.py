@@ -318,6 +318,23 @@ def test_more_keysets_than_an_epoch_takes_come_to_everybody_and_count_like_a_for
     assert [node.state.rounds.log.liars for node in world] == [{epoch.group_of(MemberName("m3"))}] * 3
 
 
+def test_a_keyset_that_a_peer_does_not_take_is_shown_with_no_more_heads() -> None:
+    """Of a key that moved, heads name feeds that nobody can open any more: each asked for KeySets, each answer brought
+    heads again, and a network of 31 did nothing else."""
+    world = World(4, liars=1)
+    liar, node = world.liars["m3"], world[0]
+    world.run(1_000)
+    node.state.keysets[MemberName("m3")][7] = node.state.keysets[MemberName("m3")][0]
+    hello = Hello(NETWORK, 1, tuple(raw for raw in world.keysets() if raw != keyset("m3")))
+    world.wiretap.clear()
+    for _ in range(5):
+        liar.send(hello, to=[0])
+    world.run(100)
+    sent = [parse_frame(raw) for sender, to, raw in world.wiretap if (sender, to) == ("m0", "m3")]
+    assert sum(isinstance(one, KeySets) for one in sent) == 5
+    assert sum(isinstance(one, Heads) for one in sent) <= 2
+
+
 def test_a_newer_keyset_silences_the_older_at_once() -> None:
     world = World(7, liars=3)
     for one in world.liars.values():

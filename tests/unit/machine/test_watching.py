@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adapters.api import Outcome
 from node.events import ActionCommand
 from node.machine import Phase
@@ -66,7 +68,7 @@ def test_a_restriction_that_fails_again_and_again_is_tried_ever_more_rarely() ->
     before = node.count(ActionStepped)
     world.run(600_000)
     cycles = sum(1 for _, phase, _, _ in node.action().steps if phase == "escalated")
-    assert 2 <= cycles <= 4 and node.count(ActionStepped) - before <= 13 * cycles
+    assert 2 <= cycles <= 5 and node.count(ActionStepped) - before <= 13 * cycles
 
 
 def test_who_cannot_be_asked_is_not_asked_to_restrict_and_people_are_told_once() -> None:
@@ -83,6 +85,17 @@ def test_a_lift_amid_a_look_frees_the_target() -> None:
     node.ask(ActionCommand(node.action().key, "lift"))
     world.run(1_000)
     assert node.action().phase is Phase.LIFTED and not node.target.until_ms
+
+
+def test_what_cannot_be_undone_is_not_asked_for_again() -> None:
+    world, node = standing()
+    declared = node.state.setup.declarations
+    final = {name: replace(one, reversible=False) for name, one in declared.items()}
+    node.state.setup = replace(node.state.setup, declarations=final)
+    node.target.until_ms.clear()
+    world.run(6 * SOON_MS)
+    assert node.target.times("apply") == 1
+    assert sum("does not stand any more" in one for one in node.told) == 1
 
 
 def test_after_a_restart_what_stands_is_looked_at_again() -> None:
