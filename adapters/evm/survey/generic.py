@@ -104,7 +104,7 @@ async def _right(look: Looker, address: bytes, name: str, held: list[bytes]) -> 
 async def beyond(look: Looker, address: bytes, account: bytes) -> tuple[int, tuple[str, ...]]:
     """How many calls beyond pausing and lifting were tried as this account, and what those do that were taken from it
     and not from a stranger: a contract that takes anything from anybody says nothing of a right."""
-    code = await _code_behind(look, address)
+    code = await code_behind(look, address)
     rows: list[tuple[str, str, tuple[Any, ...]]] = [
         ("give its ownership to anybody", "transferOwnership(address)", (STRANGER,)),
         ("give anybody any of its roles", "grantRole(bytes32,address)", (DEFAULT_ADMIN, STRANGER)),
@@ -120,7 +120,7 @@ async def beyond(look: Looker, address: bytes, account: bytes) -> tuple[int, tup
     return len(rows), tuple(may)
 
 
-async def _code_behind(look: Looker, address: bytes) -> bytes:
+async def code_behind(look: Looker, address: bytes) -> bytes:
     """What an upgrade is tried with: proxies refuse an address without code, whoever asks."""
     try:
         return as_address((await look.slot(address, IMPLEMENTATION_SLOT))[12:]) or STRANGER

@@ -12,7 +12,8 @@ import trio
 from adapters.api import Lever, LeverOrder
 from node.testnet.chain_process import start_chain
 from tests.integration.levers.aave_market import FUNDED, Market, build
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.managed_token import ManagedToken, build_managed, managed_scene_of
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, missing
 from tests.integration.levers.pausable_token import Token, build_token, pause_scene_of
 from tests.integration.levers.rpc import People, Refused
 from tests.integration.levers.scene import Scene, scene_of
@@ -130,14 +131,24 @@ async def _pausable(token: Token) -> Target:
         return Target("openzeppelin-pausable", [await _play(act)])
 
 
+async def _managed(managed: ManagedToken) -> Target:
+    async with managed_scene_of(managed) as scene:
+        closing = Act(scene.lever(), scene.order(), managed.people, managed.mint, lambda: managed.shut)
+        return Target("openzeppelin-access-manager", [await _play(closing)])
+
+
 def run() -> dict[str, Any]:
     """{"ok", "targets", "why"}: `why` says what could not be played at all."""
-    why = missing(AAVE) or missing(OPEN_ZEPPELIN_4)
+    why = missing(AAVE) or missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN)
     if why:
         return {"ok": False, "targets": [], "why": why}
     chain = start_chain("embedded", 1, FUNDED)
     try:
-        targets = [trio.run(_aave, build(chain.url)), trio.run(_pausable, build_token(chain.url))]
+        targets = [
+            trio.run(_aave, build(chain.url)),
+            trio.run(_pausable, build_token(chain.url)),
+            trio.run(_managed, build_managed(chain.url)),
+        ]
     finally:
         chain.stop()
     return {"ok": all(one.ok for one in targets), "targets": [asdict(one) for one in targets]}
