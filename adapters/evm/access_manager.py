@@ -331,4 +331,4 @@ def _closings(logs: Sequence[Log]) -> list[tuple[Log, int | None]]:
     return [(log, int(any(log.data)) if len(log.data) == 32 else None) for log in logs]
 
 
-LEVERS = {CLOSE: CloseLever, PAUSE: ManagedPauseLever}
+LEVERS: dict[str, type[CloseLever] | type[ManagedPauseLever]] = {CLOSE: CloseLever, PAUSE: ManagedPauseLever}

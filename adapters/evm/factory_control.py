@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from adapters.api import Instances
 from adapters.catalog import Shop
 from adapters.evm import access_manager as managed
+from adapters.evm import safe as safes
 from adapters.evm.factory import COOLDOWN_MS_MAX, account_of, client_of, sender_of
+from adapters.evm.safe_council import SafeTarget, Shows
+from adapters.evm.safe_inbox import Inbox
+from adapters.evm.safe_tx import CALLS_MAX, Listed, listed, shown_by
 from adapters.evm.sending import Sender
 from adapters.section import Section
 from protocol.messages import Level
@@ -44,6 +49,57 @@ def seat_of(keys: Section, shop: Shop) -> tuple[str, Sender] | None:
     if chain is None or account is None:
         return None
     return chain, sender_of(shop, client_of(shop), chain, account)
+
+
+def inbox_of(keys: Section, shop: Shop) -> Inbox | None:
+    """A directory below the node's own, or anywhere by its whole path."""
+    text = keys.text("inbox")
+    if text is None:
+        return None
+    path = Path(text)
+    if not path.is_absolute() and (shop.data_dir is None or ".." in path.parts):
+        keys.fault("inbox", f"{text[:80]!r} must be a directory below data_dir, or a whole path")
+        return None
+    return Inbox(path if shop.data_dir is None else shop.data_dir / path)
+
+
+def calls_of(keys: Section, key: str) -> tuple[Listed, ...]:
+    try:
+        return tuple(listed(one) for one in keys.lines(key, CALLS_MAX))
+    except ValueError as wrong:
+        keys.fault(key, str(wrong))
+        return ()
+
+
+def shows_of(keys: Section) -> Shows | None:
+    text = keys.text("shows")
+    try:
+        return None if text is None else Shows(*shown_by(text))
+    except ValueError as wrong:
+        keys.fault("shows", str(wrong))
+        return None
+
+
+def safe(name: str, keys: Section, shop: Shop) -> Instances:
+    """`contract` is the Safe: what it is to call, once enough of its owners have signed."""
+    keys.text("kind")
+    contract = keys.address("contract")
+    keys.address("asset")
+    restrict, lift, shows = calls_of(keys, "restrict"), calls_of(keys, "lift"), shows_of(keys)
+    batch = max(len(restrict), len(lift)) > 1
+    multi_send, inbox = keys.address("multi_send", needed=batch), inbox_of(keys, shop)
+    said, seat = said_of(keys, safes.MAX_MS), seat_of(keys, shop)
+    if contract is None or not restrict or not lift or shows is None or (batch and multi_send is None):
+        return Instances()
+    if inbox is None or said is None or seat is None:
+        return Instances()
+    chain, sender = seat
+    target = SafeTarget(name, chain, contract, restrict, lift, shows, multi_send or b"")
+    declared = safes.declared(
+        said.closes, said.rung, blocks_exit=said.blocks_exit, max_ms=said.max_ms, cooldown_ms=said.cooldown_ms
+    )
+    lever = safes.SafeLever(target, declared, client_of(shop), sender, (inbox, shop.tell))
+    return Instances(levers={f"{name}:{safes.CALL}": lever})
 
 
 def access_manager(name: str, keys: Section, shop: Shop) -> Instances:

@@ -1,5 +1,5 @@
-"""One market, one token and one managed token for all tests of this folder, each built once; every test has a copy of
-its own, and of its chain, to spoil."""
+"""One market, one token, one that is managed and one that a Safe pauses, each built once for all tests of this folder;
+every test has a copy of its own, and of its chain, to spoil."""
 
 import multiprocessing
 import time
@@ -12,8 +12,9 @@ from node.testnet.chain_evm import EmbeddedChain
 from tests.integration.levers.aave_market import FUNDED, Market, build
 from tests.integration.levers.forked import answering, served
 from tests.integration.levers.managed_token import DAY_S, ManagedToken, build_managed
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, missing
 from tests.integration.levers.pausable_token import Token, build_token
+from tests.integration.levers.safe_token import SafeToken, build_safe
 
 AHEAD_S = multiprocessing.Value("d", 0.0)
 """Shared with the processes that serve a chain."""
@@ -79,5 +80,21 @@ def managed(request: pytest.FixtureRequest, ahead: Callable[[float], None]) -> I
     if why:
         pytest.skip(why)
     chain, found = request.getfixturevalue("governed")
+    with served(chain) as url:
+        yield replace(found, token=replace(found.token, url=url, answer=None))
+
+
+@pytest.fixture(scope="session")
+def signed_for() -> tuple[EmbeddedChain, SafeToken]:
+    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
+    return chain, build_safe("", answering(chain))
+
+
+@pytest.fixture
+def safe(request: pytest.FixtureRequest) -> Iterator[SafeToken]:
+    why = missing(OPEN_ZEPPELIN_4) or missing(SAFE)
+    if why:
+        pytest.skip(why)
+    chain, found = request.getfixturevalue("signed_for")
     with served(chain) as url:
         yield replace(found, token=replace(found.token, url=url, answer=None))

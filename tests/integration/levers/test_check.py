@@ -7,11 +7,12 @@ from adapters.evm import aave_abi
 from adapters.evm.aave_rows import AAVE_ROWS
 from adapters.evm.access_manager import CLOSE
 from adapters.evm.pausable import CALL
+from adapters.evm.safe import CALL as PROPOSE
 from tests.integration.levers.aave_market import abi
 from tests.integration.levers.check import Played, Target, run
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, missing
 
-both = missing(AAVE) or missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN)
+both = missing(AAVE) or missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN) or missing(SAFE)
 published = pytest.mark.skipif(bool(missing(AAVE)), reason=missing(AAVE) or "there")
 ASKED = {
     "Pool": aave_abi.POOL,
@@ -31,10 +32,12 @@ def test_every_lever_stops_its_attack_and_lets_it_go_again():
         "aave-v3.0",
         "openzeppelin-pausable",
         "openzeppelin-access-manager",
+        "safe",
     ]
     assert {one["name"] for one in found["targets"][0]["actions"]} == {row.declared.call for row in AAVE_ROWS}
     assert [one["name"] for one in found["targets"][1]["actions"]] == [CALL]
     assert [one["name"] for one in found["targets"][2]["actions"]] == [CLOSE]
+    assert [one["name"] for one in found["targets"][3]["actions"]] == [PROPOSE]
 
 
 @published

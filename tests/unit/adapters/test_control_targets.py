@@ -52,3 +52,42 @@ def test_what_a_managed_contract_may_not_say(old: str, new: str, says: str):
     assert old in MANAGED
     (fault,) = faults(MANAGED.replace(old, new))
     assert fault.startswith(f"target.token.{says}")
+
+
+SAFE = f"""{CONNECTED}[target.council]
+kind = "evm.safe"
+chain = "eip155:1"
+contract = "{ADDRESS}"
+asset = "{ADDRESS}"
+restrict = ["{ADDRESS} pause()"]
+lift = ["{ADDRESS} unpause()"]
+shows = "{ADDRESS} paused() = true"
+inbox = "/nowhere/council"
+rung = "HALT"
+closes = ["transfer"]
+max = "1h"
+cooldown = "1h"
+key_file = "keys/lever.key"
+"""
+
+
+def test_a_safe_gives_one_lever_that_people_lift():
+    said = made(SAFE).levers["council:safe.propose"].declared
+    assert (said.expires_by, said.reversible, said.closes) == (ExpiresBy.HUMAN, True, {"transfer"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('pause()"]\nlift', 'pause"]\nlift', "restrict: must be an address, a function with its types"),
+        ('["0x', '[7, "0x', "restrict: must be a list of texts, 1 to 8"),
+        ("paused() = true", "paused()", "shows: must be a view and what it says"),
+        ("/nowhere/council", "council", "inbox: 'council' must be a directory below data_dir, or a whole path"),
+        ('pause()"]\nlift', f'pause()", "{ADDRESS} stop()"]\nlift', "multi_send: is missing"),
+        (f'shows = "{ADDRESS} paused() = true"\n', "", "shows: is missing"),
+    ],
+)
+def test_what_a_safe_may_not_say(old: str, new: str, says: str):
+    assert old in SAFE
+    (fault,) = faults(SAFE.replace(old, new, 1))
+    assert fault.startswith(f"target.council.{says}")
