@@ -9,6 +9,7 @@ from adapters.api import Instances
 from adapters.catalog import Shop
 from adapters.evm import access_manager as managed
 from adapters.evm import safe as safes
+from adapters.evm import timelock as locks
 from adapters.evm.factory import COOLDOWN_MS_MAX, account_of, client_of, sender_of
 from adapters.evm.safe_council import SafeTarget, Shows
 from adapters.evm.safe_inbox import Inbox
@@ -17,6 +18,7 @@ from adapters.evm.sending import Sender
 from adapters.section import Section
 from protocol.messages import Level
 
+LOCKED_CALLS_MAX = 32
 RUNGS = [level.name for level in (Level.GUARD, Level.ISOLATE, Level.HALT)]
 
 
@@ -100,6 +102,27 @@ def safe(name: str, keys: Section, shop: Shop) -> Instances:
     )
     lever = safes.SafeLever(target, declared, client_of(shop), sender, (inbox, shop.tell))
     return Instances(levers={f"{name}:{safes.CALL}": lever})
+
+
+def timelock(name: str, keys: Section, shop: Shop) -> Instances:
+    """`contract` is a TimelockController; `calls` what is cancelled where it waits there. People only."""
+    keys.text("kind")
+    contract, said, seat = keys.address("contract"), said_of(keys, locks.MAX_MS), seat_of(keys, shop)
+    keys.address("asset")
+    words = keys.lines("calls", LOCKED_CALLS_MAX)
+    try:
+        calls = frozenset() if words == (locks.ANY,) else frozenset(locks.call_of(one) for one in words)
+    except ValueError as wrong:
+        keys.fault("calls", str(wrong))
+        return Instances()
+    if contract is None or not words or said is None or seat is None:
+        return Instances()
+    chain, sender = seat
+    declared = locks.declared(
+        said.closes, said.rung, blocks_exit=said.blocks_exit, max_ms=said.max_ms, cooldown_ms=said.cooldown_ms
+    )
+    lever = locks.CancelLever(locks.LockTarget(name, chain, contract, calls), declared, client_of(shop), sender)
+    return Instances(levers={f"{name}:{locks.CALL}": lever})
 
 
 def access_manager(name: str, keys: Section, shop: Shop) -> Instances:

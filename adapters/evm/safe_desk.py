@@ -126,6 +126,7 @@ def left_over(one: Discarded, state: Council) -> str:
     by = ", ".join(f"0x{owner.hex()}" for owner in one.signed_by)
     return (
         f"a proposal to {one.does} by Safe 0x{one.safe.hex()} was discarded with {len(one.signed_by)} of "
-        f"{state.threshold} signatures ({by}); wherever a copy is, it stays valid until its nonce moves beyond {one.nonce}: "
-        "to make it void, have the owners execute anything else with that nonce, such as an empty call to the Safe itself"
+        f"{state.threshold} signatures ({by}); wherever a copy is, it stays valid until its nonce moves beyond "
+        f"{one.nonce}: to make it void, have the owners execute anything else with that nonce, such as an empty call "
+        "to the Safe itself"
     )

@@ -13,12 +13,11 @@ from adapters.evm.survey.aave import ANYBODY
 from adapters.evm.survey.facts import Control, Holder, Place, Right
 from adapters.evm.survey.holders import DEFAULT_ADMIN, delay_words, holder, holders, owner_of, role_holders
 from adapters.evm.survey.look import ADMIN_SLOT, IMPLEMENTATION_SLOT, STRANGER, Looker, as_address
+from adapters.evm.survey.queue import SCHEDULED, pending
 
 ROLES = ("PAUSER_ROLE", "GUARDIAN_ROLE", "EMERGENCY_ROLE", "OPERATOR_ROLE", "MINTER_ROLE", "UPGRADER_ROLE")
 """Names in use; a role is a hash, and others cannot be guessed."""
 SELECTOR_PAUSE = keccak256(b"pause()")[:4]
-SCHEDULED = keccak256(b"CallScheduled(bytes32,uint256,address,uint256,bytes,bytes32,uint256)")
-QUEUED_MAX = 32
 
 
 async def place(look: Looker, address: bytes) -> Place:
@@ -159,10 +158,8 @@ async def _safe(look: Looker, found: Holder) -> Place:
 
 async def _timelock(look: Looker, found: Holder) -> Place:
     """OpenZeppelin TimelockController: what was scheduled and waits or is due."""
-    logs = await look.logs(found.address, SCHEDULED)
-    ids = sorted({log.topics[1] for log in logs or () if len(log.topics) > 1})[:QUEUED_MAX]
-    asked = [("isOperationPending(bytes32) bool", (one,)) for one in ids]
-    waits = await look.views(found.address, *asked) if asked else []
-    said = [f"scheduled and not yet done: 0x{one.hex()}" for one, is_ in zip(ids, waits) if is_]
+    logs = await look.logs(found.address, SCHEDULED.topic)
+    said = [f"scheduled and not yet done: {one.says}" for one in await pending(look.client, look.chain, logs or ())]
     what = f"a timelock of {delay_words(found.delay_s)}: it closes nothing in time"
-    return Place(found.address, what, warnings=tuple(said))
+    unknown = () if logs is not None else ("what is scheduled there: no connection gives its past",)
+    return Place(found.address, what, warnings=tuple(said), unknown=unknown)

@@ -11,6 +11,7 @@ import pytest
 from node.testnet.chain_evm import EmbeddedChain
 from tests.integration.levers.aave_market import FUNDED, Market, build
 from tests.integration.levers.forked import answering, served
+from tests.integration.levers.locked_token import LockedToken, build_locked
 from tests.integration.levers.managed_token import DAY_S, ManagedToken, build_managed
 from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, missing
 from tests.integration.levers.pausable_token import Token, build_token
@@ -96,5 +97,21 @@ def safe(request: pytest.FixtureRequest) -> Iterator[SafeToken]:
     if why:
         pytest.skip(why)
     chain, found = request.getfixturevalue("signed_for")
+    with served(chain) as url:
+        yield replace(found, token=replace(found.token, url=url, answer=None))
+
+
+@pytest.fixture(scope="session")
+def delayed() -> tuple[EmbeddedChain, LockedToken]:
+    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
+    return chain, build_locked("", answering(chain))
+
+
+@pytest.fixture
+def locked(request: pytest.FixtureRequest) -> Iterator[LockedToken]:
+    why = missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN)
+    if why:
+        pytest.skip(why)
+    chain, found = request.getfixturevalue("delayed")
     with served(chain) as url:
         yield replace(found, token=replace(found.token, url=url, answer=None))

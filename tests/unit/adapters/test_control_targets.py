@@ -91,3 +91,29 @@ def test_what_a_safe_may_not_say(old: str, new: str, says: str):
     assert old in SAFE
     (fault,) = faults(SAFE.replace(old, new, 1))
     assert fault.startswith(f"target.council.{says}")
+
+
+LOCK = f"""{CONNECTED}[target.lock]
+kind = "evm.timelock"
+chain = "eip155:1"
+contract = "{ADDRESS}"
+asset = "{ADDRESS}"
+calls = ["{ADDRESS} upgradeTo(address)"]
+rung = "ISOLATE"
+closes = ["upgrade"]
+max = "1h"
+cooldown = "1h"
+key_file = "keys/lever.key"
+"""
+
+
+@pytest.mark.parametrize("calls", [f'["{ADDRESS} upgradeTo(address)"]', '["any"]'])
+def test_a_cancellation_is_declared_irreversible(calls: str):
+    said = made(LOCK.replace(f'["{ADDRESS} upgradeTo(address)"]', calls)).levers["lock:timelock.cancel"].declared
+    assert not said.reversible and said.expires_by is ExpiresBy.HUMAN
+
+
+@pytest.mark.parametrize("calls", ["[]", '["upgradeTo(address)"]', f'["any", "{ADDRESS} f()"]', f'["{ADDRESS} f(("]'])
+def test_what_a_timelock_may_not_say(calls: str):
+    (fault,) = faults(LOCK.replace(f'["{ADDRESS} upgradeTo(address)"]', calls))
+    assert fault.startswith("target.lock.calls: must be ")
