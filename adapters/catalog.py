@@ -42,6 +42,7 @@ BUILT_INS: tuple[BuiltIn, ...] = (
     BuiltIn("target", "evm.access_manager", "adapters.evm.factory_control:access_manager"),
     BuiltIn("target", "evm.safe", "adapters.evm.factory_control:safe"),
     BuiltIn("target", "evm.timelock", "adapters.evm.factory_control:timelock"),
+    BuiltIn("target", "evm.safe_module", "adapters.evm.factory_control:safe_module"),
     BuiltIn("target", "log", "adapters.log_lever:target"),
     BuiltIn("sensor", "evm.bridge", "adapters.evm.factory:sensor"),
     BuiltIn("sensor", "evm.backing", "adapters.evm.factory:sensor"),

@@ -8,7 +8,9 @@ from pathlib import Path
 from adapters.api import Instances
 from adapters.catalog import Shop
 from adapters.evm import access_manager as managed
+from adapters.evm import pausable as pausables
 from adapters.evm import safe as safes
+from adapters.evm import safe_module as modules
 from adapters.evm import timelock as locks
 from adapters.evm.factory import COOLDOWN_MS_MAX, account_of, client_of, sender_of
 from adapters.evm.safe_council import SafeTarget, Shows
@@ -102,6 +104,27 @@ def safe(name: str, keys: Section, shop: Shop) -> Instances:
     )
     lever = safes.SafeLever(target, declared, client_of(shop), sender, (inbox, shop.tell))
     return Instances(levers={f"{name}:{safes.CALL}": lever})
+
+
+def safe_module(name: str, keys: Section, shop: Shop) -> Instances:
+    """`contract` is the Safe; `pauses` who is paused by it. Wide, and refused unless that is accepted."""
+    keys.text("kind")
+    contract, pauses, asset = keys.address("contract"), keys.address("pauses"), keys.address("asset")
+    said, seat = said_of(keys, pausables.MAX_MS), seat_of(keys, shop)
+    if not keys.flag("accept_wide", False):
+        keys.fault(
+            "accept_wide", f"a thief of this key could {modules.WIDE}; write accept_wide = true, or use evm.safe"
+        )
+        return Instances()
+    if contract is None or pauses is None or asset is None or said is None or seat is None:
+        return Instances()
+    chain, sender = seat
+    declared = pausables.declared(
+        said.closes, said.rung, blocks_exit=said.blocks_exit, max_ms=said.max_ms, cooldown_ms=said.cooldown_ms
+    )
+    target = pausables.PausableTarget(name, chain, pauses, asset)
+    lever = modules.ModulePauseLever(target, contract, declared, client_of(shop), sender)
+    return Instances(levers={f"{name}:{modules.CALL}": lever})
 
 
 def timelock(name: str, keys: Section, shop: Shop) -> Instances:

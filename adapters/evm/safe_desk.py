@@ -49,7 +49,9 @@ class Desk:
         for one in held.discarded.values():
             late = {name: word.owner for name, word in held.signatures.items() if word.hash == one.hash}
             if self._here(one) and late:
-                more = replace(one, signed_by=tuple(sorted({*one.signed_by, *late.values()})))
+                more = replace(
+                    one, signed_by=tuple(sorted({*one.signed_by, *(set(late.values()) & set(state.owners))}))
+                )
                 await in_thread(partial(self.inbox.write, more.name, discarded_text(more)))
                 self._tell(left_over(more, state))
                 names += late

@@ -18,7 +18,7 @@ from tests.integration.levers.managed_token import ManagedToken, build_managed, 
 from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, missing
 from tests.integration.levers.pausable_token import Token, build_token, pause_scene_of
 from tests.integration.levers.rpc import People, Refused
-from tests.integration.levers.safe_token import OWNERS, THRESHOLD, SafeToken, build_safe, safe_scene_of
+from tests.integration.levers.safe_token import GUARD, OWNERS, THRESHOLD, SafeToken, address, build_safe, safe_scene_of
 from tests.integration.levers.scene import Scene, scene_of
 
 ATTACKS: dict[str, Callable[[Market], Any]] = {
@@ -155,7 +155,11 @@ async def _safe(built: SafeToken) -> Target:
         async with safe_scene_of(built, Path(folder)) as scene:
             attack, stands = lambda: built.token.transfer("attacker"), lambda: built.paused
             signs = lambda: scene.sign(*OWNERS[:THRESHOLD])  # noqa: E731
-            return Target("safe", [await _play(Act(scene.lever(), scene.order(), built.people, attack, stands, signs))])
+            proposed = Act(scene.lever(), scene.order(), built.people, attack, stands, signs)
+            actions = [await _play(proposed)]
+            built.executes(f"enableModule(address) 0x{address(GUARD).hex()}", safe=True)
+            actions.append(await _play(Act(scene.module(), scene.order(), built.people, attack, stands)))
+            return Target("safe", actions)
 
 
 def run() -> dict[str, Any]:

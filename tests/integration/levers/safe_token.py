@@ -16,10 +16,13 @@ from adapters.evm.abi import Abi
 from adapters.evm.account import Account
 from adapters.evm.client import ChainClient, Connection
 from adapters.evm.evm_key import EvmKey
+from adapters.evm.pausable import PausableTarget
+from adapters.evm.pausable import declared as pause_declared
 from adapters.evm.safe import CALL, SafeLever, declared
 from adapters.evm.safe_council import SafeTarget, Shows
 from adapters.evm.safe_files import Proposal, parse_proposal, sign_proposal
 from adapters.evm.safe_inbox import Inbox
+from adapters.evm.safe_module import ModulePauseLever
 from adapters.evm.safe_tx import SafeTx, listed, shown_by
 from adapters.evm.sending import Sender
 from protocol.ids import ActionKey, SourceId
@@ -113,6 +116,13 @@ class SafeScene:
         said = declared(WAYS, Level.HALT, blocks_exit=True, max_ms=HOUR_MS, cooldown_ms=HOUR_MS)
         sender = Sender(self.client, built.token.chain, Account(KEYS[role]))
         return SafeLever(target, said, self.client, sender, (self.inbox, self.told.append), watch_s)
+
+    def module(self, role: str = GUARD) -> ModulePauseLever:
+        token = self.built.token
+        said = pause_declared(WAYS, Level.HALT, blocks_exit=True, max_ms=HOUR_MS, cooldown_ms=HOUR_MS)
+        target = PausableTarget("council", token.chain, token.at, token.at)
+        sender = Sender(self.client, token.chain, Account(KEYS[role]))
+        return ModulePauseLever(target, self.built.safe, said, self.client, sender)
 
     def order(self, seconds: float = 600, key: ActionKey = KEY) -> LeverOrder:
         until_ms = int((time.time() + seconds) * 1000)

@@ -8,6 +8,7 @@ from adapters.evm.aave_rows import AAVE_ROWS
 from adapters.evm.access_manager import CLOSE
 from adapters.evm.pausable import CALL
 from adapters.evm.safe import CALL as PROPOSE
+from adapters.evm.safe_module import CALL as MODULE_PAUSE
 from tests.integration.levers.aave_market import abi
 from tests.integration.levers.check import Played, Target, run
 from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, missing
@@ -37,7 +38,7 @@ def test_every_lever_stops_its_attack_and_lets_it_go_again():
     assert {one["name"] for one in found["targets"][0]["actions"]} == {row.declared.call for row in AAVE_ROWS}
     assert [one["name"] for one in found["targets"][1]["actions"]] == [CALL]
     assert [one["name"] for one in found["targets"][2]["actions"]] == [CLOSE]
-    assert [one["name"] for one in found["targets"][3]["actions"]] == [PROPOSE]
+    assert [one["name"] for one in found["targets"][3]["actions"]] == [PROPOSE, MODULE_PAUSE]
 
 
 @published

@@ -117,3 +117,25 @@ def test_a_cancellation_is_declared_irreversible(calls: str):
 def test_what_a_timelock_may_not_say(calls: str):
     (fault,) = faults(LOCK.replace(f'["{ADDRESS} upgradeTo(address)"]', calls))
     assert fault.startswith("target.lock.calls: must be ")
+
+
+MODULE = f"""{CONNECTED}[target.council]
+kind = "evm.safe_module"
+chain = "eip155:1"
+contract = "{ADDRESS}"
+pauses = "{ADDRESS}"
+asset = "{ADDRESS}"
+accept_wide = true
+rung = "HALT"
+closes = ["transfer"]
+max = "1h"
+cooldown = "1h"
+key_file = "keys/lever.key"
+"""
+
+
+def test_a_module_is_refused_unless_its_width_is_accepted():
+    said = made(MODULE).levers["council:safe.module_pause"].declared
+    assert said.expires_by is ExpiresBy.NODE and "whose module this node's account is" in said.says
+    (fault,) = faults(MODULE.replace("accept_wide = true\n", ""))
+    assert fault.startswith("target.council.accept_wide: a thief of this key could make the Safe do anything")
