@@ -31,7 +31,7 @@ from adapters.evm.pausable import moves
 from adapters.evm.pausable_abi import PAUSABLE, SAYS_PAUSED, SAYS_UNPAUSED, right_missing, stands_so_already
 from adapters.evm.sending import Sender
 from adapters.evm.survey.look import Looker
-from adapters.evm.survey.manager import beyond
+from adapters.evm.survey.manager import beyond, scheduled
 from adapters.evm.wire import Ask, Log, Revert, ask_call
 from protocol.messages import Level
 
@@ -113,6 +113,10 @@ class ManagedLever(FlagLever[Managed]):
         own = self._sender.account.address
         tried, may = await beyond(look, target.manager, target.contract, own, closes=self.declared.call != CLOSE)
         return Beyond(tried, may)
+
+    async def outstanding(self) -> tuple[str, ...]:
+        """All that is scheduled at the manager, by this node or by others. ChainError."""
+        return await scheduled(self._client, self._target.chain, self._target.manager)
 
     async def apply(self, plan: Plan) -> Outcome:
         """As any flag; then what lifts it is scheduled, where lifting takes a delay."""

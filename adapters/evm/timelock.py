@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from adapters.api import Beyond, ExpiresBy, LeverDeclaration, LeverOrder, Outcome, Plan
 from adapters.evm.abi import keccak256
-from adapters.evm.changes import WINDOW_BLOCKS, WINDOWS_MAX, Changes, Told
+from adapters.evm.changes import Changes, Told
 from adapters.evm.client import ChainClient
 from adapters.evm.errors import ChainError, NoGas, Reverted
 from adapters.evm.levers import CLOCK_SLACK_S, WAIT_S, until_s
@@ -21,7 +21,7 @@ from adapters.evm.sending import Sender
 from adapters.evm.survey.fragments import fragment
 from adapters.evm.survey.holders import DEFAULT_ADMIN
 from adapters.evm.survey.look import STRANGER, Looker
-from adapters.evm.survey.queue import LOCK, SCHEDULED, Operation, pending
+from adapters.evm.survey.queue import LOCK, SCHEDULED, Operation, logs_back, pending
 from adapters.evm.trailer import Trailer
 from adapters.evm.wire import Log, Revert, ask_call
 from protocol.messages import Level
@@ -166,15 +166,8 @@ class CancelLever:
 
     async def _waiting(self) -> tuple[Operation, ...]:
         """As far back as is looked: what waits longer is not found. ChainError."""
-        target, logs = self._target, list[Log]()
-        last = (await self._client.block(target.chain)).value.number
-        for _ in range(WINDOWS_MAX):
-            first = max(0, last - WINDOW_BLOCKS + 1)
-            read = await self._client.logs(target.chain, target.contract, [SCHEDULED.topic], first, last)
-            logs = [*read.value, *logs]
-            last = first - 1
-            if last < 0:
-                break
+        target = self._target
+        logs = await logs_back(self._client, target.chain, target.contract, SCHEDULED.topic)
         return await pending(self._client, target.chain, logs)
 
     async def _done(self, order: LeverOrder) -> dict[bytes, str]:

@@ -152,7 +152,9 @@ async def _safe(look: Looker, found: Holder) -> Place:
     modules = await look.view(found.address, "getModulesPaginated(address,uint256) address[],address", first, 32)
     listed = modules[0] if modules else ()
     said = [f"module {one}: it may act without the owners" for one in listed]
-    unknown = "what its owners signed beforehand and keep: ask them; only its nonce makes that void"
+    nonce = await look.view(found.address, "nonce() uint256")
+    signed = f"what its owners signed beforehand and keep: ask them; it is valid at nonce {nonce} and void after it"
+    unknown = f"{signed}. What a node proposed to them: `tocsin lever test` there"
     return Place(found.address, found.says, warnings=tuple(said), unknown=(unknown,))
 
 

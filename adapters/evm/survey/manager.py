@@ -5,13 +5,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.evm.access_manager_abi import ADMIN_ROLE, NOT_SCHEDULED, PUBLIC_ROLE
+from adapters.evm.abi import Event, keccak256
+from adapters.evm.access_manager_abi import ADMIN_ROLE, MANAGER, NOT_SCHEDULED, PUBLIC_ROLE
+from adapters.evm.client import ChainClient
 from adapters.evm.survey.fragments import fragment
 from adapters.evm.survey.generic import code_behind
 from adapters.evm.survey.holders import DEFAULT_ADMIN
 from adapters.evm.survey.look import STRANGER, Looker
+from adapters.evm.survey.queue import QUEUED_MAX, logs_back, said_of
+from adapters.evm.wire import Revert, ask_call
 
 SOME_ROLE = 1
+SCHEDULED = Event(
+    "OperationScheduled",
+    keccak256(b"OperationScheduled(bytes32,uint32,uint48,address,address,bytes)"),
+    (("id", "bytes32"), ("nonce", "uint32")),
+    (("due", "uint48"), ("caller", "address"), ("target", "address"), ("data", "bytes")),
+)
 AFTER = " (after a delay)"
 """Behind what the manager would take from the account once it was announced long enough before."""
 
@@ -34,6 +44,25 @@ async def beyond(
         elif stranger and own.startswith(NOT_SCHEDULED) and not stranger.startswith(NOT_SCHEDULED):
             may[says + AFTER] = None
     return len(rows), tuple(may)
+
+
+async def scheduled(client: ChainClient, chain: str, manager: bytes) -> tuple[str, ...]:
+    """What anybody has scheduled at the manager and may still execute, in sentences. ChainError."""
+    found = {}
+    for log in await logs_back(client, chain, manager, SCHEDULED.topic):
+        told = SCHEDULED.decode(log.topics, log.data)
+        if told is not None:
+            found[told["id"]] = told
+    newest = list(found)[-QUEUED_MAX:]
+    if not newest:
+        return ()
+    said = await client.read(chain, *(ask_call(manager, MANAGER, "getSchedule", (one,)) for one in newest))
+    return tuple(
+        f"scheduled at the manager by 0x{found[one]['caller'].hex()}, to be executed from {due_s} s on: "
+        f"0x{found[one]['target'].hex()} {said_of(found[one]['data'])}"
+        for one, due_s in zip(newest, said.value)
+        if not isinstance(due_s, Revert) and due_s
+    )
 
 
 def _of_manager(manager: bytes, contract: bytes) -> list[Row]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from adapters.evm.abi import Event, keccak256
+from adapters.evm.changes import WINDOW_BLOCKS, WINDOWS_MAX
 from adapters.evm.client import ChainClient
 from adapters.evm.survey.fragments import fragment, functions
 from adapters.evm.wire import Log, Revert, ask_call
@@ -86,6 +87,19 @@ def said_of(data: bytes) -> str:
 def _word(value: object) -> str:
     written = f"0x{value.hex()}" if isinstance(value, bytes) else str(value)
     return written if len(written) <= WORD_CHARS_MAX else f"{written[:WORD_CHARS_MAX]}…"
+
+
+async def logs_back(client: ChainClient, chain: str, contract: bytes, topic: bytes) -> list[Log]:
+    """All of one event, oldest first, as far back as a lever looks. ChainError."""
+    logs: list[Log] = []
+    last = (await client.block(chain)).value.number
+    for _ in range(WINDOWS_MAX):
+        first = max(0, last - WINDOW_BLOCKS + 1)
+        logs = [*(await client.logs(chain, contract, [topic], first, last)).value, *logs]
+        last = first - 1
+        if last < 0:
+            break
+    return logs
 
 
 async def pending(client: ChainClient, chain: str, logs: Iterable[Log]) -> tuple[Operation, ...]:

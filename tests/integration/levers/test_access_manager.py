@@ -18,6 +18,7 @@ from tests.integration.levers.managed_token import (
     ManagedScene,
     ManagedToken,
     address,
+    manager_abi,
     tell,
     token_abi,
 )
@@ -234,6 +235,20 @@ def test_no_pause_goes_through_a_manager_that_closed_the_contract(managed: Manag
         lever = scene.lever(PAUSE)
         outcome = await lever.simulate(await lever.plan(scene.order(PAUSE)))
         assert not outcome.ok and "is closed at the manager" in outcome.says
+
+    tell(managed, story)
+
+
+def test_what_anybody_has_scheduled_at_the_manager_is_told_until_it_is_cancelled(managed: ManagedToken):
+    managed.grants(ADMIN, PERSON, DAY_S)
+    opens = manager_abi().function("setTargetClosed").encode((managed.token.at, False))
+    managed.do(PERSON, "schedule", managed.at, opens, 0)
+
+    async def story(scene: ManagedScene) -> None:
+        (said,) = await scene.lever().outstanding()
+        assert f"by {PERSONS}" in said and f"setTargetClosed(address,bool) 0x{managed.token.at.hex()} False" in said
+        managed.do("owner", "cancel", address(PERSON), managed.at, opens)
+        assert await scene.lever().outstanding() == ()
 
     tell(managed, story)
 
