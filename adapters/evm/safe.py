@@ -25,7 +25,7 @@ from protocol.messages import Level
 
 CALL = "safe.propose"
 MAX_MS = 24 * 3_600_000
-WATCH_S = 10.0
+WATCH_S = 12.0
 """One `apply` waits that long for signatures; it is tried again, and people are called."""
 POLL_S = 0.25
 LIFT_S = 24 * 3_600

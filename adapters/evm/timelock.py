@@ -24,11 +24,14 @@ from adapters.evm.survey.look import STRANGER, Looker
 from adapters.evm.survey.queue import LOCK, SCHEDULED, Operation, logs_back, pending
 from adapters.evm.trailer import Trailer
 from adapters.evm.wire import Log, Revert, ask_call
+from protocol.ids import ActionKey
 from protocol.messages import Level
 
 CALL = "timelock.cancel"
 MAX_MS = 24 * 3_600_000
 ANY = "any"
+PLANNED_MAX = 256
+WHENEVER = 2**63
 CANCELLED = keccak256(b"Cancelled(bytes32)")
 CANCELLER = keccak256(b"CANCELLER_ROLE")
 _CALLS = re.compile(r"0x([0-9a-fA-F]{40}) ([A-Za-z_$][\w$]{0,63}\([a-z0-9,()\[\]]{0,400}\))\Z")
@@ -74,12 +77,14 @@ def declared(
 
 
 class CancelLever:
-    """Idempotent by action key: the trailers of our cancellations say which key cancelled what."""
+    """Idempotent by action key: the trailers of our cancellations say which key cancelled what, and up to which block
+    it was looked. What is scheduled after a plan is not meant by its key: nobody has seen it, and it is for good."""
 
     def __init__(self, target: LockTarget, declaration: LeverDeclaration, client: ChainClient, sender: Sender) -> None:
         self.declared = declaration
         self._target, self._client, self._sender = target, client, sender
         self._changes = Changes(client, target.chain, sender.account.address)
+        self._planned: dict[ActionKey, int] = {}
         self.slot = f"{target.chain}/0x{target.contract.hex()}/cancel"
 
     async def plan(self, order: LeverOrder) -> Plan:
@@ -87,7 +92,8 @@ class CancelLever:
         target = self._target
         says = f"{CALL} on {target.name} (0x{target.contract.hex()}, {target.chain}), for good"
         try:
-            meant = await self._meant()
+            last = (await self._client.block(target.chain)).value.number
+            meant = await self._meant(self._keep(order.action_key, last))
         except ChainError as broken:
             return Plan(order, f"{says} (not read yet: {broken}): {self.declared.says}")
         queued = "; ".join(one.says for one in meant) or "nothing that is listed waits there now"
@@ -104,9 +110,10 @@ class CancelLever:
             if not may:
                 says = f"account 0x{own.hex()} may not cancel: it takes CANCELLER_ROLE of the timelock; have it granted"
                 return Outcome(False, says, answered=False)
-            meant = await self._meant()
+            _, last = await self._done(plan.order)
+            meant = await self._meant(last)
             for one in meant:
-                await self._sender.simulate(target.contract, LOCK, "cancel", (one.id,), self._trailer(plan.order))
+                await self._sender.simulate(target.contract, LOCK, "cancel", (one.id,), self._trailer(plan.order, last))
         except ChainError as broken:
             return _failed(broken)
         return Outcome(True, f"the timelock would cancel {len(meant)} operations; it is for good")
@@ -114,11 +121,11 @@ class CancelLever:
     async def apply(self, plan: Plan) -> Outcome:
         """One after another, but for those that this key cancelled before, whoever has scheduled them again since."""
         try:
-            done = await self._done(plan.order)
+            done, last = await self._done(plan.order)
             sent = []
-            for one in await self._meant():
-                if one.id not in done:
-                    args, trailer = (one.id,), self._trailer(plan.order)
+            for one in await self._meant(last):
+                if one.id not in done:  # a provider may still show what was cancelled a moment ago
+                    args, trailer = (one.id,), self._trailer(plan.order, last)
                     receipt = await self._sender.transact(
                         self._target.contract, LOCK, "cancel", args, WAIT_S, trailer=trailer
                     )
@@ -131,15 +138,19 @@ class CancelLever:
         return Outcome(True, "cancelled for good: " + "; ".join(one.says for one, _ in sent), sent[0][1])
 
     async def read_back(self, order: LeverOrder) -> Outcome:
-        """ok where nothing that is listed waits, or only what was scheduled again. Nothing stands until then: 0."""
+        """ok where nothing waits that this key means. Nothing stands that would have to end: 0."""
         try:
-            done = await self._done(order)
-            waits = [one for one in await self._meant() if one.id not in done]
+            done, last = await self._done(order)
+            listed = await self._meant(WHENEVER)
         except ChainError as broken:
             return _failed(broken)
+        waits = [one for one in listed if one.block <= last and one.id not in done]
         if waits:
             return Outcome(False, f"still waits: {'; '.join(one.says for one in waits)}", retryable=True)
-        return Outcome(True, "nothing that is listed waits in the timelock but what was scheduled again since")
+        since = "; ".join(one.says for one in listed)
+        return Outcome(
+            True, f"scheduled since, and left to another order: {since}" if since else "nothing listed waits"
+        )
 
     async def undo(self, order: LeverOrder) -> Outcome:
         return Outcome(True, "what was cancelled stays so: its proposers have to schedule it again; nothing sent")
@@ -161,8 +172,15 @@ class CancelLever:
         """All that waits in the timelock, listed or not. ChainError."""
         return tuple(f"waits in the timelock: {one.says}" for one in await self._waiting())
 
-    async def _meant(self) -> list[Operation]:
-        return [one for one in await self._waiting() if self._target.means(one)]
+    def _keep(self, key: ActionKey, last: int) -> int:
+        """Up to which block this key was first planned."""
+        while len(self._planned) >= PLANNED_MAX:
+            self._planned.pop(next(iter(self._planned)))
+        return self._planned.setdefault(key, last)
+
+    async def _meant(self, last: int) -> list[Operation]:
+        """`last`: the block up to which an operation may have been scheduled."""
+        return [one for one in await self._waiting() if self._target.means(one) and one.block <= last]
 
     async def _waiting(self) -> tuple[Operation, ...]:
         """As far back as is looked: what waits longer is not found. ChainError."""
@@ -170,19 +188,21 @@ class CancelLever:
         logs = await logs_back(self._client, target.chain, target.contract, SCHEDULED.topic)
         return await pending(self._client, target.chain, logs)
 
-    async def _done(self, order: LeverOrder) -> dict[bytes, str]:
-        """Operation → our transaction that cancelled it under this key."""
+    async def _done(self, order: LeverOrder) -> tuple[dict[bytes, str], int]:
+        """Operation → our transaction that cancelled it under this key; and up to which block the key means any: none
+        where this process has not planned it, and it has left no trace."""
         head = (await self._client.block(self._target.chain)).value
         told = Told(self._target.contract, [CANCELLED], _cancelled, head.number, head.timestamp)
         since_s = until_s(order) - self.declared.max_ms // 1000 - CLOCK_SLACK_S
-        found = {}
+        found, last = {}, self._planned.get(order.action_key, 0)
         for one in await self._changes.since(told, since_s):
             if one.trailer is not None and one.trailer.key == order.action_key:
                 found[one.number.to_bytes(32, "big")] = f"0x{one.tx.hex()}"
-        return found
+                last = one.trailer.before
+        return found, last
 
-    def _trailer(self, order: LeverOrder) -> bytes:
-        return Trailer(order.action_key, until_s(order), order.by_human, 0).pack()
+    def _trailer(self, order: LeverOrder, last: int) -> bytes:
+        return Trailer(order.action_key, until_s(order), order.by_human, last).pack()
 
 
 def _cancelled(logs: Sequence[Log]) -> list[tuple[Log, int | None]]:

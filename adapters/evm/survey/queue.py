@@ -60,6 +60,8 @@ class Operation:
 
     id: bytes
     due_s: int
+    block: int
+    """In which it was scheduled, last where several times."""
     calls: tuple[Queued, ...]
 
     @property
@@ -106,12 +108,14 @@ async def pending(client: ChainClient, chain: str, logs: Iterable[Log]) -> tuple
     """Those of `CallScheduled` that wait or are due, as the timelock says now; the newest, in the order of their
     execution. ChainError."""
     calls: dict[tuple[bytes, bytes], dict[int, Queued]] = {}
+    blocks: dict[tuple[bytes, bytes], int] = {}
     for log in logs:
         told = SCHEDULED.decode(log.topics, log.data)
         if told is not None:
             # an id that was cancelled and scheduled again has the same calls
             at = calls.setdefault((log.address, told["id"]), {})
             at[told["index"]] = Queued(told["target"], told["value"], told["data"])
+            blocks[log.address, told["id"]] = log.block
     newest = list(calls)[-QUEUED_MAX:]
     if not newest:
         return ()
@@ -119,5 +123,6 @@ async def pending(client: ChainClient, chain: str, logs: Iterable[Log]) -> tuple
     found = []
     for (lock, one), due_s in zip(newest, said.value):
         if not isinstance(due_s, Revert) and due_s > DONE:
-            found.append(Operation(one, due_s, tuple(call for _, call in sorted(calls[lock, one].items()))))
+            inside = tuple(call for _, call in sorted(calls[lock, one].items()))
+            found.append(Operation(one, due_s, blocks[lock, one], inside))
     return tuple(sorted(found, key=lambda operation: (operation.due_s, operation.id)))

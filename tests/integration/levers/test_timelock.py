@@ -51,6 +51,26 @@ def test_what_was_cancelled_and_scheduled_again_is_cancelled_under_another_key_o
     tell(locked, story)
 
 
+def test_what_was_scheduled_after_the_plan_is_left_to_another_order(locked: LockedToken):
+    async def story(scene: LockScene) -> None:
+        lever, given = scene.lever(), scene.order()
+        empty = await lever.plan(given)
+        locked.schedules(locked.mint())
+        assert (await lever.plan(given)).already, "planned again under one key, it means no more than at first"
+        outcome, sent = await lever.apply(empty), scene.sent_by()
+        assert outcome.ok and "nothing sent" in outcome.says and not sent
+        shown = await lever.read_back(given)
+        assert shown.ok and "left to another order" in shown.says, "or the node would cancel it by itself"
+        second = scene.order(OTHER_KEY)
+        await lever.apply(await lever.plan(second))
+        locked.schedules(locked.mint(3 * E18))
+        again = scene.lever()
+        assert (await again.read_back(second)).ok, "also for a node that was started anew"
+        assert "nothing sent" in (await again.apply(await again.plan(second))).says
+
+    tell(locked, story)
+
+
 def test_only_operations_with_a_listed_call_are_cancelled_and_all_are_told(locked: LockedToken):
     async def story(scene: LockScene) -> None:
         pause = (locked.token.at, 0, keccak256(b"pause()")[:4], bytes(32), bytes(32))
