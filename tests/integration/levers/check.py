@@ -19,7 +19,7 @@ from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN
 from tests.integration.levers.pausable_token import Token, build_token, pause_scene_of
 from tests.integration.levers.rpc import People, Refused
 from tests.integration.levers.safe_token import GUARD, OWNERS, THRESHOLD, SafeToken, address, build_safe, safe_scene_of
-from tests.integration.levers.scene import Scene, scene_of
+from tests.integration.levers.scene import OTHER_KEY, Scene, scene_of
 
 ATTACKS: dict[str, Callable[[Market], Any]] = {
     "aave.ltv_zero": lambda market: market.borrow("attacker"),
@@ -158,7 +158,8 @@ async def _safe(built: SafeToken) -> Target:
             proposed = Act(scene.lever(), scene.order(), built.people, attack, stands, signs)
             actions = [await _play(proposed)]
             built.executes(f"enableModule(address) 0x{address(GUARD).hex()}", safe=True)
-            actions.append(await _play(Act(scene.module(), scene.order(), built.people, attack, stands)))
+            own_key = scene.order(key=OTHER_KEY)  # both go through one Safe to one contract
+            actions.append(await _play(Act(scene.module(), own_key, built.people, attack, stands)))
             return Target("safe", actions)
 
 
