@@ -159,6 +159,13 @@ class Mandated(Protocol):
         """Each forbidden call tried at the target as the credential, without sending anything. Raises as reads do."""
 
 
+class Outstanding(Protocol):
+    """A lever that knows of what was signed or scheduled beforehand and may still take effect."""
+
+    async def outstanding(self) -> tuple[str, ...]:
+        """One sentence each, with how it is made void. Raises as reads do."""
+
+
 class Sink(Protocol):
     async def tell(self, text: str) -> None: ...
 

@@ -12,6 +12,7 @@ import importlib.metadata
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from adapters.api import Instances
@@ -38,6 +39,10 @@ BUILT_INS: tuple[BuiltIn, ...] = (
     BuiltIn("target", "evm.escrow", "adapters.evm.factory:target"),
     BuiltIn("target", "evm.aave", "adapters.evm.factory:aave"),
     BuiltIn("target", "evm.pausable", "adapters.evm.factory:pausable"),
+    BuiltIn("target", "evm.access_manager", "adapters.evm.factory_control:access_manager"),
+    BuiltIn("target", "evm.safe", "adapters.evm.factory_control:safe"),
+    BuiltIn("target", "evm.timelock", "adapters.evm.factory_control:timelock"),
+    BuiltIn("target", "evm.safe_module", "adapters.evm.factory_control:safe_module"),
     BuiltIn("target", "log", "adapters.log_lever:target"),
     BuiltIn("sensor", "evm.bridge", "adapters.evm.factory:sensor"),
     BuiltIn("sensor", "evm.backing", "adapters.evm.factory:sensor"),
@@ -71,6 +76,8 @@ class Shop:
     """The bytes of an evm key's file: it signs words, and is no account."""
     tell: Callable[[str], None] = lambda text: None
     """To people, through every sink: what they must look at and no machine may act on."""
+    data_dir: Path | None = None
+    """Where an adapter that is told so may keep files; None: nowhere."""
 
     @property
     def chains(self) -> set[str]:
@@ -89,13 +96,15 @@ def build(
     evm_keys: Callable[[], Mapping[MemberName, bytes]] = dict,
     evm_secrets: Callable[[str], bytes] | None = None,
     tell: Callable[[str], None] | None = None,
+    data_dir: Path | None = None,
 ) -> Instances:
     """Everything that the configuration names. Raises CatalogFaults with all faults at once.
 
     `secrets(name)` gives the bytes of a key file; `epoch()` the epoch now, also for the register of sources;
     `evm_keys()` the members' addresses by their newest KeySets; `evm_secrets` is as `secrets`, for keys that sign
-    words (absent: the same); `tell` goes to people (absent: to the log)."""
+    words (absent: the same); `tell` goes to people (absent: to the log); `data_dir` is the node's own directory."""
     shop = Shop(epoch, secrets, log, [], evm_keys=evm_keys, evm_secrets=evm_secrets or secrets, tell=tell or log)
+    shop.data_dir = data_dir
     for key in config:
         if key not in ("connection", "target", "sensor"):
             shop.faults.append(f"{key}: is no section here; allowed: connection, sensor, target")

@@ -119,6 +119,17 @@ class Section:
             return ()
         return tuple(sorted(set(got)))
 
+    def lines(self, key: str, most: int, needed: bool = True) -> tuple[str, ...]:
+        """Texts, at least one; () where it is not set or a fault stands."""
+        got = self._take(key, needed)
+        if got is None:
+            return ()
+        fits = type(got) is list and 0 < len(got) <= most
+        if not fits or not all(type(one) is str and 0 < len(one) <= TEXT_CHARS_MAX for one in got):
+            self.fault(key, f"must be a list of texts, 1 to {most}")
+            return ()
+        return tuple(got)
+
     def duration(self, key: str, most_ms: int) -> int | None:
         """Milliseconds, above 0."""
         got = self._take(key, True)

@@ -83,6 +83,7 @@ def instances_for(config: NodeConfig, charter: Charter) -> Instances | PolicyRep
             lambda file: _secret(config, file, Purpose.LEVER),
             lambda line: None,
             evm_secrets=lambda file: _secret(config, file, Purpose.EVM),
+            data_dir=config.data_dir,
         )
     except CatalogFaults as error:
         return PolicyReport(tuple(f"{config.path}: {fault}" for fault in error.faults))

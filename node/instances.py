@@ -60,6 +60,7 @@ def instances_of(node: Node) -> Instances:
             evm_keys=members_evm_keys,
             evm_secrets=evm_secret,
             tell=tell,
+            data_dir=config.data_dir,
         )
         return replace(built, sensors=tuple(KeptSensor(one) for one in built.sensors))
     except CatalogFaults as error:

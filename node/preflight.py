@@ -39,6 +39,8 @@ class Tested:
     says: str
     stands: bool
     beyond: Beyond | None
+    outstanding: tuple[str, ...] = ()
+    """What was signed or scheduled beforehand and may still take effect, as far as this node knows."""
 
 
 def seats(built: Instances, targets: Mapping[str, Mapping[str, object]], policy: Policy | None) -> list[Seat]:
@@ -84,6 +86,8 @@ async def tested(seat: Seat, now_ms: int) -> Tested:
     try:
         ask = getattr(seat.lever, "beyond", None)
         beyond: Beyond | None = await ask() if ask is not None else None
+        queue = getattr(seat.lever, "outstanding", None)
+        outstanding: tuple[str, ...] = await queue() if queue is not None else ()
     except Exception as error:
         return Tested(seat.name, outcome.ok, plan.says, f"{outcome.says}; {told(error)}", plan.already, None)
-    return Tested(seat.name, outcome.ok, plan.says, outcome.says, plan.already, beyond)
+    return Tested(seat.name, outcome.ok, plan.says, outcome.says, plan.already, beyond, outstanding)

@@ -35,7 +35,7 @@ class Change:
     through: bytes
     """The contract that the sender called: the one that tells of it, or one in between."""
     trailer: Trailer | None
-    """Only where it is ours: our account called the contract itself."""
+    """Only where it is ours: our account called the contract itself, or the one that its lever goes through."""
 
     @property
     def sets(self) -> bool:
@@ -66,6 +66,8 @@ class Told:
     head: int
     chain_s: int
     """The chain's own time at `head`."""
+    through: bytes = b""
+    """The contract that this node calls to move it, where that is not the one that tells of it."""
 
 
 class Changes:
@@ -116,6 +118,6 @@ class Changes:
             if sent is None or number is None:
                 raise NotSeen(f"{self._chain} as seen from here does not know transaction 0x{log.tx.hex()}")
             through = sent.to or b""
-            ours = sent.sender == self._own and through == told.contract
+            ours = sent.sender == self._own and through == (told.through or told.contract)
             found.append(Change(number, log.tx, sent.sender, through, trailer_of(sent.data) if ours else None))
         return tuple(found)

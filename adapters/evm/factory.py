@@ -57,7 +57,7 @@ def target(name: str, keys: Section, shop: Shop) -> Instances:
     unit, oracle = keys.amount("usd_per_loan_unit"), keys.address("usd_oracle", needed=False)
     position = keys.address("position", needed=False) if kind == "lending" else None
     margin_bps = keys.whole("margin_bps", 0, 1, 10_000) if kind == "perp" else 0
-    account = _account(keys, shop)
+    account = account_of(keys, shop)
     if unit is not None and oracle is not None:
         keys.fault("usd_oracle", "stands beside usd_per_loan_unit; give one of the two")
     if chain is not None and chain not in shop.chains:
@@ -69,7 +69,7 @@ def target(name: str, keys: Section, shop: Shop) -> Instances:
     levers = {}
     if account is not None:
         own = Target(name, chain, contract, asset, margin_bps)
-        levers = levers_for(kind, own, client, _sender(shop, client, chain, account))
+        levers = levers_for(kind, own, client, sender_of(shop, client, chain, account))
     return Instances(
         readers={f"{name}:{read}": reader for read, reader in readers.items()},
         levers={f"{name}:{call}": lever for call, lever in levers.items()},
@@ -80,13 +80,13 @@ def aave(name: str, keys: Section, shop: Shop) -> Instances:
     """A reserve of a market of Aave v3: `contract` is the Pool, `asset` the reserve's token."""
     keys.text("kind")
     chain, pool, asset = keys.chain("chain"), keys.address("contract"), keys.address("asset")
-    account = _account(keys, shop)
+    account = account_of(keys, shop)
     if chain is not None and chain not in shop.chains:
         keys.fault("chain", f"no [[connection]] sees {chain}; add one")
     if chain is None or pool is None or asset is None or chain not in shop.chains:
         return Instances()
     client, own = client_of(shop), AaveTarget(name, chain, pool, asset)
-    levers = {} if account is None else aave_levers(own, client, _sender(shop, client, chain, account))
+    levers = {} if account is None else aave_levers(own, client, sender_of(shop, client, chain, account))
     return Instances(
         readers={f"{name}:{read}": reader for read, reader in aave_readers(own, client).items()},
         levers={f"{name}:{call}": lever for call, lever in levers.items()},
@@ -100,7 +100,7 @@ def pausable(name: str, keys: Section, shop: Shop) -> Instances:
     rung = keys.word("rung", [level.name for level in (Level.GUARD, Level.ISOLATE, Level.HALT)])
     closes, blocks_exit = keys.names("closes"), keys.flag("blocks_exit", True)
     max_ms, cooldown_ms = keys.duration("max", MAX_MS), keys.duration("cooldown", COOLDOWN_MS_MAX)
-    account = _account(keys, shop)
+    account = account_of(keys, shop)
     if chain is not None and chain not in shop.chains:
         keys.fault("chain", f"no [[connection]] sees {chain}; add one")
     if chain is None or contract is None or asset is None or chain not in shop.chains or account is None:
@@ -109,11 +109,11 @@ def pausable(name: str, keys: Section, shop: Shop) -> Instances:
         return Instances()
     client, own = client_of(shop), PausableTarget(name, chain, contract, asset)
     said = declared(closes, Level[rung], blocks_exit=blocks_exit, max_ms=max_ms, cooldown_ms=cooldown_ms)
-    lever = PauseLever(own, said, client, _sender(shop, client, chain, account))
+    lever = PauseLever(own, said, client, sender_of(shop, client, chain, account))
     return Instances(levers={f"{name}:{said.call}": lever})
 
 
-def _account(keys: Section, shop: Shop) -> Account | None:
+def account_of(keys: Section, shop: Shop) -> Account | None:
     """None without `key_file`: the target then has readings and no levers."""
     file = keys.text("key_file", needed=False)
     if file is None:
@@ -141,7 +141,7 @@ def key_of(raw: bytes) -> bytes:
     return key
 
 
-def _sender(shop: Shop, client: ChainClient, chain: str, account: Account) -> Sender:
+def sender_of(shop: Shop, client: ChainClient, chain: str, account: Account) -> Sender:
     """One for each account and chain, since it holds the lock on the account's nonce."""
     sender: Sender = shop.shared.setdefault(("evm.sender", chain, account.address), Sender(client, chain, account))
     return sender

@@ -99,7 +99,7 @@ class PauseLever(FlagLever[Standing]):
         return "paused" if number else "not paused"
 
     def _told(self, state: Standing) -> Told:
-        return Told(self._target.contract, [SAYS_PAUSED + SAYS_UNPAUSED], _moves, state.head, state.chain_s)
+        return Told(self._target.contract, [SAYS_PAUSED + SAYS_UNPAUSED], moves, state.head, state.chain_s)
 
     def _call(self, state: Standing, number: int) -> Call:
         return Call(self._target.contract, PAUSABLE, "pause" if number else "unpause")
@@ -133,5 +133,5 @@ class PauseLever(FlagLever[Standing]):
         return None
 
 
-def _moves(logs: Sequence[Log]) -> list[tuple[Log, int | None]]:
+def moves(logs: Sequence[Log]) -> list[tuple[Log, int | None]]:
     return [(log, int(log.topics[0] in SAYS_PAUSED)) for log in logs if log.topics]

@@ -129,6 +129,7 @@ def test(*names: str, config: ConfigFile = NODE_TOML, output: Output = "human") 
     else:
         for one in found:
             say(f"{one.name}: {'would move' if one.ok else 'WOULD NOT MOVE'}: {one.says}", f"  {_beyond(one)}")
+            say(*(f"  outstanding: {line}" for line in one.outstanding))
         if not found:
             say("No lever to try.")
     return OK if all(one.ok for one in found) else FAILED
@@ -146,7 +147,14 @@ async def _tests_of_rules(seats: list[Seat]) -> list[Tested]:
 
 def _plain(one: Tested) -> dict[str, Any]:
     beyond = None if one.beyond is None else {"tried": one.beyond.tried, "may": list(one.beyond.may)}
-    return {"name": one.name, "ok": one.ok, "says": one.says, "stands": one.stands, "beyond": beyond}
+    return {
+        "name": one.name,
+        "ok": one.ok,
+        "says": one.says,
+        "stands": one.stands,
+        "beyond": beyond,
+        "outstanding": list(one.outstanding),
+    }
 
 
 def _beyond(one: Tested) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from adapters.evm.abi import Abi
 
@@ -10,11 +11,20 @@ from adapters.evm.abi import Abi
 @functools.cache
 def fragment(text: str) -> tuple[Abi, str]:
     """`name(types) type,type` → (an ABI of this one function, its name). Structs are written as `(type,type)`."""
+    entry = _entry(text)
+    return Abi([entry]), entry["name"]
+
+
+def functions(*texts: str) -> Abi:
+    """Several of them as one ABI."""
+    return Abi(_entry(text) for text in texts)
+
+
+def _entry(text: str) -> dict[str, Any]:
     opens = text.index("(")
     closes = _closing(text, opens)
     name, inputs, outputs = text[:opens], text[opens + 1 : closes], text[closes + 1 :].strip()
-    entry = {"type": "function", "name": name, "inputs": _typed(inputs), "outputs": _typed(outputs)}
-    return Abi([entry]), name
+    return {"type": "function", "name": name, "inputs": _typed(inputs), "outputs": _typed(outputs)}
 
 
 def _typed(text: str) -> list[dict[str, str]]:

@@ -13,12 +13,11 @@ from adapters.evm.survey.aave import ANYBODY
 from adapters.evm.survey.facts import Control, Holder, Place, Right
 from adapters.evm.survey.holders import DEFAULT_ADMIN, delay_words, holder, holders, owner_of, role_holders
 from adapters.evm.survey.look import ADMIN_SLOT, IMPLEMENTATION_SLOT, STRANGER, Looker, as_address
+from adapters.evm.survey.queue import SCHEDULED, pending
 
 ROLES = ("PAUSER_ROLE", "GUARDIAN_ROLE", "EMERGENCY_ROLE", "OPERATOR_ROLE", "MINTER_ROLE", "UPGRADER_ROLE")
 """Names in use; a role is a hash, and others cannot be guessed."""
 SELECTOR_PAUSE = keccak256(b"pause()")[:4]
-SCHEDULED = keccak256(b"CallScheduled(bytes32,uint256,address,uint256,bytes,bytes32,uint256)")
-QUEUED_MAX = 32
 
 
 async def place(look: Looker, address: bytes) -> Place:
@@ -104,7 +103,7 @@ async def _right(look: Looker, address: bytes, name: str, held: list[bytes]) -> 
 async def beyond(look: Looker, address: bytes, account: bytes) -> tuple[int, tuple[str, ...]]:
     """How many calls beyond pausing and lifting were tried as this account, and what those do that were taken from it
     and not from a stranger: a contract that takes anything from anybody says nothing of a right."""
-    code = await _code_behind(look, address)
+    code = await code_behind(look, address)
     rows: list[tuple[str, str, tuple[Any, ...]]] = [
         ("give its ownership to anybody", "transferOwnership(address)", (STRANGER,)),
         ("give anybody any of its roles", "grantRole(bytes32,address)", (DEFAULT_ADMIN, STRANGER)),
@@ -120,7 +119,7 @@ async def beyond(look: Looker, address: bytes, account: bytes) -> tuple[int, tup
     return len(rows), tuple(may)
 
 
-async def _code_behind(look: Looker, address: bytes) -> bytes:
+async def code_behind(look: Looker, address: bytes) -> bytes:
     """What an upgrade is tried with: proxies refuse an address without code, whoever asks."""
     try:
         return as_address((await look.slot(address, IMPLEMENTATION_SLOT))[12:]) or STRANGER
@@ -153,16 +152,16 @@ async def _safe(look: Looker, found: Holder) -> Place:
     modules = await look.view(found.address, "getModulesPaginated(address,uint256) address[],address", first, 32)
     listed = modules[0] if modules else ()
     said = [f"module {one}: it may act without the owners" for one in listed]
-    unknown = "what its owners signed beforehand and keep: ask them; only its nonce makes that void"
+    nonce = await look.view(found.address, "nonce() uint256")
+    signed = f"what its owners signed beforehand and keep: ask them; it is valid at nonce {nonce} and void after it"
+    unknown = f"{signed}. What a node proposed to them: `tocsin lever test` there"
     return Place(found.address, found.says, warnings=tuple(said), unknown=(unknown,))
 
 
 async def _timelock(look: Looker, found: Holder) -> Place:
     """OpenZeppelin TimelockController: what was scheduled and waits or is due."""
-    logs = await look.logs(found.address, SCHEDULED)
-    ids = sorted({log.topics[1] for log in logs or () if len(log.topics) > 1})[:QUEUED_MAX]
-    asked = [("isOperationPending(bytes32) bool", (one,)) for one in ids]
-    waits = await look.views(found.address, *asked) if asked else []
-    said = [f"scheduled and not yet done: 0x{one.hex()}" for one, is_ in zip(ids, waits) if is_]
+    logs = await look.logs(found.address, SCHEDULED.topic)
+    said = [f"scheduled and not yet done: {one.says}" for one in await pending(look.client, look.chain, logs or ())]
     what = f"a timelock of {delay_words(found.delay_s)}: it closes nothing in time"
-    return Place(found.address, what, warnings=tuple(said))
+    unknown = () if logs is not None else ("what is scheduled there: no connection gives its past",)
+    return Place(found.address, what, warnings=tuple(said), unknown=unknown)

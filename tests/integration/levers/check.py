@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import trio
 
-from adapters.api import Lever, LeverOrder
+from adapters.api import Lever, LeverOrder, Outcome
 from node.testnet.chain_process import start_chain
 from tests.integration.levers.aave_market import FUNDED, Market, build
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.managed_token import ManagedToken, build_managed, managed_scene_of
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, missing
 from tests.integration.levers.pausable_token import Token, build_token, pause_scene_of
 from tests.integration.levers.rpc import People, Refused
-from tests.integration.levers.scene import Scene, scene_of
+from tests.integration.levers.safe_token import GUARD, OWNERS, THRESHOLD, SafeToken, address, build_safe, safe_scene_of
+from tests.integration.levers.scene import OTHER_KEY, Scene, scene_of
 
 ATTACKS: dict[str, Callable[[Market], Any]] = {
     "aave.ltv_zero": lambda market: market.borrow("attacker"),
@@ -82,6 +86,8 @@ class Act:
     people: People
     attack: Callable[[], Any]
     stands: Callable[[], Any]
+    signs: Callable[[], None] | None = None
+    """People whose words a step waits for: it is taken again once they have signed."""
 
 
 async def _play(act: Act) -> Played:
@@ -92,15 +98,23 @@ async def _play(act: Act) -> Played:
     begun = time.perf_counter()
     plan = await lever.plan(given)
     simulated = await lever.simulate(plan)
-    applied = await lever.apply(plan)
+    applied = await _signed(act, lambda: lever.apply(plan))
     played.read_back = simulated.ok and applied.ok and (await lever.read_back(given)).ok
     played.ms = round((time.perf_counter() - begun) * 1000)
     played.gas = await _gas(act.people, applied.reference)
     played.attack_during = _succeeds(act.attack)
-    undone = await lever.undo(given)
+    undone = await _signed(act, lambda: lever.undo(given))
     played.undone = undone.ok and act.stands() == before
     played.attack_after = _succeeds(act.attack)
     return played
+
+
+async def _signed(act: Act, step: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    outcome = await step()
+    if outcome.ok or act.signs is None:
+        return outcome
+    act.signs()
+    return await step()
 
 
 async def _aave(market: Market) -> Target:
@@ -130,14 +144,38 @@ async def _pausable(token: Token) -> Target:
         return Target("openzeppelin-pausable", [await _play(act)])
 
 
+async def _managed(managed: ManagedToken) -> Target:
+    async with managed_scene_of(managed) as scene:
+        closing = Act(scene.lever(), scene.order(), managed.people, managed.mint, lambda: managed.shut)
+        return Target("openzeppelin-access-manager", [await _play(closing)])
+
+
+async def _safe(built: SafeToken) -> Target:
+    with tempfile.TemporaryDirectory() as folder:
+        async with safe_scene_of(built, Path(folder)) as scene:
+            attack, stands = lambda: built.token.transfer("attacker"), lambda: built.paused
+            signs = lambda: scene.sign(*OWNERS[:THRESHOLD])  # noqa: E731
+            proposed = Act(scene.lever(), scene.order(), built.people, attack, stands, signs)
+            actions = [await _play(proposed)]
+            built.executes(f"enableModule(address) 0x{address(GUARD).hex()}", safe=True)
+            own_key = scene.order(key=OTHER_KEY)  # both go through one Safe to one contract
+            actions.append(await _play(Act(scene.module(), own_key, built.people, attack, stands)))
+            return Target("safe", actions)
+
+
 def run() -> dict[str, Any]:
     """{"ok", "targets", "why"}: `why` says what could not be played at all."""
-    why = missing(AAVE) or missing(OPEN_ZEPPELIN_4)
+    why = missing(AAVE) or missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN) or missing(SAFE)
     if why:
         return {"ok": False, "targets": [], "why": why}
     chain = start_chain("embedded", 1, FUNDED)
     try:
-        targets = [trio.run(_aave, build(chain.url)), trio.run(_pausable, build_token(chain.url))]
+        targets = [
+            trio.run(_aave, build(chain.url)),
+            trio.run(_pausable, build_token(chain.url)),
+            trio.run(_managed, build_managed(chain.url)),
+            trio.run(_safe, build_safe(chain.url)),
+        ]
     finally:
         chain.stop()
     return {"ok": all(one.ok for one in targets), "targets": [asdict(one) for one in targets]}

@@ -1,7 +1,9 @@
-"""One market and one token for all tests of this folder, built once; each test has a copy of it and of its chain, to
-spoil."""
+"""One market, one token, one that is managed and one that a Safe pauses, each built once for all tests of this folder;
+every test has a copy of its own, and of its chain, to spoil."""
 
-from collections.abc import Iterator
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,8 +11,14 @@ import pytest
 from node.testnet.chain_evm import EmbeddedChain
 from tests.integration.levers.aave_market import FUNDED, Market, build
 from tests.integration.levers.forked import answering, served
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.locked_token import LockedToken, build_locked
+from tests.integration.levers.managed_token import DAY_S, ManagedToken, build_managed
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, missing
 from tests.integration.levers.pausable_token import Token, build_token
+from tests.integration.levers.safe_token import SafeToken, build_safe
+
+AHEAD_S = multiprocessing.Value("d", 0.0)
+"""Shared with the processes that serve a chain."""
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +51,67 @@ def token(request: pytest.FixtureRequest) -> Iterator[Token]:
     chain, found = request.getfixturevalue("minted")
     with served(chain) as url:
         yield replace(found, url=url, answer=None)
+
+
+@pytest.fixture(scope="session")
+def governed() -> tuple[EmbeddedChain, ManagedToken]:
+    """Built eight days ago, since when longer delays hold."""
+    accounts = {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()}
+    AHEAD_S.value = -8 * DAY_S
+    chain = EmbeddedChain(1, accounts, clock=lambda: time.time() + AHEAD_S.value)
+    return chain, build_managed("", answering(chain))
+
+
+@pytest.fixture
+def ahead(request: pytest.FixtureRequest) -> Iterator[Callable[[float], None]]:
+    """Moves the managed token's chain to so many seconds after the wall clock; asked for before it: never back."""
+    request.getfixturevalue("governed")
+
+    def moved(seconds: float) -> None:
+        AHEAD_S.value = seconds
+
+    moved(0)
+    yield moved
+    moved(0)
+
+
+@pytest.fixture
+def managed(request: pytest.FixtureRequest, ahead: Callable[[float], None]) -> Iterator[ManagedToken]:
+    why = missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN)
+    if why:
+        pytest.skip(why)
+    chain, found = request.getfixturevalue("governed")
+    with served(chain) as url:
+        yield replace(found, token=replace(found.token, url=url, answer=None))
+
+
+@pytest.fixture(scope="session")
+def signed_for() -> tuple[EmbeddedChain, SafeToken]:
+    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
+    return chain, build_safe("", answering(chain))
+
+
+@pytest.fixture
+def safe(request: pytest.FixtureRequest) -> Iterator[SafeToken]:
+    why = missing(OPEN_ZEPPELIN_4) or missing(SAFE)
+    if why:
+        pytest.skip(why)
+    chain, found = request.getfixturevalue("signed_for")
+    with served(chain) as url:
+        yield replace(found, token=replace(found.token, url=url, answer=None))
+
+
+@pytest.fixture(scope="session")
+def delayed() -> tuple[EmbeddedChain, LockedToken]:
+    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
+    return chain, build_locked("", answering(chain))
+
+
+@pytest.fixture
+def locked(request: pytest.FixtureRequest) -> Iterator[LockedToken]:
+    why = missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN)
+    if why:
+        pytest.skip(why)
+    chain, found = request.getfixturevalue("delayed")
+    with served(chain) as url:
+        yield replace(found, token=replace(found.token, url=url, answer=None))

@@ -5,12 +5,15 @@ import pytest
 from adapters.api import ExpiresBy
 from adapters.evm import aave_abi
 from adapters.evm.aave_rows import AAVE_ROWS
+from adapters.evm.access_manager import CLOSE
 from adapters.evm.pausable import CALL
+from adapters.evm.safe import CALL as PROPOSE
+from adapters.evm.safe_module import CALL as MODULE_PAUSE
 from tests.integration.levers.aave_market import abi
 from tests.integration.levers.check import Played, Target, run
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, missing
 
-both = missing(AAVE) or missing(OPEN_ZEPPELIN_4)
+both = missing(AAVE) or missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN) or missing(SAFE)
 published = pytest.mark.skipif(bool(missing(AAVE)), reason=missing(AAVE) or "there")
 ASKED = {
     "Pool": aave_abi.POOL,
@@ -26,9 +29,16 @@ SINCE_3_1 = {"getPendingLtv"}
 def test_every_lever_stops_its_attack_and_lets_it_go_again():
     found = run()
     assert found["ok"], found
-    assert [target["name"] for target in found["targets"]] == ["aave-v3.0", "openzeppelin-pausable"]
+    assert [target["name"] for target in found["targets"]] == [
+        "aave-v3.0",
+        "openzeppelin-pausable",
+        "openzeppelin-access-manager",
+        "safe",
+    ]
     assert {one["name"] for one in found["targets"][0]["actions"]} == {row.declared.call for row in AAVE_ROWS}
     assert [one["name"] for one in found["targets"][1]["actions"]] == [CALL]
+    assert [one["name"] for one in found["targets"][2]["actions"]] == [CLOSE]
+    assert [one["name"] for one in found["targets"][3]["actions"]] == [PROPOSE, MODULE_PAUSE]
 
 
 @published
