@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import trio
 
 from adapters.api import Lever, LeverOrder
+from adapters.evm.synthetix_rows import word32
 from node.testnet.chain_process import start_chain
 from tests.integration.levers.aave_market import FUNDED, Market, build
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, SYNTHETIX, missing
 from tests.integration.levers.pausable_token import Token, build_token, pause_scene_of
 from tests.integration.levers.rpc import People, Refused
 from tests.integration.levers.scene import Scene, scene_of
+from tests.integration.levers.synthetix_system import System, build_system, suspend_scene_of
 
 ATTACKS: dict[str, Callable[[Market], Any]] = {
     "aave.ltv_zero": lambda market: market.borrow("attacker"),
@@ -130,14 +133,33 @@ async def _pausable(token: Token) -> Target:
         return Target("openzeppelin-pausable", [await _play(act)])
 
 
+async def _synthetix(system: System) -> Target:
+    attacks = {
+        "synthetix.market": (lambda: system.trade("attacker"), "getFuturesMarketSuspensions", "sETHPERP"),
+        "synthetix.synth": (lambda: system.transfer("attacker"), "getSynthSuspensions", "sETH"),
+        "synthetix.synth_exchange": (lambda: system.exchange("attacker"), "getSynthExchangeSuspensions", "sETH"),
+    }
+    target = Target("synthetix-2.102")
+    async with suspend_scene_of(system) as scene:
+        for call, (attack, view, key) in attacks.items():
+            stands = partial(system.view, view, [word32(key)])
+            act = Act(scene.lever(call), scene.order(call), system.people, attack, stands)
+            target.actions.append(await _play(act))
+    return target
+
+
 def run() -> dict[str, Any]:
     """{"ok", "targets", "why"}: `why` says what could not be played at all."""
-    why = missing(AAVE) or missing(OPEN_ZEPPELIN_4)
+    why = next(filter(None, map(missing, (AAVE, OPEN_ZEPPELIN_4, SYNTHETIX))), "")
     if why:
         return {"ok": False, "targets": [], "why": why}
     chain = start_chain("embedded", 1, FUNDED)
     try:
-        targets = [trio.run(_aave, build(chain.url)), trio.run(_pausable, build_token(chain.url))]
+        targets = [
+            trio.run(_aave, build(chain.url)),
+            trio.run(_pausable, build_token(chain.url)),
+            trio.run(_synthetix, build_system(chain.url)),
+        ]
     finally:
         chain.stop()
     return {"ok": all(one.ok for one in targets), "targets": [asdict(one) for one in targets]}

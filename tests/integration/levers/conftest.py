@@ -1,5 +1,4 @@
-"""One market and one token for all tests of this folder, built once; each test has a copy of it and of its chain, to
-spoil."""
+"""What all tests of this folder play on, each built once; each test has a copy of it and of its chain, to spoil."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,8 +8,9 @@ import pytest
 from node.testnet.chain_evm import EmbeddedChain
 from tests.integration.levers.aave_market import FUNDED, Market, build
 from tests.integration.levers.forked import answering, served
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, SYNTHETIX, missing
 from tests.integration.levers.pausable_token import Token, build_token
+from tests.integration.levers.synthetix_system import System, build_system
 
 
 @pytest.fixture(scope="session")
@@ -41,5 +41,21 @@ def token(request: pytest.FixtureRequest) -> Iterator[Token]:
     if why:
         pytest.skip(why)
     chain, found = request.getfixturevalue("minted")
+    with served(chain) as url:
+        yield replace(found, url=url, answer=None)
+
+
+@pytest.fixture(scope="session")
+def founded() -> tuple[EmbeddedChain, System]:
+    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
+    return chain, build_system("", answering(chain))
+
+
+@pytest.fixture
+def system(request: pytest.FixtureRequest) -> Iterator[System]:
+    why = missing(SYNTHETIX)
+    if why:
+        pytest.skip(why)
+    chain, found = request.getfixturevalue("founded")
     with served(chain) as url:
         yield replace(found, url=url, answer=None)

@@ -6,11 +6,12 @@ from adapters.api import ExpiresBy
 from adapters.evm import aave_abi
 from adapters.evm.aave_rows import AAVE_ROWS
 from adapters.evm.pausable import CALL
+from adapters.evm.synthetix_rows import SYNTHETIX_ROWS
 from tests.integration.levers.aave_market import abi
 from tests.integration.levers.check import Played, Target, run
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, SYNTHETIX, missing
 
-both = missing(AAVE) or missing(OPEN_ZEPPELIN_4)
+every = next(filter(None, map(missing, (AAVE, OPEN_ZEPPELIN_4, SYNTHETIX))), "")
 published = pytest.mark.skipif(bool(missing(AAVE)), reason=missing(AAVE) or "there")
 ASKED = {
     "Pool": aave_abi.POOL,
@@ -22,13 +23,14 @@ ASKED = {
 SINCE_3_1 = {"getPendingLtv"}
 
 
-@pytest.mark.skipif(bool(both), reason=both or "there")
+@pytest.mark.skipif(bool(every), reason=every or "there")
 def test_every_lever_stops_its_attack_and_lets_it_go_again():
     found = run()
     assert found["ok"], found
-    assert [target["name"] for target in found["targets"]] == ["aave-v3.0", "openzeppelin-pausable"]
+    assert [target["name"] for target in found["targets"]] == ["aave-v3.0", "openzeppelin-pausable", "synthetix-2.102"]
     assert {one["name"] for one in found["targets"][0]["actions"]} == {row.declared.call for row in AAVE_ROWS}
     assert [one["name"] for one in found["targets"][1]["actions"]] == [CALL]
+    assert [one["name"] for one in found["targets"][2]["actions"]] == [row.declared.call for row in SYNTHETIX_ROWS]
 
 
 @published
