@@ -38,6 +38,7 @@ BUILT_INS: tuple[BuiltIn, ...] = (
     BuiltIn("target", "evm.escrow", "adapters.evm.factory:target"),
     BuiltIn("target", "evm.aave", "adapters.evm.factory:aave"),
     BuiltIn("target", "evm.pausable", "adapters.evm.factory:pausable"),
+    BuiltIn("target", "evm.perp_v2", "adapters.evm.perps_factory:perp_v2"),
     BuiltIn("target", "evm.synthetix", "adapters.evm.perps_factory:synthetix"),
     BuiltIn("target", "log", "adapters.log_lever:target"),
     BuiltIn("sensor", "evm.bridge", "adapters.evm.factory:sensor"),

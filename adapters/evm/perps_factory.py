@@ -5,6 +5,8 @@ from __future__ import annotations
 from adapters.api import Instances
 from adapters.catalog import Shop
 from adapters.evm.factory import _account, _sender, client_of
+from adapters.evm.perp_v2 import perp_levers
+from adapters.evm.perp_v2_rows import SPREAD_DEFAULT, SPREAD_PPM, PerpTarget
 from adapters.evm.synthetix import SynthetixTarget, suspend_levers
 from adapters.evm.synthetix_rows import KEY, REASON, REASON_MAX, REASON_MIN
 from adapters.section import Section
@@ -27,6 +29,21 @@ def synthetix(name: str, keys: Section, shop: Shop) -> Instances:
         return Instances()
     client, target = client_of(shop), SynthetixTarget(name, chain, resolver, market, synth, reason)
     levers = suspend_levers(target, client, _sender(shop, client, chain, account))
+    return Instances(levers={f"{name}:{call}": lever for call, lever in levers.items()})
+
+
+def perp_v2(name: str, keys: Section, shop: Shop) -> Instances:
+    """Perpetual Protocol v2: `contract` is its ClearingHouse, `asset` the virtual base token of the market."""
+    keys.text("kind")
+    chain, contract, base = keys.chain("chain"), keys.address("contract"), keys.address("asset")
+    spread_ppm = keys.whole("spread_ppm", SPREAD_PPM, 1, SPREAD_DEFAULT)
+    account = _account(keys, shop)
+    if chain is not None and chain not in shop.chains:
+        keys.fault("chain", f"no [[connection]] sees {chain}; add one")
+    if chain is None or contract is None or base is None or chain not in shop.chains or account is None:
+        return Instances()
+    client, target = client_of(shop), PerpTarget(name, chain, contract, base, spread_ppm)
+    levers = perp_levers(target, client, _sender(shop, client, chain, account))
     return Instances(levers={f"{name}:{call}": lever for call, lever in levers.items()})
 
 

@@ -149,8 +149,8 @@ class SuspendLever(FlagLever[Suspension]):
         state, may = await self._read(), []
         rows = self._beyond_rows()
         for says, call, args in rows:
-            mine, strangers = await look.tries(state.status, call, args, own, STRANGER)
-            if not mine and strangers:
+            (why,) = await look.tries(state.status, call, args, own)
+            if not why:
                 may.append(says)
         return Beyond(len(rows), tuple(may))
 

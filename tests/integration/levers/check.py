@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,12 +14,15 @@ from adapters.api import Lever, LeverOrder
 from adapters.evm.synthetix_rows import word32
 from node.testnet.chain_process import start_chain
 from tests.integration.levers.aave_market import FUNDED, Market, build
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, SYNTHETIX, missing
+from tests.integration.levers.forked import served
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, PERP, SYNTHETIX, UNISWAP, missing
 from tests.integration.levers.pausable_token import Token, build_token, pause_scene_of
+from tests.integration.levers.perp_v2_market import Perp, perp_chain, perp_scene_of
 from tests.integration.levers.rpc import People, Refused
 from tests.integration.levers.scene import Scene, scene_of
 from tests.integration.levers.synthetix_system import System, build_system, suspend_scene_of
 
+PLAYED = (AAVE, OPEN_ZEPPELIN_4, SYNTHETIX, PERP, UNISWAP)
 ATTACKS: dict[str, Callable[[Market], Any]] = {
     "aave.ltv_zero": lambda market: market.borrow("attacker"),
     "aave.freeze": lambda market: market.supply("attacker"),
@@ -148,9 +151,32 @@ async def _synthetix(system: System) -> Target:
     return target
 
 
+def _perp() -> Target:
+    """On a chain of its own: a pool is asked what its price was half an hour ago."""
+    chain, perp = perp_chain()
+    with served(chain) as url:
+        return trio.run(_perp_v2, replace(perp, url=url, answer=None))
+
+
+async def _perp_v2(perp: Perp) -> Target:
+    market = (("Exchange", "getMaxTickCrossedWithinBlock"), ("MarketRegistry", "getMarketMaxPriceSpreadRatio"))
+    target = Target("perp-v2.8.4")
+    async with perp_scene_of(perp) as scene:
+        for call in ("perp2.halt", "perp2.spread"):
+            act = Act(
+                scene.lever(call),
+                scene.order(call),
+                perp.people,
+                lambda: perp.push("attacker"),
+                lambda: [perp.view(contract, fn, perp.base) for contract, fn in market],
+            )
+            target.actions.append(await _play(act))
+    return target
+
+
 def run() -> dict[str, Any]:
     """{"ok", "targets", "why"}: `why` says what could not be played at all."""
-    why = next(filter(None, map(missing, (AAVE, OPEN_ZEPPELIN_4, SYNTHETIX))), "")
+    why = next(filter(None, map(missing, PLAYED)), "")
     if why:
         return {"ok": False, "targets": [], "why": why}
     chain = start_chain("embedded", 1, FUNDED)
@@ -159,6 +185,7 @@ def run() -> dict[str, Any]:
             trio.run(_aave, build(chain.url)),
             trio.run(_pausable, build_token(chain.url)),
             trio.run(_synthetix, build_system(chain.url)),
+            _perp(),
         ]
     finally:
         chain.stop()

@@ -10,6 +10,7 @@ from tests.integration.levers.aave_market import FUNDED, Market, build
 from tests.integration.levers.forked import answering, served
 from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, SYNTHETIX, missing
 from tests.integration.levers.pausable_token import Token, build_token
+from tests.integration.levers.perp_v2_market import PACKAGES, Perp, perp_chain
 from tests.integration.levers.synthetix_system import System, build_system
 
 
@@ -57,5 +58,20 @@ def system(request: pytest.FixtureRequest) -> Iterator[System]:
     if why:
         pytest.skip(why)
     chain, found = request.getfixturevalue("founded")
+    with served(chain) as url:
+        yield replace(found, url=url, answer=None)
+
+
+@pytest.fixture(scope="session")
+def listed() -> tuple[EmbeddedChain, Perp]:
+    return perp_chain()
+
+
+@pytest.fixture
+def perp(request: pytest.FixtureRequest) -> Iterator[Perp]:
+    why = next(filter(None, map(missing, PACKAGES)), "")
+    if why:
+        pytest.skip(why)
+    chain, found = request.getfixturevalue("listed")
     with served(chain) as url:
         yield replace(found, url=url, answer=None)

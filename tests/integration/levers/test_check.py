@@ -6,12 +6,13 @@ from adapters.api import ExpiresBy
 from adapters.evm import aave_abi
 from adapters.evm.aave_rows import AAVE_ROWS
 from adapters.evm.pausable import CALL
+from adapters.evm.perp_v2_rows import PERP_ROWS
 from adapters.evm.synthetix_rows import SYNTHETIX_ROWS
 from tests.integration.levers.aave_market import abi
-from tests.integration.levers.check import Played, Target, run
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, SYNTHETIX, missing
+from tests.integration.levers.check import PLAYED, Played, Target, run
+from tests.integration.levers.packages import AAVE, missing
 
-every = next(filter(None, map(missing, (AAVE, OPEN_ZEPPELIN_4, SYNTHETIX))), "")
+every = next(filter(None, map(missing, PLAYED)), "")
 published = pytest.mark.skipif(bool(missing(AAVE)), reason=missing(AAVE) or "there")
 ASKED = {
     "Pool": aave_abi.POOL,
@@ -27,10 +28,12 @@ SINCE_3_1 = {"getPendingLtv"}
 def test_every_lever_stops_its_attack_and_lets_it_go_again():
     found = run()
     assert found["ok"], found
-    assert [target["name"] for target in found["targets"]] == ["aave-v3.0", "openzeppelin-pausable", "synthetix-2.102"]
+    names = ["aave-v3.0", "openzeppelin-pausable", "synthetix-2.102", "perp-v2.8.4"]
+    assert [target["name"] for target in found["targets"]] == names
     assert {one["name"] for one in found["targets"][0]["actions"]} == {row.declared.call for row in AAVE_ROWS}
     assert [one["name"] for one in found["targets"][1]["actions"]] == [CALL]
     assert [one["name"] for one in found["targets"][2]["actions"]] == [row.declared.call for row in SYNTHETIX_ROWS]
+    assert [one["name"] for one in found["targets"][3]["actions"]] == [row.declared.call for row in PERP_ROWS]
 
 
 @published

@@ -1,11 +1,20 @@
 """Levers on perpetuals of others: what their configuration may say, and what a log of theirs tells."""
 
+from dataclasses import replace
+
 import pytest
 
 from adapters.api import ExpiresBy
+from adapters.evm.account import Account
+from adapters.evm.client import ChainClient
+from adapters.evm.perp_v2 import PerpLever
+from adapters.evm.perp_v2_rows import HALT, PERP_ROWS, SETTERS, SPREAD, PerpMarket, PerpTarget
+from adapters.evm.sending import Sender
 from adapters.evm.synthetix_rows import KEY, SYNTHETIX_ROWS, word32
+from adapters.evm.wire import Log
 from tests.unit.adapters.test_catalog import ADDRESS, GOOD, faults, made
 
+ANYBODY = ChainClient(())
 CONNECTION = GOOD.partition("[target.lend]")[0]
 SYNTHETIX = f"""{CONNECTION}[target.eth]
 kind = "evm.synthetix"
@@ -14,6 +23,14 @@ contract = "{ADDRESS}"
 market = "sETHPERP"
 synth = "sETH"
 reason = 7001
+key_file = "keys/lever.key"
+"""
+PERP = f"""{CONNECTION}[target.eth]
+kind = "evm.perp_v2"
+chain = "eip155:1"
+contract = "{ADDRESS}"
+asset = "{ADDRESS}"
+spread_ppm = 5000
 key_file = "keys/lever.key"
 """
 
@@ -50,3 +67,45 @@ def test_keys_are_words_to_the_left():
 def test_every_suspension_locks_somebody_in_and_is_this_nodes_to_end():
     said = [row.declared for row in SYNTHETIX_ROWS]
     assert all(one.blocks_exit and one.reversible and one.expires_by is ExpiresBy.NODE for one in said)
+
+
+def test_a_market_of_perp_v2_gives_its_levers_and_no_reading():
+    found = made(PERP)
+    assert sorted(found.levers) == ["eth:perp2.halt", "eth:perp2.spread"] and not found.readers
+    assert not made(PERP.replace('key_file = "keys/lever.key"\n', "")).levers
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("5000", "0", "spread_ppm: must be a whole number from 1 to 100000"),
+        ("5000", "100001", "spread_ppm: must be a whole number from 1 to 100000"),
+        (f'asset = "{ADDRESS}"\n', "", "asset: is missing"),
+        ('key_file = "keys/lever.key"', 'synth = "sETH"', "synth: is no key here"),
+    ],
+)
+def test_what_is_wrong_with_a_market_of_perp_v2_is_said_once(old: str, new: str, says: str):
+    (fault,) = faults(PERP.replace(old, new))
+    assert says in fault
+
+
+def test_a_number_that_was_unset_is_the_default_in_what_is_told_and_a_halt_is_zero():
+    target = PerpTarget("eth", "eip155:1", bytes(20), b"\x01" * 20, 5_000)
+    for row, unset in ((HALT, 0), (SPREAD, 100_000)):
+        lever = PerpLever(row, target, ANYBODY, Sender(ANYBODY, "eip155:1", Account(b"\x21" * 32)))
+        topics = (SETTERS.event(row.event).topic, bytes(12) + target.base)
+        logs = [Log(bytes(20), topics, data, 1, bytes(32), 0) for data in (bytes(32), (7).to_bytes(32), b"short")]
+        assert [number for _, number in lever._moves(logs)] == [unset, 7, None]
+
+
+def test_the_spread_is_never_made_wider_than_it_stands():
+    target = PerpTarget("eth", "eip155:1", bytes(20), bytes(20), 5_000)
+    market = PerpMarket(b"", b"", 1, 1, 1_000, 100_000, True, False)
+    assert SPREAD.wanted(market, target) == 5_000 and not SPREAD.closed(market, target)
+    narrow = replace(market, spread=3_000)
+    assert SPREAD.wanted(narrow, target) == 3_000 and SPREAD.closed(narrow, target)
+
+
+def test_what_nobody_may_lean_on_is_declared_to_block_exits():
+    assert all(row.declared.blocks_exit and row.declared.reversible for row in PERP_ROWS)
+    assert {row.declared.expires_by for row in PERP_ROWS} == {ExpiresBy.NODE}
