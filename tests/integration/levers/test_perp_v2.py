@@ -210,6 +210,16 @@ def test_a_person_who_unset_the_spread_is_read_as_the_default(perp: Perp):
     tell(perp, story)
 
 
+def test_what_is_told_of_another_market_is_nobodys_move_here(perp: Perp):
+    async def story(scene: PerpScene) -> None:
+        lever, given = scene.lever("perp2.spread"), scene.order("perp2.spread")
+        await pull(lever, given)
+        perp.do(OWNER, "MarketRegistry", "setMarketMaxPriceSpreadRatio", perp.at["QuoteToken"], 1)
+        assert (await lever.undo(given)).reference and spread(perp) == SPREAD_DEFAULT
+
+    tell(perp, story)
+
+
 def test_the_halt_and_the_spread_are_told_apart(perp: Perp):
     async def story(scene: PerpScene) -> None:
         for call in ("perp2.halt", "perp2.spread"):
