@@ -43,6 +43,8 @@ BUILT_INS: tuple[BuiltIn, ...] = (
     BuiltIn("target", "evm.safe", "adapters.evm.factory_control:safe"),
     BuiltIn("target", "evm.timelock", "adapters.evm.factory_control:timelock"),
     BuiltIn("target", "evm.safe_module", "adapters.evm.factory_control:safe_module"),
+    BuiltIn("target", "evm.perp_v2", "adapters.evm.perps_factory:perp_v2"),
+    BuiltIn("target", "evm.synthetix", "adapters.evm.perps_factory:synthetix"),
     BuiltIn("target", "log", "adapters.log_lever:target"),
     BuiltIn("sensor", "evm.bridge", "adapters.evm.factory:sensor"),
     BuiltIn("sensor", "evm.backing", "adapters.evm.factory:sensor"),

@@ -15,13 +15,13 @@ def _mark(good: bool) -> str:
 
 
 def human(found: dict[str, Any]) -> str:
-    lines = [found["why"]] if "why" in found else []
+    lines = [f"not played: {one}" for one in found["without"]]
     for target in found["targets"]:
         lines.append(f"{target['name']}: attack before, during, after; read back, undone; gas, ms")
         for one in target["actions"]:
             attacks = " ".join("works" if one[f"attack_{when}"] else "fails" for when in ("before", "during", "after"))
             done = f"{_mark(one['read_back'])} {_mark(one['undone'])}"
-            lines.append(f"  {one['name']:<16} {one['rung']:<8} {attacks}; {done}; {one['gas']:>7,} {one['ms']:>5}")
+            lines.append(f"  {one['name']:<24} {one['rung']:<8} {attacks}; {done}; {one['gas']:>7,} {one['ms']:>5}")
     return "\n".join([*lines, "ok" if found["ok"] else "NOT ok"]) + "\n"
 
 

@@ -1,181 +1,39 @@
-"""Each lever on published contracts, played once and measured: what the attacker could do before, during and after."""
+"""Each lever on targets that others wrote, played once and measured: what the attacker could do before, during and
+after."""
 
 from __future__ import annotations
 
-import tempfile
-import time
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
-import trio
-
-from adapters.api import Lever, LeverOrder, Outcome
 from node.testnet.chain_process import start_chain
-from tests.integration.levers.aave_market import FUNDED, Market, build
-from tests.integration.levers.managed_token import ManagedToken, build_managed, managed_scene_of
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, missing
-from tests.integration.levers.pausable_token import Token, build_token, pause_scene_of
-from tests.integration.levers.rpc import People, Refused
-from tests.integration.levers.safe_token import GUARD, OWNERS, THRESHOLD, SafeToken, address, build_safe, safe_scene_of
-from tests.integration.levers.scene import OTHER_KEY, Scene, scene_of
+from tests.integration.levers import played_aave, played_controls, played_perps
+from tests.integration.levers.aave_market import FUNDED
+from tests.integration.levers.acting import Target
+from tests.integration.levers.packages import missing
 
-ATTACKS: dict[str, Callable[[Market], Any]] = {
-    "aave.ltv_zero": lambda market: market.borrow("attacker"),
-    "aave.freeze": lambda market: market.supply("attacker"),
-    "aave.pause": lambda market: market.withdraw("attacker"),
-    "aave.borrow_cap": lambda market: market.borrow("attacker"),
-}
-"""What each lever must stop, and what must work again once it has ended."""
+ON_CHAIN = (played_aave, played_controls, played_perps)
+"""Each says which packages it needs, and plays its targets on a chain."""
 
 
-@dataclass
-class Played:
-    name: str
-    rung: str
-    attack_before: bool = False
-    """Whether the attack succeeded; so too during and after."""
-    attack_during: bool = True
-    attack_after: bool = False
-    read_back: bool = False
-    undone: bool = False
-    """The undo said yes, and the target's word for the reserve is that of before."""
-    gas: int = 0
-    """Of the restricting transaction."""
-    ms: int = 0
-    """Plan, simulate, apply and read back, one after another."""
-
-    @property
-    def ok(self) -> bool:
-        stopped = self.attack_before and not self.attack_during and self.attack_after
-        return stopped and self.read_back and self.undone
-
-
-@dataclass
-class Target:
-    name: str
-    actions: list[Played] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        return bool(self.actions) and all(one.ok for one in self.actions)
-
-
-def _succeeds(attack: Callable[[], Any]) -> bool:
-    try:
-        attack()
-    except Refused:
-        return False
-    return True
-
-
-async def _gas(people: People, reference: str) -> int:
-    if not reference:
-        return 0
-    found = await trio.to_thread.run_sync(people.ask, "eth_getTransactionReceipt", reference)
-    return int(found["gasUsed"], 16)
-
-
-@dataclass(frozen=True)
-class Act:
-    """`stands` is the target's own word for what the lever moves."""
-
-    lever: Lever
-    given: LeverOrder
-    people: People
-    attack: Callable[[], Any]
-    stands: Callable[[], Any]
-    signs: Callable[[], None] | None = None
-    """People whose words a step waits for: it is taken again once they have signed."""
-
-
-async def _play(act: Act) -> Played:
-    """One action from before to after. Steps that fail are told by what they left, not raised."""
-    lever, given = act.lever, act.given
-    played = Played(lever.declared.call, lever.declared.rung.name, attack_before=_succeeds(act.attack))
-    before = act.stands()
-    begun = time.perf_counter()
-    plan = await lever.plan(given)
-    simulated = await lever.simulate(plan)
-    applied = await _signed(act, lambda: lever.apply(plan))
-    played.read_back = simulated.ok and applied.ok and (await lever.read_back(given)).ok
-    played.ms = round((time.perf_counter() - begun) * 1000)
-    played.gas = await _gas(act.people, applied.reference)
-    played.attack_during = _succeeds(act.attack)
-    undone = await _signed(act, lambda: lever.undo(given))
-    played.undone = undone.ok and act.stands() == before
-    played.attack_after = _succeeds(act.attack)
-    return played
-
-
-async def _signed(act: Act, step: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    outcome = await step()
-    if outcome.ok or act.signs is None:
-        return outcome
-    act.signs()
-    return await step()
-
-
-async def _aave(market: Market) -> Target:
-    target = Target("aave-v3.0")
-    async with scene_of(market) as scene:
-        for call in ATTACKS:
-            target.actions.append(await _play(_act_on_aave(scene, call)))
-    return target
-
-
-def _act_on_aave(scene: Scene, call: str) -> Act:
-    market, asset = scene.market, scene.target(call).asset
-    return Act(
-        scene.lever(call),
-        scene.order(call),
-        market.people,
-        lambda: ATTACKS[call](market),
-        lambda: market.view("pool", "getConfiguration", asset),
-    )
-
-
-async def _pausable(token: Token) -> Target:
-    async with pause_scene_of(token) as scene:
-        act = Act(
-            scene.lever(), scene.order(), token.people, lambda: token.transfer("attacker"), lambda: token.view("paused")
-        )
-        return Target("openzeppelin-pausable", [await _play(act)])
-
-
-async def _managed(managed: ManagedToken) -> Target:
-    async with managed_scene_of(managed) as scene:
-        closing = Act(scene.lever(), scene.order(), managed.people, managed.mint, lambda: managed.shut)
-        return Target("openzeppelin-access-manager", [await _play(closing)])
-
-
-async def _safe(built: SafeToken) -> Target:
-    with tempfile.TemporaryDirectory() as folder:
-        async with safe_scene_of(built, Path(folder)) as scene:
-            attack, stands = lambda: built.token.transfer("attacker"), lambda: built.paused
-            signs = lambda: scene.sign(*OWNERS[:THRESHOLD])  # noqa: E731
-            proposed = Act(scene.lever(), scene.order(), built.people, attack, stands, signs)
-            actions = [await _play(proposed)]
-            built.executes(f"enableModule(address) 0x{address(GUARD).hex()}", safe=True)
-            own_key = scene.order(key=OTHER_KEY)  # both go through one Safe to one contract
-            actions.append(await _play(Act(scene.module(), own_key, built.people, attack, stands)))
-            return Target("safe", actions)
+def lacking(packages: Iterable[str] = tuple(name for one in ON_CHAIN for name in one.PACKAGES)) -> str:
+    return next(filter(None, map(missing, packages)), "")
 
 
 def run() -> dict[str, Any]:
-    """{"ok", "targets", "why"}: `why` says what could not be played at all."""
-    why = missing(AAVE) or missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN) or missing(SAFE)
-    if why:
-        return {"ok": False, "targets": [], "why": why}
-    chain = start_chain("embedded", 1, FUNDED)
-    try:
-        targets = [
-            trio.run(_aave, build(chain.url)),
-            trio.run(_pausable, build_token(chain.url)),
-            trio.run(_managed, build_managed(chain.url)),
-            trio.run(_safe, build_safe(chain.url)),
-        ]
-    finally:
-        chain.stop()
-    return {"ok": all(one.ok for one in targets), "targets": [asdict(one) for one in targets]}
+    """{"ok", "targets", "without"}: `without` says what this machine cannot play, and why."""
+    played: list[Target] = []
+    without = []
+    for family in ON_CHAIN:
+        why = lacking(family.PACKAGES)
+        if why:
+            without.append(f"{family.__name__.rsplit('.', 1)[-1]}: {why}")
+            continue
+        chain = start_chain("embedded", 1, FUNDED)
+        try:
+            played += family.targets(chain.url)
+        finally:
+            chain.stop()
+    ok = bool(played) and all(one.ok for one in played)
+    return {"ok": ok, "targets": [asdict(one) for one in played], "without": without}

@@ -1,5 +1,4 @@
-"""One market, one token, one that is managed and one that a Safe pauses, each built once for all tests of this folder;
-every test has a copy of its own, and of its chain, to spoil."""
+"""What all tests of this folder play on, each built once; each test has a copy of it and of its chain, to spoil."""
 
 import multiprocessing
 import time
@@ -13,9 +12,11 @@ from tests.integration.levers.aave_market import FUNDED, Market, build
 from tests.integration.levers.forked import answering, served
 from tests.integration.levers.locked_token import LockedToken, build_locked
 from tests.integration.levers.managed_token import DAY_S, ManagedToken, build_managed
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, missing
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, SYNTHETIX, missing
 from tests.integration.levers.pausable_token import Token, build_token
+from tests.integration.levers.perp_v2_market import PACKAGES, Perp, perp_chain
 from tests.integration.levers.safe_token import SafeToken, build_safe
+from tests.integration.levers.synthetix_system import System, build_system
 
 AHEAD_S = multiprocessing.Value("d", 0.0)
 """Shared with the processes that serve a chain."""
@@ -115,3 +116,34 @@ def locked(request: pytest.FixtureRequest) -> Iterator[LockedToken]:
     chain, found = request.getfixturevalue("delayed")
     with served(chain) as url:
         yield replace(found, token=replace(found.token, url=url, answer=None))
+
+
+@pytest.fixture(scope="session")
+def founded() -> tuple[EmbeddedChain, System]:
+    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
+    return chain, build_system("", answering(chain))
+
+
+@pytest.fixture
+def system(request: pytest.FixtureRequest) -> Iterator[System]:
+    why = missing(SYNTHETIX)
+    if why:
+        pytest.skip(why)
+    chain, found = request.getfixturevalue("founded")
+    with served(chain) as url:
+        yield replace(found, url=url, answer=None)
+
+
+@pytest.fixture(scope="session")
+def listed() -> tuple[EmbeddedChain, Perp]:
+    return perp_chain()
+
+
+@pytest.fixture
+def perp(request: pytest.FixtureRequest) -> Iterator[Perp]:
+    why = next(filter(None, map(missing, PACKAGES)), "")
+    if why:
+        pytest.skip(why)
+    chain, found = request.getfixturevalue("listed")
+    with served(chain) as url:
+        yield replace(found, url=url, answer=None)

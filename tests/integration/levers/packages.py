@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import io
 import json
 import shutil
 import subprocess
@@ -20,6 +21,9 @@ CACHE = ROOT / ".levers"
 LOCK = Path(__file__).with_name("packages.lock")
 AAVE, OPEN_ZEPPELIN = "@aave/core-v3", "@openzeppelin/contracts@5.7.0"
 OPEN_ZEPPELIN_4, SAFE = "@openzeppelin/contracts@4.9.6", "@safe-global/safe-contracts"
+SYNTHETIX, PERP, UNISWAP = "synthetix", "@perp/curie-contract", "@uniswap/v3-core"
+DEPLOYED = ["publish", "deployed", "sepolia-ovm", "deployment.json"]
+"""Where a package tells what was deployed instead of holding artifacts: all of its contracts in one file."""
 FETCH_S = 300
 
 
@@ -68,13 +72,16 @@ def missing(name: str) -> str:
 
 @functools.cache
 def _members(name: str) -> dict[str, bytes]:
-    """Contract name → its JSON, of all that the archive holds under its folder of artifacts or builds."""
+    """Contract name → its JSON, of all that the archive holds as artifacts or builds, or tells as deployed."""
     package(name).read()
     found: dict[str, bytes] = {}
     with tarfile.open(package(name).archive) as archive:
         for member in archive:
             parts = member.name.split("/")
             kept = parts[1:2] in (["artifacts"], ["build"]) and parts[-1].endswith(".json")
+            if parts[1:] == DEPLOYED:
+                told = json.load(archive.extractfile(member) or io.BytesIO(b"{}"))
+                found |= {contract: json.dumps(one).encode() for contract, one in told["sources"].items()}
             stream = archive.extractfile(member) if kept and not parts[-1].endswith(".dbg.json") else None
             if stream is not None:
                 found[parts[-1].removesuffix(".json")] = stream.read()
