@@ -24,6 +24,7 @@ COMMANDS = {
     "hostile": Command("tests.bench.hostile", "the same network under attack"),
     "joining": Command("tests.bench.joining", "how soon who was voted in counts, in a network with a past"),
     "registry": Command("tests.bench.registry", "gas of the mirror on a chain, by the number of groups"),
+    "guard": Command("tests.bench.guard", "gas of a guard's certificates, by the number of groups"),
 }
 
 
