@@ -55,8 +55,8 @@ def listing_of(values: Sequence[Any]) -> Listing:
 
 
 def packed_vote(vote: Sequence[Any]) -> Call:
-    """One vote of `registry.alarm_call` as the guard takes it: (author, bodyHash, told, r, s). ValueError where a number
-    is none that the network knows."""
+    """One vote of `registry.alarm_call` as the guard takes it: (author, bodyHash, told, r, s). ValueError where a
+    number is none that the network knows."""
     author, seq, body_hash, level, issued_ms, _, expires_ms, (at, v, r, s) = vote
     told = 0
     for number, bits, place in (
@@ -85,9 +85,9 @@ def pack_act(
 ) -> Call:
     """Arguments of `act`: of the words that suffice those that live longest, since the first to expire ends it.
 
-    `roster`: the list's address; `domain`: of the contract that it names; `words`: its keys; `groups`, `level`: what the lever's reason
-    asks for. ShortError where too few groups have signed words of this epoch; ValueError where they are of several
-    subjects or threats, or more than a call takes."""
+    `roster`: the list's address; `domain`: of the contract that it names; `words`: its keys; `groups`, `level`: what
+    the lever's reason asks for. ShortError where too few groups have signed words of this epoch; ValueError where they
+    are of several subjects or threats, or more than a call takes."""
     row = Row(b"", 0, epoch, NO_PARENT, 0, groups, groups, groups, groups, 0, 0, 0)
     if groups > VOTES_MAX:
         raise ValueError(f"{groups} groups are more than the {VOTES_MAX} votes of one call")

@@ -47,6 +47,8 @@ class GuardStage:
     """The Safe."""
     owner: str = OWNER
     operator: str = OPERATOR
+    terms: dict[str, Any] = field(default_factory=dict)
+    """What of the lever is otherwise than `listing` has it."""
 
     def __post_init__(self) -> None:
         self.words = words_of(self.names)
@@ -55,7 +57,7 @@ class GuardStage:
         self.at = self.made(artifact("Guard").bytecode + ABI.construct((self.owner, self.through)))
         self.list = self.listed(self.words)
         self.do("set_operator", self.operator)
-        self.do("add", self.listing().values)
+        self.do("add", self.listing(**self.terms).values)
         self.do("reason", 0, self.list, SUBJECT, THREAT, ISOLATE, self.needed)
         self.gate_do("set_pauser", self.at, True)
 
@@ -157,13 +159,14 @@ class GuardStage:
         told = [(name, self.values(name, **changed)) for name in members]
         return [(values, signed(domain or self.domain, "Alarm", values, key_of(name))) for name, values in told]
 
-    def call(self, members: Iterable[str], lever: int = 0, needed: int | None = None, **changed: Any) -> tuple[Any, ...]:
+    def call(
+        self, members: Iterable[str], lever: int = 0, needed: int | None = None, **changed: Any
+    ) -> tuple[Any, ...]:
         """Arguments of `act`, of all of these members: everybody says the same."""
         chosen = list(members)
         told = self.said(chosen, **changed)
-        level, epoch = Level(told[0][0]["level"]), told[0][0]["epoch"]
-        count = len(chosen) if needed is None else needed
-        return pack_act(lever, self.list, self.domain, self.words, count, level, epoch, told)
+        level, epoch = Level(min(told[0][0]["level"], Level.HALT)), told[0][0]["epoch"]
+        return pack_act(lever, self.list, self.domain, self.words, len(chosen), level, epoch, told)
 
     def act(self, members: Iterable[str], **changed: Any) -> None:
         self.do("act", *self.call(members, **changed), by=ANYBODY)
