@@ -15,8 +15,7 @@ from adapters.evm.registry import NO_PARENT, Call, Row, Said, alarm_call
 from protocol.messages import Level
 
 ANY_THREAT = 0
-CALLDATA_BYTES_MAX = 132
-VOTES_MAX = 64
+VOTES_MAX, LEVERS_MAX = 64, 64
 REMOVED, OFF = 2**34 - 1, 2**34 - 2
 """Instead of from when on a lever is live."""
 

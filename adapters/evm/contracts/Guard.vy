@@ -265,14 +265,16 @@ def act_alone(id: uint256, until: uint256, key: bytes32):
 @nonreentrant
 def lapse(id: uint256):
     """
-    @notice Anybody, once nobody's word holds it, or the lever is off or removed. Where the target refuses, that is
-            told, and it may be asked again.
+    @notice Anybody, once nobody's word holds it, or the lever is off or removed; or to note that somebody has lifted it
+            at the target. Where the target refuses, that is told, and it may be asked again.
     """
     assert self.states[id] & OURS != 0, "nothing to lift"
     if self.states[id] >> LIVE & TIME >= OFF:
         self._end_term(id, False)
         self._end_term(id, True)
-    assert not self._stands(self.states[id]), "not over"
+    if self._stands(self.states[id]):
+        # somebody opened it themselves: once that is noted, what they close later is theirs
+        assert self._shows(self._record(self.records[id])) == OPEN, "not over"
     self._lift(id)
 
 

@@ -6,6 +6,7 @@ from adapters.api import ExpiresBy
 from adapters.evm import aave_abi
 from adapters.evm.aave_rows import AAVE_ROWS
 from adapters.evm.access_manager import CLOSE
+from adapters.evm.guard import CALL as PULL
 from adapters.evm.pausable import CALL as PAUSE
 from adapters.evm.perp_v2_rows import PERP_ROWS
 from adapters.evm.safe import CALL as PROPOSE
@@ -22,6 +23,7 @@ PLAYED = {
     "openzeppelin-access-manager": [CLOSE],
     "safe": [PROPOSE, MODULE_PAUSE],
     "synthetix-2.102": [row.declared.call for row in SYNTHETIX_ROWS],
+    "our-guard": [PULL],
     "perp-v2.8.4": [row.declared.call for row in PERP_ROWS],
 }
 every = lacking()

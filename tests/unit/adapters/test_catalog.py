@@ -125,6 +125,23 @@ def test_what_a_pausable_target_may_not_say(old: str, new: str, says: str):
     assert fault.startswith(f"target.token.{says}")
 
 
+GUARDED = PAUSABLE.replace("evm.pausable", "evm.guard").replace("target.token", "target.gate")
+
+
+def test_a_lever_of_a_guard_is_ended_by_the_guard():
+    found = made(GUARDED.replace('rung = "HALT"', 'rung = "HALT"\nlever = 3'))
+    said = found.levers["gate:guard.pull"].declared
+    assert len(found.levers) == 1 and not found.readers and said.expires_by is ExpiresBy.GUARD
+    assert (said.rung, said.closes, said.max_ms) == (Level.HALT, {"transfer", "mint"}, 6 * 3_600_000)
+    assert found.levers["gate:guard.pull"].slot.endswith("/3")
+
+
+@pytest.mark.parametrize("number", ["-1", "64", '"0"', "true"])
+def test_a_guard_has_sixty_four_levers(number: str):
+    (fault,) = faults(GUARDED.replace('rung = "HALT"', f'rung = "HALT"\nlever = {number}'))
+    assert fault == "target.gate.lever: must be a whole number from 0 to 63"
+
+
 def test_a_target_without_a_key_is_only_read():
     found = made(GOOD.replace('key_file = "keys/lever.key"\n', ""))
     assert list(found.levers) == ["dry:log.note"] and len(found.readers) == 2

@@ -347,6 +347,20 @@ def test_what_a_release_leaves_unused_flows_back() -> None:
         scene.world.now += COOLDOWN
 
 
+def test_no_more_flows_back_than_was_left_unused() -> None:
+    """Released half-way every time, the budget is used up all the same."""
+    scene = GuardStage(terms={"cooldown_s": 720, "lease_s": 600, "budget_s": 1_200} | NOT_ALONE)
+    frozen = 0
+    for _ in range(8):
+        if scene.refusal("act", *scene.call(SEVEN[:Q])) is None:
+            half = (scene.standing()[0] - scene.world.now + 1) // 2
+            frozen += half
+            scene.world.now += half
+            scene.do("release", 0)
+        scene.world.now += 720
+    assert 600 <= frozen <= 620
+
+
 # -- whose words count
 
 
@@ -397,6 +411,14 @@ def test_what_a_registry_shows_closes_the_gate_while_it_shows_it() -> None:
     there.do("release", 0)
     assert there.refusal("heed", 0, mirror.address, SUBJECT, THREAT) == "cooldown"
     assert scene.refusal("heed", 0, mirror.address, SUBJECT, THREAT) == "no reason"
+
+
+def test_a_registry_is_no_list_that_nobody_need_sign_for() -> None:
+    """Its reason asks for no groups of its own: taken for a list, no votes at all would be enough."""
+    mirror = stage()
+    scene = GuardStage(world=mirror.world)
+    scene.do("reason", 0, mirror.address, SUBJECT, THREAT, ISOLATE, 0)
+    assert scene.refusal("act", 0, mirror.address, EPOCH, SUBJECT, THREAT, []) == "no list"
 
 
 def test_a_registry_that_says_for_ever_is_heard_for_one_lease() -> None:

@@ -157,6 +157,17 @@ def test_what_somebody_opened_is_left_open() -> None:
     assert scene.events == ["Lifted"] and scene.told("Lifted")["called"] is False
 
 
+def test_who_opened_a_gate_and_had_it_noted_closes_it_later_as_their_own() -> None:
+    scene = GuardStage()
+    scene.act(Q)
+    scene.gate_do("unpause", by=pauser(scene))
+    scene.do("lapse", 0, by=ANYBODY)
+    assert scene.events == ["Lifted"] and scene.told("Lifted")["called"] is False
+    scene.gate_do("pause")
+    scene.world.now += HOUR
+    assert scene.refusal("lapse", 0) == "nothing to lift" and scene.paused
+
+
 def test_what_nobody_lapsed_is_closed_again_without_being_opened_between() -> None:
     scene = GuardStage()
     scene.act(Q)
@@ -273,6 +284,8 @@ def test_a_target_that_calls_back_gets_nowhere(name: str) -> None:
     scene.do("add", scene.listing(target=raw(target), restrict=call, lift=call, probe=b"").values)
     scene.do("reason", 1, scene.list, SUBJECT, THREAT, ISOLATE, 5)
     alone(scene, 60)
+    if name == "lapse":  # anybody might, outside of a call
+        scene.world.now += 60
     scene.do("set_operator", target)
     scene.do("offer", target)
     scene.do("accept", by=target)
