@@ -14,7 +14,7 @@ from adapters.evm.abi import Abi, abi_of
 from adapters.evm.account import Account
 from adapters.evm.artifacts import artifact
 from adapters.evm.client import ChainClient, Connection
-from adapters.evm.eip712 import Domain
+from adapters.evm.eip712 import domain_of
 from adapters.evm.guard import CALL, GuardLever, declared
 from adapters.evm.guard_state import GuardTarget, Standing, read_standing
 from adapters.evm.guard_words import Listing, pack_act
@@ -109,11 +109,11 @@ class GuardScene:
 
     # -- the members
 
-    async def certificate(self, members: Iterable[str] = Q, lease_s: int = 600) -> Call:
-        """Arguments of `act`, of words that live so long from the chain's time on."""
+    async def certificate(self, members: Iterable[str] = Q, lease_s: int = 600, chain: str = "") -> Call:
+        """Arguments of `act`, of words that live so long from the chain's time on; signed for another chain if told."""
         issued = (await self.client.block(self.chain)).value.timestamp * 1000
         said = []
-        domain = Domain(int(self.chain.removeprefix("eip155:")), self.guard)
+        domain = domain_of(chain or self.chain, self.guard)
         for name in members:
             values = {
                 "network": bytes(NETWORK),
@@ -144,11 +144,11 @@ async def pull(lever: GuardLever, given: LeverOrder) -> Outcome:
     return applied
 
 
-def tell(url: str, story: Callable[[GuardScene], Awaitable[None]], **changed: Any) -> None:
+def tell(url: str, story: Callable[[GuardScene], Awaitable[None]], chain: str = HOME, **changed: Any) -> None:
     async def run() -> None:
-        client = ChainClient(tuple(Connection(SourceId(f"{who}.home"), HOME, url) for who in ("p1", "p2")))
+        client = ChainClient(tuple(Connection(SourceId(f"{who}.here"), chain, url) for who in ("p1", "p2")))
         try:
-            scene = GuardScene(client)
+            scene = GuardScene(client, chain)
             await scene.begin_at_gate(**changed)
             await story(scene)
         finally:

@@ -7,7 +7,7 @@ import trio
 
 from adapters.evm.errors import Reverted
 from tests.integration.evm.guard_scene import GUARD, OTHER_KEY, GuardScene, pull, tell
-from tests.integration.evm.world import POOR
+from tests.integration.evm.world import FAR, HOME, POOR
 
 LAPSE = (GUARD, "lapse", (0,))
 
@@ -275,3 +275,15 @@ def test_a_replay_is_nothing_and_too_few_are_refused(url: str) -> None:
         assert seen.value.reason == "short of threshold"
 
     tell(url, story)
+
+
+@pytest.mark.parametrize(("own", "other"), [(HOME, FAR), (FAR, HOME)])
+def test_words_for_one_chain_are_none_on_another(chains, own: str, other: str) -> None:
+    async def story(scene: GuardScene) -> None:
+        with pytest.raises(Reverted) as seen:
+            await scene.do("attacker", "act", *await scene.certificate(chain=other))
+        assert seen.value.reason == "other signer"
+        await scene.do("attacker", "act", *await scene.certificate())
+        assert await scene.paused()
+
+    tell(str(chains[0 if own == HOME else 1].url), story, own)
