@@ -1,15 +1,20 @@
-"""One lever of a Guard as all connections show it, and what its target says to a call that the guard would make."""
+"""One lever of a Guard as all connections show it, what its target says to a call that the guard would make, and a
+certificate's call of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.evm.abi import abi_of
 from adapters.evm.client import ChainClient
+from adapters.evm.eip712 import domain_of
 from adapters.evm.errors import Reverted
-from adapters.evm.guard_words import OFF, REMOVED, Listing, listing_of
+from adapters.evm.guard_words import ANY_THREAT, OFF, REMOVED, Listing, listing_of, pack_act
+from adapters.evm.registry import Call, Said
 from adapters.evm.wire import LATEST, Ask, Revert, ask_call, octets, transaction
+from protocol.messages import Level
 
 ABI = abi_of("Guard")
 OPEN, CLOSED, UNKNOWN = 0, 1, 2
@@ -111,3 +116,31 @@ def _raw(sender: bytes, to: bytes, data: bytes) -> Ask[str]:
         return ""
 
     return Ask("eth_call", (transaction(sender, to, data), LATEST), parse, height=1)
+
+
+class NoReasonError(ValueError):
+    """The guard's owner did not list that such words move the lever."""
+
+
+async def act_call(client: ChainClient, target: GuardTarget, roster: bytes, said: Sequence[Said]) -> Call:
+    """Arguments of `act` for the words of a certificate: (`registry.alarm_values`, its entry's `evm_sig`) of each.
+
+    Anybody may send it. `roster`: the address of one of the guard's lists; who is in it, whom their words are for and
+    how many are needed is read from the guard. NoReasonError; ShortError where too few are in the list; ChainError."""
+    if not said:
+        raise NoReasonError("no word of the certificate is signed for contracts")
+    topic = (said[0][0]["subject"], said[0][0]["threat"])
+    asks = [
+        ask_call(target.contract, ABI, "reason_of", (target.lever, roster, topic[0], threat))
+        for threat in (topic[1], ANY_THREAT)
+    ]
+    read = await client.read(target.chain, ask_call(target.contract, ABI, "list_of", (roster,)), *asks)
+    for value in read.value:
+        if isinstance(value, Revert):
+            raise Reverted(value.reason, f"0x{target.contract.hex()} on {target.chain}")
+    (_, voice, words), *reasons = read.value
+    level, groups, _ = next((one for one in reasons if one[0]), (0, 0, 0))
+    if not level:
+        raise NoReasonError(f"lever {target.lever} has no reason for this subject and threat by this list")
+    domain, epoch = domain_of(target.chain, voice), said[0][0]["epoch"]
+    return pack_act(target.lever, roster, domain, words, groups, Level(level), epoch, said)

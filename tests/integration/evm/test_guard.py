@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import trio
 
+from adapters.evm.eip712 import domain_of
 from adapters.evm.errors import Reverted
-from tests.integration.evm.guard_scene import GUARD, OTHER_KEY, GuardScene, pull, tell
+from adapters.evm.guard_state import NoReasonError, act_call
+from adapters.evm.guard_words import ANY_THREAT
+from adapters.evm.registry import Said, ShortError, alarm_values, countersigned
+from protocol.crypto import Signer, sha256
+from protocol.envelope import seal_entry
+from protocol.ids import ZERO_HASH, EpochHash, MemberName
+from protocol.messages import Attestation, Basis, Level, Threat, Tlp
+from protocol.subjects import asset
+from tests.integration.evm.guard_scene import EPOCH, GUARD, NETWORK, OTHER_KEY, SEVEN, GuardScene, Q, key_of, pull, tell
 from tests.integration.evm.world import FAR, HOME, POOR
 
 LAPSE = (GUARD, "lapse", (0,))
@@ -287,3 +299,66 @@ def test_words_for_one_chain_are_none_on_another(chains, own: str, other: str) -
         assert await scene.paused()
 
     tell(str(chains[0 if own == HOME else 1].url), story, own)
+
+
+# -- a certificate of the network
+
+
+async def opinions(scene: GuardScene, members: tuple[str, ...]) -> list[Said]:
+    """Attestations as nodes seal them, countersigned for this guard."""
+    now_ms = (await scene.client.block(HOME)).value.timestamp * 1000
+    said = []
+    for name in members:
+        body = Attestation(
+            epoch=EpochHash(EPOCH),
+            subject=asset(HOME, scene.gate),
+            threat=int(Threat.BRIDGE_FORGERY),
+            level=Level.ISOLATE,
+            basis=Basis.OBSERVED,
+            claims=(),
+            sources=(),
+            detector="",
+            incident="",
+            since_ms=now_ms,
+            expires_ms=now_ms + 300_000,
+            by_person=True,
+            tlp=Tlp.GREEN,
+        )
+        bare = sealed(name, body, now_ms)
+        signature = countersigned(domain_of(HOME, scene.guard), key_of(name), NETWORK, bare.entry)
+        whole = sealed(name, replace(body, evm_sig=signature), now_ms)
+        said.append((alarm_values(NETWORK, whole.entry, whole.raw), signature))
+    return said
+
+
+def sealed(author: str, body: Attestation, now_ms: int) -> Any:
+    signer = Signer(sha256(author.encode()))
+    place = {"key_version": 1, "seq": 3, "prev": ZERO_HASH, "issued_ms": now_ms}
+    return seal_entry(NETWORK, signer, author=MemberName(author), body=body, **place)
+
+
+def test_what_nodes_sealed_and_countersigned_moves_the_guard_by_whoever_sends_it(url: str) -> None:
+    async def story(scene: GuardScene) -> None:
+        said = await opinions(scene, SEVEN)
+        with pytest.raises(NoReasonError):
+            await act_call(scene.client, scene.target, scene.list, said)
+        await scene.do("owner", "reason", 0, scene.list, said[0][0]["subject"], ANY_THREAT, 3, len(Q))
+        with pytest.raises(ShortError):
+            await act_call(scene.client, scene.target, scene.list, said[: len(Q) - 1])
+        call = await act_call(scene.client, scene.target, scene.list, said)
+        assert len(call[-1]) == len(Q)
+        await scene.do("attacker", "act", *call)
+        assert await refused(scene) == "paused"
+
+    tell(url, story)
+
+
+def test_words_that_nobody_signed_for_contracts_and_lists_that_are_none_are_told(url: str) -> None:
+    async def story(scene: GuardScene) -> None:
+        with pytest.raises(NoReasonError):
+            await act_call(scene.client, scene.target, scene.list, [])
+        with pytest.raises(Reverted) as seen:
+            await act_call(scene.client, scene.target, scene.gate, await opinions(scene, SEVEN))
+        assert seen.value.reason == "no list"
+
+    tell(url, story)
