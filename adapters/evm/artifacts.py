@@ -20,7 +20,8 @@ class Artifact:
 
 @functools.cache
 def artifact(name: str) -> Artifact:
-    """The artifact of `name` ("Registry", "Guard"; "Token", "Escrow", "Twin", "Lending", "Perp", "Oracle", "SpotPool", "Gate").
+    """The artifact of `name`: "Registry", "Guard"; of the local network "Token", "Escrow", "Twin", "Lending", "Perp",
+    "Oracle", "SpotPool", "Gate".
 
     The value is shared between callers: do not change it. Raises KeyError naming what exists.
     """

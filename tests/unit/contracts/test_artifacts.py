@@ -5,7 +5,7 @@ import pytest
 from adapters.evm.artifacts import artifact
 from tests.tidy.contracts import contract_names, source_sha256
 
-NAMES = ["Escrow", "Lending", "Oracle", "Perp", "Registry", "SpotPool", "Token", "Twin"]
+NAMES = ["Escrow", "Gate", "Guard", "Lending", "Oracle", "Perp", "Registry", "SpotPool", "Token", "Twin"]
 
 
 def test_every_contract_is_known() -> None:
@@ -21,7 +21,7 @@ def test_an_artifact_belongs_to_its_source(name: str) -> None:
 
 
 def test_an_unknown_name_says_what_exists() -> None:
-    with pytest.raises(KeyError, match="Escrow, Lending"):
+    with pytest.raises(KeyError, match="Escrow, Gate, Guard, Lending"):
         artifact("Ecsrow")
 
 
