@@ -46,6 +46,7 @@ BUILT_INS: tuple[BuiltIn, ...] = (
     BuiltIn("target", "evm.perp_v2", "adapters.evm.perps_factory:perp_v2"),
     BuiltIn("target", "evm.synthetix", "adapters.evm.perps_factory:synthetix"),
     BuiltIn("target", "evm.guard", "adapters.evm.factory_guard:guard"),
+    BuiltIn("target", "evm.call", "adapters.evm.call_factory:call"),
     BuiltIn("target", "log", "adapters.log_lever:target"),
     BuiltIn("sensor", "evm.bridge", "adapters.evm.factory:sensor"),
     BuiltIn("sensor", "evm.backing", "adapters.evm.factory:sensor"),

@@ -130,6 +130,23 @@ class Section:
             return ()
         return tuple(got)
 
+    def inner(self, key: str, needed: bool = True) -> Section | None:
+        """A table within this one; its own `done` is the caller's to call."""
+        got = self._take(key, needed)
+        return None if got is None else Section(f"{self.path}.{key}", got, self.faults)
+
+    def inners(self, key: str, most: int) -> tuple[Section, ...]:
+        """Tables in a list, as [{ … }, { … }]; () where there is none."""
+        got = self._take(key, False)
+        if got is not None and (type(got) is not list or not 0 < len(got) <= most):
+            self.fault(key, f"must be a list of 1 to {most} tables, like [{{ … }}]")
+            return ()
+        return tuple(Section(f"{self.path}.{key}[{at}]", one, self.faults) for at, one in enumerate(got or ()))
+
+    def raw(self, key: str) -> Any:
+        """As it stands, or None: whoever takes it looks at every part of it."""
+        return self._take(key, False)
+
     def duration(self, key: str, most_ms: int) -> int | None:
         """Milliseconds, above 0."""
         got = self._take(key, True)

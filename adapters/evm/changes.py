@@ -44,7 +44,9 @@ class Change:
 
     @property
     def who(self) -> str:
-        return f"0x{self.sender.hex()} (through 0x{self.through.hex()})"
+        return (
+            f"0x{self.sender.hex()} (through 0x{self.through.hex()})" if self.sender else "somebody whom nothing names"
+        )
 
 
 @dataclass(frozen=True)

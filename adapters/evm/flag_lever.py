@@ -31,6 +31,8 @@ class Call:
 class FlagLever(abc.ABC, Generic[State]):
     """Moves one number of a target, and puts back what stood. `State` is what the target shows in one look."""
 
+    _ends = "lifted by this node"
+
     def __init__(
         self, declared: LeverDeclaration, where: tuple[str, str, bytes], client: ChainClient, sender: Sender
     ) -> None:
@@ -85,7 +87,7 @@ class FlagLever(abc.ABC, Generic[State]):
     async def plan(self, order: LeverOrder) -> Plan:
         """Raises nothing: what cannot be read is said in the plan, and found again by simulate."""
         what = f"{self.declared.call} on {self._name} (0x{self._at.hex()}, {self._chain})"
-        says = f"{what} until {until_s(order)} s, lifted by this node: {self.declared.says}"
+        says = f"{what} until {until_s(order)} s, {self._ends}: {self.declared.says}"
         try:
             already = await self._stands(await self._read())
         except ChainError as broken:

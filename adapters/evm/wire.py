@@ -187,6 +187,18 @@ def ask_transaction(tx: bytes) -> Ask[Transaction | None]:
     return Ask("eth_getTransactionByHash", (hexed(tx),), _transaction)
 
 
+def ask_transactions(block: int) -> Ask[tuple[Transaction, ...]]:
+    """All of a block; () where the chain has not got there."""
+    return Ask("eth_getBlockByNumber", (hex(block), True), _transactions)
+
+
+def _transactions(raw: Any) -> tuple[Transaction, ...]:
+    listed = () if raw is None else _object(raw).get("transactions")
+    if raw is not None and (type(listed) is not list or len(listed) > LOGS_MAX):
+        raise ValueError(f"transactions: not a list of at most {LOGS_MAX}")
+    return tuple(one for one in map(_transaction, listed or ()) if one is not None)
+
+
 def ask_balance(account: bytes) -> Ask[int]:
     return Ask("eth_getBalance", (hexed(account), LATEST), number, height=1)
 

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 from node.testnet.chain_process import start_chain
-from tests.integration.levers import played_aave, played_controls, played_guard, played_perps
+from tests.integration.levers import played_aave, played_calls, played_controls, played_guard, played_perps
 from tests.integration.levers.aave_market import FUNDED
 from tests.integration.levers.acting import Target
 from tests.integration.levers.packages import missing
 
-ON_CHAIN = (played_aave, played_controls, played_perps, played_guard)
+ON_CHAIN = (played_aave, played_calls, played_controls, played_perps, played_guard)
 """Each says which packages it needs, and plays its targets on a chain."""
 
 

@@ -6,6 +6,7 @@ from adapters.api import ExpiresBy
 from adapters.evm import aave_abi
 from adapters.evm.aave_rows import AAVE_ROWS
 from adapters.evm.access_manager import CLOSE
+from adapters.evm.call_config import CALL
 from adapters.evm.guard import CALL as PULL
 from adapters.evm.pausable import CALL as PAUSE
 from adapters.evm.perp_v2_rows import PERP_ROWS
@@ -20,6 +21,7 @@ from tests.integration.levers.packages import AAVE, missing
 PLAYED = {
     "aave-v3.0": [row.declared.call for row in AAVE_ROWS],
     "openzeppelin-pausable": [PAUSE],
+    **{f"call-{one}": [CALL] for one in ("flag", "number", "end", "untold")},
     "openzeppelin-access-manager": [CLOSE],
     "safe": [PROPOSE, MODULE_PAUSE],
     "synthetix-2.102": [row.declared.call for row in SYNTHETIX_ROWS],

@@ -37,6 +37,13 @@ def test_other_bytes_are_no_trailer(data: bytes):
     assert trailer_of(data) is None
 
 
-def test_a_number_that_no_target_has_is_not_packed():
+@pytest.mark.parametrize("before", [2**64 - 1, 2**64, 10**24, 2**256 - 1])
+def test_a_number_of_any_width_that_a_contract_has_is_read_back_whole(before: int):
+    packed = Trailer(SAID.key, 5, False, before).pack()
+    assert trailer_of(CALL + packed) == Trailer(SAID.key, 5, False, before)
+    assert trailer_of(CALL + packed[:-1]) is None and trailer_of(CALL + b"\0" + packed) is None
+
+
+def test_a_number_that_no_contract_has_is_not_packed():
     with pytest.raises(OverflowError):
-        Trailer(SAID.key, 0, False, 2**64).pack()
+        Trailer(SAID.key, 0, False, 2**256).pack()
