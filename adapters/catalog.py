@@ -47,6 +47,7 @@ BUILT_INS: tuple[BuiltIn, ...] = (
     BuiltIn("target", "evm.synthetix", "adapters.evm.perps_factory:synthetix"),
     BuiltIn("target", "evm.guard", "adapters.evm.factory_guard:guard"),
     BuiltIn("target", "evm.call", "adapters.evm.call_factory:call"),
+    BuiltIn("target", "venue.http", "adapters.venue.factory:target"),
     BuiltIn("target", "log", "adapters.log_lever:target"),
     BuiltIn("sensor", "evm.bridge", "adapters.evm.factory:sensor"),
     BuiltIn("sensor", "evm.backing", "adapters.evm.factory:sensor"),
@@ -78,6 +79,10 @@ class Shop:
     """Member → address of its newest KeySet, now."""
     evm_secrets: Callable[[str], bytes] = lambda name: b""
     """The bytes of an evm key's file: it signs words, and is no account."""
+    outside: Callable[[str], bytes] = lambda name: b""
+    """The bytes of a secret that somebody else made, as they stand in its file."""
+    files: Callable[[str], bytes] = lambda name: b""
+    """The bytes of a file beside node.toml that holds no secret. OSError."""
     tell: Callable[[str], None] = lambda text: None
     """To people, through every sink: what they must look at and no machine may act on."""
     data_dir: Path | None = None
@@ -101,14 +106,18 @@ def build(
     evm_secrets: Callable[[str], bytes] | None = None,
     tell: Callable[[str], None] | None = None,
     data_dir: Path | None = None,
+    outside: Callable[[str], bytes] | None = None,
+    files: Callable[[str], bytes] | None = None,
 ) -> Instances:
     """Everything that the configuration names. Raises CatalogFaults with all faults at once.
 
     `secrets(name)` gives the bytes of a key file; `epoch()` the epoch now, also for the register of sources;
     `evm_keys()` the members' addresses by their newest KeySets; `evm_secrets` is as `secrets`, for keys that sign
-    words (absent: the same); `tell` goes to people (absent: to the log); `data_dir` is the node's own directory."""
+    words (absent: the same); `outside` for secrets that others made (absent: the same); `files` for files beside the
+    configuration that are no secret (absent: there is none); `tell` goes to people (absent: to the log); `data_dir` is
+    the node's own directory."""
     shop = Shop(epoch, secrets, log, [], evm_keys=evm_keys, evm_secrets=evm_secrets or secrets, tell=tell or log)
-    shop.data_dir = data_dir
+    shop.data_dir, shop.outside, shop.files = data_dir, outside or secrets, files or _no_file
     for key in config:
         if key not in ("connection", "target", "sensor"):
             shop.faults.append(f"{key}: is no section here; allowed: connection, sensor, target")
@@ -184,6 +193,10 @@ def _factory(section: str, kind: str) -> Factory | None:
 def _load(where: str) -> Any:
     module, _, name = where.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def _no_file(name: str) -> bytes:
+    raise FileNotFoundError(2, "no files are here", name)
 
 
 def _joined(one: Instances, other: Instances) -> Instances:

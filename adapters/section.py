@@ -147,6 +147,10 @@ class Section:
         """As it stands, or None: whoever takes it looks at every part of it."""
         return self._take(key, False)
 
+    def names_of_keys(self) -> tuple[str, ...]:
+        """Those of a table whose keys are names, at most as many as a list may have."""
+        return tuple(map(str, self._table))[:NAMES_MAX]
+
     def duration(self, key: str, most_ms: int) -> int | None:
         """Milliseconds, above 0."""
         got = self._take(key, True)

@@ -84,6 +84,8 @@ def instances_for(config: NodeConfig, charter: Charter) -> Instances | PolicyRep
             lambda line: None,
             evm_secrets=lambda file: _secret(config, file, Purpose.EVM),
             data_dir=config.data_dir,
+            outside=lambda file: _outside(config, file),
+            files=config.read_beside,
         )
     except CatalogFaults as error:
         return PolicyReport(tuple(f"{config.path}: {fault}" for fault in error.faults))
@@ -92,6 +94,13 @@ def instances_for(config: NodeConfig, charter: Charter) -> Instances | PolicyRep
 def _secret(config: NodeConfig, file: str, purpose: Purpose) -> bytes:
     try:
         return keys.load_secret(config.keys / Path(file).name, purpose).reveal()
+    except KeyFault as fault:
+        raise ValueError(str(fault)) from None
+
+
+def _outside(config: NodeConfig, file: str) -> bytes:
+    try:
+        return keys.load_outside(config.keys / Path(file).name)
     except KeyFault as fault:
         raise ValueError(str(fault)) from None
 

@@ -29,6 +29,8 @@ from node.config_overlay import overlay
 from protocol.ids import MemberName
 
 CONFIG_BYTES_MAX = 1024 * 1024
+BESIDE_BYTES_MAX = 4 * 1024 * 1024
+"""Of a file beside node.toml that it names."""
 CONTROL_PATH_BYTES_MAX = 107
 """sockaddr_un holds 108 bytes on Linux, the last one a zero."""
 STORE_NAME, MARK_NAME, KEYS_NAME = "store.sqlite", "mark.cbor", "keys"
@@ -69,6 +71,11 @@ class NodeConfig:
     @property
     def mark(self) -> Path:
         return self.data_dir / MARK_NAME
+
+    def read_beside(self, name: str) -> bytes:
+        """A file that the configuration names, from its own directory; at most a byte above what is taken. OSError."""
+        with (self.path.parent / name).open("rb") as file:
+            return file.read(BESIDE_BYTES_MAX + 1)
 
     @property
     def keys(self) -> Path:

@@ -61,6 +61,8 @@ def instances_of(node: Node) -> Instances:
             evm_secrets=evm_secret,
             tell=tell,
             data_dir=config.data_dir,
+            outside=lambda name: keys.load_outside(config.data_dir / name),
+            files=config.read_beside,
         )
         return replace(built, sensors=tuple(KeptSensor(one) for one in built.sensors))
     except CatalogFaults as error:

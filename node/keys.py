@@ -195,6 +195,16 @@ def load_secret(path: Path, purpose: Purpose) -> Secret:
     return _load(path, purpose)
 
 
+def load_outside(path: Path) -> bytes:
+    """A secret that somebody else made, as it stands: its file has to be as private as ours. KeyFault."""
+    found = _read_private(path)
+    if not 0 < len(found) <= _FILE_BYTES_MAX:
+        raise KeyFault(f"a secret has 1 to {_FILE_BYTES_MAX} bytes", path, "Name the file that holds it alone.")
+    if b'"tocsin_key"' in found:
+        raise KeyFault("this is a key of this node's own", path, "Name the file with the secret that others gave you.")
+    return found
+
+
 def _load(path: Path, purpose: Purpose) -> Secret:
     fields = _fields(_read_private(path), path)
     if fields["purpose"] != purpose.value:

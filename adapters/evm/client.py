@@ -1,6 +1,6 @@
 """The door to EVM chains: web3 over a trio provider of ours, several connections to one chain that must agree.
 
-The only importer of web3 and httpx among the adapters. web3's own async provider and its batching and
+The only importer of web3 among the adapters. web3's own async provider and its batching and
 receipt waiting need asyncio, so the provider, batches and waiting are ours; encoding, signing and sending are web3's.
 """
 

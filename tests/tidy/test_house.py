@@ -22,6 +22,7 @@ DOORS = {
     "alembic": ("node/store", "node/migrations/"),
     "web3": ("adapters/evm/",),
     "eth_account": ("adapters/evm/",),
+    "httpx": ("adapters/evm/", "adapters/venue/http.py", "node/control.py", "node/testnet/"),
     "eth": ("node/testnet/chain",),
     "fastapi": ("node/api.py",),
     "hypercorn": ("node/serving.py",),

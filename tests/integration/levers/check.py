@@ -8,7 +8,14 @@ from dataclasses import asdict
 from typing import Any
 
 from node.testnet.chain_process import start_chain
-from tests.integration.levers import played_aave, played_calls, played_controls, played_guard, played_perps
+from tests.integration.levers import (
+    played_aave,
+    played_calls,
+    played_controls,
+    played_guard,
+    played_perps,
+    played_venue,
+)
 from tests.integration.levers.aave_market import FUNDED
 from tests.integration.levers.acting import Target
 from tests.integration.levers.packages import missing
@@ -35,5 +42,6 @@ def run() -> dict[str, Any]:
             played += family.targets(chain.url)
         finally:
             chain.stop()
+    played += played_venue.targets()
     ok = bool(played) and all(one.ok for one in played)
     return {"ok": ok, "targets": [asdict(one) for one in played], "without": without}

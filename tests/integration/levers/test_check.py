@@ -13,6 +13,7 @@ from adapters.evm.perp_v2_rows import PERP_ROWS
 from adapters.evm.safe import CALL as PROPOSE
 from adapters.evm.safe_module import CALL as MODULE_PAUSE
 from adapters.evm.synthetix_rows import SYNTHETIX_ROWS
+from adapters.venue.config import ACTIONS
 from tests.integration.levers.aave_market import abi
 from tests.integration.levers.acting import Played, Target
 from tests.integration.levers.check import lacking, run
@@ -22,6 +23,7 @@ PLAYED = {
     "aave-v3.0": [row.declared.call for row in AAVE_ROWS],
     "openzeppelin-pausable": [PAUSE],
     **{f"call-{one}": [CALL] for one in ("flag", "number", "end", "untold")},
+    **{f"venue-{one}": [f"venue.{action}" for action in ACTIONS] for one in ("hmac-sha256", "rfc9421")},
     "openzeppelin-access-manager": [CLOSE],
     "safe": [PROPOSE, MODULE_PAUSE],
     "synthetix-2.102": [row.declared.call for row in SYNTHETIX_ROWS],

@@ -168,3 +168,28 @@ def test_a_secret_shows_itself_to_nobody() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         Secret(b"short")
     assert Signer(secret.reveal()).public == Signer(SEED).public
+
+
+def test_a_secret_that_others_made_is_read_as_it_stands_where_it_is_as_private(tmp_path: Path) -> None:
+    file = tmp_path / "venue.key"
+    file.write_bytes(b"as the venue gave it\n")
+    file.chmod(0o600)
+    assert keys.load_outside(file) == b"as the venue gave it\n"
+    file.chmod(0o640)
+    with pytest.raises(KeyFault, match="others than its owner"):
+        keys.load_outside(file)
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 5_000], ids=("empty", "long"))
+def test_what_is_no_secret_of_others_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "venue.key"
+    file.write_bytes(content)
+    file.chmod(0o600)
+    with pytest.raises(KeyFault, match="1 to 4096 bytes"):
+        keys.load_outside(file)
+
+
+def test_a_key_of_the_nodes_own_is_not_given_to_others(tmp_path: Path) -> None:
+    keys.new_keys(tmp_path)
+    with pytest.raises(KeyFault, match="of this node's own"):
+        keys.load_outside(keys.key_path(tmp_path, Purpose.ATTESTATION))
