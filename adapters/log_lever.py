@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from adapters.api import ExpiresBy, Instances, LeverDeclaration, LeverOrder, Outcome, Plan
@@ -20,6 +21,7 @@ DECLARED = LeverDeclaration(
     cooldown_ms=0,
     says="a line in the node's log; nothing is restricted",
 )
+SLACK_MS = 120_000
 
 
 class LogLever:
@@ -30,16 +32,26 @@ class LogLever:
     def __init__(self, name: str, log: Callable[[str], None]) -> None:
         self._name, self._log = name, log
         self._noted: dict[bytes, int] = {}
+        self._over: dict[bytes, int] = {}
+        """Key → the end up to which it is not noted again."""
 
     async def plan(self, order: LeverOrder) -> Plan:
         says = f"note {order.rung.name} on {order.subject} at {self._name}"
         return Plan(order, says, already=self._noted.get(order.action_key, 0) >= order.until_ms)
 
     async def simulate(self, plan: Plan) -> Outcome:
+        fault = self._fault(plan.order)
+        if fault:
+            return Outcome(False, fault)
         return Outcome(True, "a line would be written", until_ms=self._noted.get(plan.order.action_key, 0))
 
     async def apply(self, plan: Plan) -> Outcome:
         order = plan.order
+        fault = self._fault(order)
+        if fault:
+            return Outcome(False, fault)
+        if self._over.get(order.action_key, 0) >= order.until_ms:
+            return Outcome(True, "noted and over before under this key; nothing noted")
         if self._noted.get(order.action_key, 0) < order.until_ms:
             self._log(f"lever {self._name}: {plan.says}, until {order.until_ms} ms (dry run: nothing is restricted)")
             self._noted[order.action_key] = order.until_ms
@@ -47,14 +59,23 @@ class LogLever:
 
     async def read_back(self, order: LeverOrder) -> Outcome:
         until_ms = self._noted.get(order.action_key, 0)
-        if until_ms >= order.until_ms:
+        if until_ms >= order.until_ms > 0:
             return Outcome(True, "noted; nothing is restricted")
         return Outcome(False, "not noted since this node started; noting it again is harmless", retryable=True)
 
     async def undo(self, order: LeverOrder) -> Outcome:
-        if self._noted.pop(order.action_key, None) is not None:
+        noted_ms = self._noted.pop(order.action_key, None)
+        if noted_ms is not None:
+            self._over[order.action_key] = noted_ms
             self._log(f"lever {self._name}: {order.rung.name} on {order.subject} is over")
         return Outcome(True, "nothing stood")
+
+    def _fault(self, order: LeverOrder) -> str:
+        """As a lever with a target would refuse it: a dry run is to show that too."""
+        now_ms = time.time_ns() // 1_000_000
+        if order.until_ms <= now_ms:
+            return "its end has come: nothing noted"
+        return "longer than this lever goes: shorten it" if order.until_ms > now_ms + DECLARED.max_ms + SLACK_MS else ""
 
 
 def target(name: str, keys: Section, shop: Shop) -> Instances:

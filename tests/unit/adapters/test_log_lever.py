@@ -1,5 +1,6 @@
 """The lever for a dry run: a line in the log, once per order, and nothing else."""
 
+import time
 from collections.abc import Callable
 
 import trio
@@ -10,7 +11,8 @@ from protocol.ids import ActionKey
 from protocol.messages import Level
 from protocol.subjects import asset
 
-ORDER = LeverOrder(ActionKey(b"\1" * 32), "dry:log.note", asset("eip155:1", bytes(20)), Level.ISOLATE, 5_000, False)
+END_MS = int(time.time() * 1000) + 600_000
+ORDER = LeverOrder(ActionKey(b"\1" * 32), "dry:log.note", asset("eip155:1", bytes(20)), Level.ISOLATE, END_MS, False)
 
 
 def told(story: Callable[[LogLever], object]) -> list[str]:
