@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -352,21 +353,18 @@ async def secrets_are_never_said(scene: Scene) -> None:
     if not scene.case.secrets:
         raise NotTried("the case names no secret")
     async with listening(scene.said):
-        await _everything(scene)
-        try:
+        for order in (scene.order, scene.until(-LATER_S)):
+            await _everything(scene, order)
+        with contextlib.suppress(NotTried):
             await scene.case.cut()
-        except NotTried:
-            pass
-        else:
-            await _everything(scene)
+            await _everything(scene, scene.order)
     lever = scene.lever.inner
     check_silent(scene.case.secrets, [*scene.said, repr(lever), str(lever), repr(lever.declared)])
 
 
-async def _everything(scene: Scene) -> None:
-    for order in (scene.order, scene.until(-LATER_S)):
-        plan = await scene.lever.plan(order)
-        await scene.lever.simulate(plan)
-        await scene.lever.apply(plan)
-        await scene.lever.read_back(order)
-        await scene.lever.undo(order)
+async def _everything(scene: Scene, order: LeverOrder) -> None:
+    plan = await scene.lever.plan(order)
+    await scene.lever.simulate(plan)
+    await scene.lever.apply(plan)
+    await scene.lever.read_back(order)
+    await scene.lever.undo(order)

@@ -13,7 +13,7 @@ from adapters.evm.abi import Abi
 from adapters.evm.changes import Change, Changes, Past, Told
 from adapters.evm.client import ChainClient
 from adapters.evm.errors import ChainError, NoGas, Reverted
-from adapters.evm.levers import CLOCK_SLACK_S, WAIT_S, until_s
+from adapters.evm.levers import CLOCK_SLACK_S, WAIT_S, misfit, until_s
 from adapters.evm.sending import Sender
 from adapters.evm.trailer import Trailer
 
@@ -101,7 +101,7 @@ class FlagLever(abc.ABC, Generic[State]):
             state = await self._read()
             if await self._stands(state):
                 return Outcome(True, "the target stands so already", until_ms=order.until_ms)
-            fault = self._too_long(order, state)
+            fault = misfit(order, self.declared, self._told(state).chain_s)
             if fault:
                 return Outcome(False, fault)
             number = self._wanted(state)
@@ -123,7 +123,7 @@ class FlagLever(abc.ABC, Generic[State]):
             state = await self._read()
             if await self._stands(state):
                 return await self._stands_already(order, state)
-            fault = self._too_long(order, state)
+            fault = misfit(order, self.declared, self._told(state).chain_s)
             if fault:
                 return Outcome(False, fault)
             done = await self._done_before(order, state)
@@ -222,14 +222,6 @@ class FlagLever(abc.ABC, Generic[State]):
         call = self._call(state, number)
         receipt = await self._sender.transact(call.contract, call.abi, call.fn, call.args, WAIT_S, trailer=trailer)
         return Outcome(True, f"{done} in block {receipt.block}: now {self._word(number)}", "0x" + receipt.tx.hex())
-
-    def _too_long(self, order: LeverOrder, state: State) -> str:
-        longest_s = self._told(state).chain_s + self.declared.max_ms // 1000 + CLOCK_SLACK_S
-        if until_s(order) <= longest_s:
-            return ""
-        return (
-            f"asked until {until_s(order)} s, and {self.declared.call} goes no further than {longest_s} s: shorten it"
-        )
 
     def _failed(self, broken: ChainError) -> Outcome:
         """What the contract refuses or nobody pays for stays so until somebody acts; the rest may pass by itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.api import LeverOrder, Outcome, Plan
+from adapters.api import LeverDeclaration, LeverOrder, Outcome, Plan
 from adapters.evm.abi import abi_of
 from adapters.evm.client import ChainClient
 from adapters.evm.errors import ChainError, NoGas, Reverted
@@ -38,6 +38,16 @@ def until_s(order: LeverOrder) -> int:
     return -(-order.until_ms // 1000)
 
 
+def misfit(order: LeverOrder, declared: LeverDeclaration, chain_s: int) -> str:
+    """Why an order's end is none that may be sent at the chain's time, "" where it may."""
+    end_s, longest_s = until_s(order), chain_s + declared.max_ms // 1000 + CLOCK_SLACK_S
+    if end_s <= chain_s:
+        return f"its end {end_s} s has come (the chain has {chain_s} s); nothing sent"
+    if end_s > longest_s:
+        return f"asked until {end_s} s, and {declared.call} goes no further than {longest_s} s: shorten it"
+    return ""
+
+
 class EvmLever:
     """One row on one target. Idempotent by action key: it looks before it sends, and the target ignores repeats."""
 
@@ -65,7 +75,7 @@ class EvmLever:
         """The very call as an eth_call of the account, and whether it can pay for it."""
         try:
             standing = await self._standing(plan.order.by_human)
-            fault = self._too_long(plan.order, standing)
+            fault = misfit(plan.order, self.declared, standing.chain_s)
             if fault:
                 return Outcome(False, fault)
             args = await self._arguments(plan.order, standing)
@@ -82,7 +92,7 @@ class EvmLever:
             standing = await self._standing(order.by_human)
             if standing.binds and standing.until_s >= until_s(order):
                 return await self._stands_already(order, standing)
-            fault = self._too_long(order, standing)
+            fault = misfit(order, self.declared, standing.chain_s)
             if fault:
                 return Outcome(False, fault)
             done = await self._done_before(order)
@@ -137,14 +147,6 @@ class EvmLever:
             raise Reverted(value.reason, f"{self._row.view} of 0x{self._target.contract.hex()} on {self._target.chain}")
         limit, until = (0, value) if self._row.limit is None else value
         return Standing(until, limit, head.value.timestamp)
-
-    def _too_long(self, order: LeverOrder, standing: Standing) -> str:
-        longest_s = standing.chain_s + self.declared.max_ms // 1000 + CLOCK_SLACK_S
-        if until_s(order) <= longest_s:
-            return ""
-        return (
-            f"asked until {until_s(order)} s, and {self.declared.call} goes no further than {longest_s} s: shorten it"
-        )
 
     async def _arguments(self, order: LeverOrder, standing: Standing) -> tuple[Any, ...]:
         number: tuple[int, ...] = ()

@@ -237,7 +237,7 @@ def test_a_target_that_would_refuse_nothing_is_not_called_either() -> None:
         outcomes.append(event)
 
     async def told() -> None:
-        order = LeverOrder(ActionKey(bytes(32)), "l", subject(0), Level.WATCH, wall_ms() - 1, by_human=False)
+        order = LeverOrder(ActionKey(bytes(32)), "l", subject(0), Level.WATCH, wall_ms() + 60_000, by_human=False)
         step = RunStep(order.action_key, "apply", "t:log.note", order, ends_mono_ms=loop.now().mono_ms)
         await Dispatch({"t:log.note": LogLever("t", lines.append)}, report).run(step)
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import trio
@@ -35,9 +36,22 @@ def _child(chain: EmbeddedChain, ready_fd: int, parent: int) -> None:
     os._exit(0)
 
 
+@dataclass(frozen=True)
+class Copy:
+    url: str
+    pid: int
+
+    def cut(self) -> None:
+        """It takes connections and answers nobody, until `mend`."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def mend(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+
 @contextlib.contextmanager
-def served(chain: EmbeddedChain) -> Iterator[str]:
-    """The address of a copy of the chain as it is now; the copy ends with the block."""
+def copied(chain: EmbeddedChain) -> Iterator[Copy]:
+    """A copy of the chain as it is now, in a process of its own; it ends with the block."""
     reader, writer = os.pipe()
     parent = os.getpid()
     child = os.fork()
@@ -47,11 +61,18 @@ def served(chain: EmbeddedChain) -> Iterator[str]:
     os.close(writer)
     try:
         port = os.read(reader, 16).decode()
-        yield f"http://127.0.0.1:{port}"
+        yield Copy(f"http://127.0.0.1:{port}", child)
     finally:
         os.close(reader)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+@contextlib.contextmanager
+def served(chain: EmbeddedChain) -> Iterator[str]:
+    """The address of a copy of the chain as it is now; the copy ends with the block."""
+    with copied(chain) as copy:
+        yield copy.url
 
 
 def answering(chain: EmbeddedChain) -> Any:
