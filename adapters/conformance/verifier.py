@@ -11,6 +11,7 @@ import trio
 
 from adapters.api import Verifier
 from adapters.conformance.fact import Book, Broken, Fact, NotTried, answered, check_sentence, check_silent, listening
+from protocol.codec import encode
 from protocol.crypto import sha256
 from protocol.evidence import ClaimBlob, Judgement, Ruling
 from protocol.ids import Digest
@@ -33,6 +34,9 @@ GARBAGE = (
     b"\x7b" + b"\x00" * (BLOB_BYTES_MAX - 1),
 )
 """Empty, random, lengths that lie, deep nesting, and the longest that a node hands on."""
+
+
+UNKNOWN = "conformance-unknown"
 
 
 class VerifierCase:
@@ -120,7 +124,7 @@ async def garbage_is_answered_and_never_supported(bench: Bench) -> None:
 @BOOK.fact
 async def an_unknown_type_is_undecided(bench: Bench) -> None:
     """Whoever does not know a claim has not refuted it."""
-    await bench.ruled("a claim of an unknown type", garbage("conformance-unknown", b"\xa0"), Ruling.UNDECIDED)
+    await bench.ruled("a claim of an unknown type", garbage(UNKNOWN, encode([UNKNOWN, {}])), Ruling.UNDECIDED)
 
 
 @BOOK.fact
