@@ -18,6 +18,8 @@ from adapters.evm.sending import Sender
 from adapters.evm.trailer import Trailer
 
 State = TypeVar("State")
+ON_ITS_WAY = "a transaction of the account is still on its way; looked at again"
+"""By a life that has ended, it may be: what is sent now would come after it, and do what it does once more."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ class FlagLever(abc.ABC, Generic[State]):
         """Look, send, wait. Sends nothing where the target stands so already or did once under this key and end."""
         order = plan.order
         try:
+            # before the look, so that what is mined in between is seen by it
+            waits = await self._sender.in_flight()
             state = await self._read()
             if await self._stands(state):
                 return await self._stands_already(order, state)
@@ -129,6 +133,8 @@ class FlagLever(abc.ABC, Generic[State]):
             done = await self._done_before(order, state)
             if done:
                 return Outcome(True, f"done before under this key in {done}; nothing sent", done)
+            if waits:
+                return Outcome(False, ON_ITS_WAY, retryable=True)
             trailer = self._trailer(order, until_s(order), state)
             return await self._send(state, self._wanted(state), trailer, f"{self.declared.call} mined")
         except ChainError as broken:
@@ -152,9 +158,7 @@ class FlagLever(abc.ABC, Generic[State]):
         """Lifts what the newest change set, where that is ours; what somebody else did since is left alone and told."""
         try:
             if await self._sender.in_flight():
-                return Outcome(
-                    False, "a transaction of the account is still on its way; looked at again", retryable=True
-                )
+                return Outcome(False, ON_ITS_WAY, retryable=True)
             state = await self._read()
             past = await self._changes.latest(self._told(state))
             kept = self._kept(state, past)

@@ -267,6 +267,14 @@ def write_files(
 ) -> NetworkId:
     """Member m0's directory of a network of four; the network's id. `lease_s`: of its levers; below LEASE_S also the
     longest of an opinion."""
+    network = write_member(folder, guardian, lease_s)
+    (folder / "policy.toml").write_text(_policy(len(pools), lease_s))
+    (folder / "node.toml").write_text(_node(url, pools, token, port))
+    return network
+
+
+def write_member(folder: Path, guardian: bytes, lease_s: int = LEASE_S) -> NetworkId:
+    """Its keys and the charter, with `guardian` as the key of its levers."""
     data, now_ms = folder / "data", time.time_ns() // 1_000_000
     keys.make_directory(data)
     for purpose in (Purpose.ATTESTATION, Purpose.TRANSPORT):
@@ -292,8 +300,6 @@ def write_files(
         )
         charter = signed(charter, card.name, Signer(secret(card.name, Purpose.GOVERNANCE).reveal()), keyset)
     (folder / "charter.toml").write_text(write(charter))
-    (folder / "policy.toml").write_text(_policy(len(pools), lease_s))
-    (folder / "node.toml").write_text(_node(url, pools, token, port))
     return charter.network
 
 
