@@ -44,6 +44,7 @@ class Rough:
             "rough_drop": self._drop,
             "rough_reorganise": self._reorganise,
             "rough_set": self._set,
+            "rough_final": self._final,
         }
 
     # -- transactions
@@ -114,6 +115,11 @@ class Rough:
         self.dear, self.poor, self.second = dear, read_octets(poor), second
         self.behind = self._snapshot() if second == "lags" else None
         return True
+
+    def _final(self) -> int:
+        """No block so far is taken back any more."""
+        self.floor = len(self.chain.blocks)
+        return self.floor
 
     def _reorganise(self, depth: int, kept: bool) -> int:
         """The last blocks are others now; their transactions wait again, or are lost. How many there were."""
@@ -190,6 +196,9 @@ class Served:
 
     def reorganise(self, depth: int, kept: bool) -> int:
         return int(self.people.ask("rough_reorganise", depth, kept))
+
+    def final(self) -> None:
+        self.people.ask("rough_final")
 
     def set(self, dear: bool = False, poor: bytes = b"", second: str = "honest") -> None:
         self.people.ask("rough_set", dear, "0x" + poor.hex(), second)

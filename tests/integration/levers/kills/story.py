@@ -33,8 +33,8 @@ HAPPENINGS = (
 WAITING = ("chain.before", "chain.pool", "chain.after", f"{TIMED}0.2", f"{TIMED}0.6")
 LIFT_WAITING = ("chain.before#2", "chain.pool#2", "chain.after#2", f"lift+{TIMED}0.2", f"lift+{TIMED}0.6")
 """Where a transaction is on its way, and not in a block."""
-BEFORE_RECORD = ("chain.after", "apply.after", "store.before#4")
-"""Where a restriction is in a block and not yet in the journal as sent."""
+BEFORE_RECORD = ("chain.after", "apply.after", "store.before#4", "chain.after#2", "undo.after")
+"""Where a transaction is in a block and the journal does not know it yet."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ def play(scene: LeverScene, run: Run) -> Ended:
     """The scene's node is down before and after."""
     began = time.monotonic()
     free = scene.shows(run.number)
+    scene.served.final()  # what earlier runs ended stays ended: no lever looks at its lift again
     reached = _until_it_dies(scene, run)
     _while_it_is_dead(scene, run)
     scene.seen = (*scene.seen, run.number)  # a sensor looks back: what a death kept from the journal is seen again
@@ -97,6 +98,7 @@ def _until_it_dies(scene: LeverScene, run: Run) -> bool:
     if run.lifting:
         scene.go()
         scene.patiently(lambda: scene.phase(run.number) == "effective" or not _alive(scene), 20)
+        scene.served.final()
         _begins(scene, run)
         _lift(scene, run.number)
     else:
