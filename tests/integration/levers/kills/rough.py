@@ -8,6 +8,7 @@ import copy
 import json
 import os
 import signal
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Rough:
         self.chain, self.floor = chain, len(chain.blocks)
         self.pool: list[Any] = []
         self.holding, self.dear, self.poor = False, False, b""
-        self.second = "honest"
+        self.second, self.ahead_s = "honest", 0
         self.behind: Rpc | None = None
         self.rpc = Rpc(chain)
         known = dict(self.rpc._methods)
@@ -45,6 +46,7 @@ class Rough:
             "rough_reorganise": self._reorganise,
             "rough_set": self._set,
             "rough_final": self._final,
+            "rough_pass": self._pass,
         }
 
     # -- transactions
@@ -115,6 +117,12 @@ class Rough:
         self.dear, self.poor, self.second = dear, read_octets(poor), second
         self.behind = self._snapshot() if second == "lags" else None
         return True
+
+    def _pass(self, seconds: int) -> int:
+        """The chain's clock goes ahead, and with it the next block."""
+        self.ahead_s += seconds
+        self.chain.clock = lambda: time.time() + self.ahead_s
+        return int(self.chain.mine().header.timestamp)
 
     def _final(self) -> int:
         """No block so far is taken back any more."""
@@ -196,6 +204,9 @@ class Served:
 
     def reorganise(self, depth: int, kept: bool) -> int:
         return int(self.people.ask("rough_reorganise", depth, kept))
+
+    def pass_time(self, seconds: int) -> None:
+        self.people.ask("rough_pass", seconds)
 
     def final(self) -> None:
         self.people.ask("rough_final")
