@@ -4,6 +4,7 @@ know of its own doing stands in its transactions (`trailer`): idempotent by key,
 from __future__ import annotations
 
 import abc
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -164,11 +165,11 @@ class FlagLever(abc.ABC, Generic[State]):
             kept = self._kept(state, past)
             if kept is not None:
                 return kept
-            (newest, *_), number = past.changes, self._number(state)
-            if newest.trailer is None or number != newest.number:
-                shows = f"{self._word(number)} and its last change {self._word(newest.number)}"
+            first, number = _ours(past.changes)[-1], self._number(state)
+            if first.trailer is None or number != first.number:
+                shows = f"{self._word(number)} and its last change {self._word(first.number)}"
                 return Outcome(False, f"the target shows {shows}; looked at again", retryable=True)
-            return await self._send(state, newest.trailer.before, self._trailer(order, 0, state), "lifted")
+            return await self._send(state, first.trailer.before, self._trailer(order, 0, state), "lifted")
         except ChainError as broken:
             return self._failed(broken)
 
@@ -180,14 +181,16 @@ class FlagLever(abc.ABC, Generic[State]):
             return Outcome(
                 False, "it stands, and who set it lies further back than is looked: look and lift it by hand"
             )
-        newest, *older = past.changes
+        newest = past.changes[0]
         tx = f"0x{newest.tx.hex()}"
         if newest.trailer is None:
             says = f"left alone: {tx} of {newest.who} came last, and set {self._word(newest.number)}; nothing sent"
             return Outcome(True, says)
         if not newest.sets:
             return Outcome(True, f"lifted before in {tx}; nothing sent", tx)
-        return self._overtaken(state, newest, older[0]) if older else None
+        ours = _ours(past.changes)
+        older = past.changes[len(ours) :]
+        return self._overtaken(state, ours[-1], older[0]) if older else None
 
     def _overtaken(self, state: State, newest: Change, other: Change) -> Outcome | None:
         """Somebody moved the number between our look and our transaction: what we would put back is not what stood."""
@@ -232,3 +235,10 @@ class FlagLever(abc.ABC, Generic[State]):
         if not isinstance(broken, Reverted):
             return Outcome(False, str(broken), retryable=not isinstance(broken, NoGas), answered=False)
         return self._refused(broken.reason) or Outcome(False, str(broken), answered=False)
+
+
+def _ours(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """The newest change, with those of ours below it that set the same: two lives of a node may have sent one each, and
+    what stood is what the first of them found."""
+    same = itertools.takewhile(lambda one: one.sets and one.number == changes[0].number, changes)
+    return tuple(same) or tuple(changes[:1])

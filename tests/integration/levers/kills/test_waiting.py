@@ -73,6 +73,28 @@ async def _moved_on(lever, given):
         return await lever.apply(await lever.plan(given))
 
 
+def test_what_was_set_twice_all_the_same_is_put_back_to_what_stood_before_both(rough_market: tuple[Market, Served]):
+    """A provider may have hidden what waits."""
+    market, chain = rough_market
+
+    async def nothing_waits() -> bool:
+        return False
+
+    async def story(scene: Scene) -> None:
+        given, sent = scene.order(LTV_ZERO), scene.sent_by("risk_admin")
+        chain.hold(True)
+        for _ in range(2):
+            blind = scene.lever(LTV_ZERO)
+            blind._sender.in_flight = nothing_waits
+            await gone_while_it_waits(scene, blind, given)
+        await mined(chain)
+        assert scene.sent_by("risk_admin") == sent + 2
+        assert (await scene.lever(LTV_ZERO).undo(given)).ok
+        assert market.view("data_provider", "getReserveConfigurationData", market.collateral)[1] == LTV
+
+    tell(market, story)
+
+
 def test_a_pause_is_set_once(rough_token: tuple[Token, Served]):
     token, chain = rough_token
 
