@@ -104,7 +104,7 @@ class FlagLever(abc.ABC, Generic[State]):
             state = await self._read()
             if await self._stands(state):
                 return Outcome(True, "the target stands so already", until_ms=order.until_ms)
-            fault = misfit(order, self.declared, self._told(state).chain_s)
+            fault = self._too_long(order, state)
             if fault:
                 return Outcome(False, fault)
             number = self._wanted(state)
@@ -128,7 +128,7 @@ class FlagLever(abc.ABC, Generic[State]):
             state = await self._read()
             if await self._stands(state):
                 return await self._stands_already(order, state)
-            fault = misfit(order, self.declared, self._told(state).chain_s)
+            fault = self._too_long(order, state)
             if fault:
                 return Outcome(False, fault)
             done = await self._done_before(order, state)
@@ -229,6 +229,10 @@ class FlagLever(abc.ABC, Generic[State]):
         call = self._call(state, number)
         receipt = await self._sender.transact(call.contract, call.abi, call.fn, call.args, WAIT_S, trailer=trailer)
         return Outcome(True, f"{done} in block {receipt.block}: now {self._word(number)}", "0x" + receipt.tx.hex())
+
+    def _too_long(self, order: LeverOrder, state: State) -> str:
+        """Why an order with this end is not sent, "" where it may be: too long, or over."""
+        return misfit(order, self.declared, self._told(state).chain_s)
 
     def _failed(self, broken: ChainError) -> Outcome:
         """What the contract refuses or nobody pays for stays so until somebody acts; the rest may pass by itself."""

@@ -13,8 +13,8 @@ from tests.integration.kill9.points import LIFTING, TIMED
 from tests.integration.levers.kills.base import OWN
 from tests.integration.levers.kills.scene import LeverScene
 
-SETTLED_S = 110.0
-"""A lever that was given up is tried again after a minute."""
+SETTLED_S = 150.0
+"""A lever that was given up is tried again after a minute, and after two where that was in vain."""
 QUIET_S = 0.4
 REACHED_S = 1.5
 HAPPENINGS = (
