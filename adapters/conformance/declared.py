@@ -33,7 +33,6 @@ def _rules(declared: LeverDeclaration) -> list[tuple[bool, str]]:
         (isinstance(declared.rung, Level) and declared.rung > Level.NONE, "it stands on a rung of the ladder"),
         (names, "closes is a frozenset of names that a policy can repeat: a-z, 0-9, - and _"),
         (bool(closes) or declared.rung <= Level.GUARD, "what closes nothing is GUARD at most"),
-        (bool(closes) or not declared.blocks_exit, "it blocks exits and closes nothing"),
         (
             type(declared.max_ms) is int and 0 < declared.max_ms <= DAYS_MAX * DAY_MS,
             "max_ms is above 0 and a week at most",

@@ -32,8 +32,8 @@ def lever_facts(make: Callable[[], LeverCase]) -> tuple[Fact, ...]:
 
 @BOOK.fact
 async def what_is_declared_is_consistent(scene: Scene) -> None:
-    """Names as a policy may repeat them, an end above zero, exits blocked only where something closes, nothing that
-    cannot be undone ends by itself, one sentence for people."""
+    """Names as a policy may repeat them, an end above zero, what closes nothing low on the ladder, what cannot be
+    undone left to people, one sentence for them."""
     check_declared(scene.lever.declared)
 
 

@@ -5,6 +5,7 @@ looked at; then a node comes back and lifts. Exit 1 where a declaration says oth
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import signal
@@ -27,10 +28,14 @@ from tests.integration.levers.aave_market import FUNDED, build
 from tests.integration.levers.cases import KEY, LEASE_S, Stage
 from tests.integration.levers.forked import answering
 from tests.integration.levers.kills.rough import Served, serving
+from tests.integration.levers.managed_token import build_managed
+from tests.integration.levers.more_stages import PERP_OF, SUSPENDED, managed_stage, perp_stage, suspend_stage
 from tests.integration.levers.others_stages import ROW_OF, aave_stage, pause_stage
 from tests.integration.levers.own_stages import OWN, deploy
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SYNTHETIX, missing
 from tests.integration.levers.pausable_token import build_token
+from tests.integration.levers.perp_v2_market import PACKAGES, perp_chain
+from tests.integration.levers.synthetix_system import build_system
 
 DAY_S = 86_400
 
@@ -140,20 +145,33 @@ def stages() -> Iterable[tuple[EmbeddedChain, Stage]]:
         yield chain, pause_stage(build_token("", answering(chain)))
 
 
+def more_stages() -> Iterable[tuple[EmbeddedChain, Stage]]:
+    if not (missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN)):
+        chain = _fresh()
+        yield chain, managed_stage(build_managed("", answering(chain)))
+    if not any(map(missing, PACKAGES)):
+        chain, perp = perp_chain()
+        yield from ((chain, perp_stage(row, perp)) for _, row in sorted(PERP_OF.items()))
+    if not missing(SYNTHETIX):
+        chain = _fresh()
+        system = build_system("", answering(chain))
+        yield from ((chain, suspend_stage(call, system)) for call in SUSPENDED)
+
+
 def table() -> list[Outlived]:
     found: list[Outlived] = []
-    for chain, stage in stages():
+    for chain, stage in itertools.chain(stages(), more_stages()):
         with serving(chain) as served:
             found.append(looked_at(stage, served))
     return found
 
 
 def human(rows: Iterable[Outlived]) -> str:
-    lines = ["lever               ends by  in its lease  after it     a day later  a node came back"]
+    lines = ["lever                    ends by  in its lease  after it     a day later  a node came back"]
     for one in rows:
         marks = ["restricts" if flag else "free" for flag in (one.within, one.after, one.day_after, not one.on_return)]
         odd = "" if one.as_declared else "  NOT as declared"
-        lines.append(f"{one.call:<19} {one.expires_by:<8} {marks[0]:<13} {marks[1]:<12} {marks[2]:<12} {marks[3]}{odd}")
+        lines.append(f"{one.call:<24} {one.expires_by:<8} {marks[0]:<13} {marks[1]:<12} {marks[2]:<12} {marks[3]}{odd}")
     return "\n".join([*lines, ""])
 
 

@@ -11,12 +11,22 @@ from node.testnet.chain_evm import EmbeddedChain
 from tests.integration.levers.aave_market import FUNDED
 from tests.integration.levers.cases import EvmCase, Stage
 from tests.integration.levers.forked import Copy, answering, copied
+from tests.integration.levers.more_stages import PERP_OF, SUSPENDED, managed_stage, perp_stage, suspend_stage
 from tests.integration.levers.others_stages import ROW_OF, aave_stage, pause_stage
 from tests.integration.levers.own_stages import OWN, deploy
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SYNTHETIX, missing
+from tests.integration.levers.perp_v2_market import PACKAGES
 
 FACTS = [fact.name for fact in lever_facts(LeverCase)]
-WHOLE = {"lending.cap", "perp.reduce_only", "escrow.pause", "aave.ltv_zero", "aave.borrow_cap"}
+WHOLE = {
+    "lending.cap",
+    "perp.reduce_only",
+    "escrow.pause",
+    "aave.ltv_zero",
+    "aave.borrow_cap",
+    "perp2.halt",
+    "synthetix.market",
+}
 """Rows of one kind share their code: these play every fact, one of each sort of slot."""
 BY_ROW = [
     "what_is_declared_is_consistent",
@@ -68,3 +78,31 @@ def test_the_pause_of_openzeppelins_token(fact: str, request: pytest.FixtureRequ
     chain, token = request.getfixturevalue("minted")
     with copied(chain) as copy:
         check(fact, pause_stage(token), copy)
+
+
+managed = missing(OPEN_ZEPPELIN) or missing(OPEN_ZEPPELIN_4)
+perps = next(filter(None, map(missing, PACKAGES)), "")
+
+
+@pytest.mark.skipif(bool(managed), reason=managed or "there")
+@pytest.mark.parametrize("fact", FACTS)
+def test_what_an_access_manager_closes(fact: str, ahead: object, request: pytest.FixtureRequest):
+    chain, found = request.getfixturevalue("governed")
+    with copied(chain) as copy:
+        check(fact, managed_stage(found), copy)
+
+
+@pytest.mark.skipif(bool(perps), reason=perps or "there")
+@pytest.mark.parametrize(("call", "fact"), played(PERP_OF))
+def test_a_market_of_perpetual_protocol(call: str, fact: str, request: pytest.FixtureRequest):
+    chain, found = request.getfixturevalue("listed")
+    with copied(chain) as copy:
+        check(fact, perp_stage(PERP_OF[call], found), copy)
+
+
+@pytest.mark.skipif(bool(missing(SYNTHETIX)), reason=missing(SYNTHETIX) or "there")
+@pytest.mark.parametrize(("call", "fact"), played(SUSPENDED))
+def test_what_synthetix_suspends(call: str, fact: str, request: pytest.FixtureRequest):
+    chain, found = request.getfixturevalue("founded")
+    with copied(chain) as copy:
+        check(fact, suspend_stage(call, found), copy)

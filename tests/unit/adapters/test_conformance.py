@@ -215,8 +215,12 @@ class SpeaksInPages(FlagLever):
         return Plan(order, "raise\nthe flag")
 
 
-class Declares(FlagLever):
-    declared = replace(FlagLever.declared, closes=frozenset(), blocks_exit=True)
+class HaltsNothing(FlagLever):
+    declared = replace(FlagLever.declared, closes=frozenset(), rung=Level.HALT)
+
+
+class NeverEnds(FlagLever):
+    declared = replace(FlagLever.declared, max_ms=0)
 
 
 class IrreversibleAndAutomatic(FlagLever):
@@ -258,7 +262,8 @@ class TriesForReal(FlagLever):
         (LeaksIntoTheLog, "secrets_are_never_said"),
         (LeaksInItsRepr, "secrets_are_never_said"),
         (SpeaksInPages, "what_is_said_is_a_line"),
-        (Declares, "what_is_declared_is_consistent"),
+        (HaltsNothing, "what_is_declared_is_consistent"),
+        (NeverEnds, "what_is_declared_is_consistent"),
         (IrreversibleAndAutomatic, "what_is_declared_is_consistent"),
         (TriesForReal, "beyond_sends_nothing"),
     ],

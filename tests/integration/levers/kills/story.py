@@ -153,6 +153,11 @@ def _over(scene: LeverScene, run: Run) -> None:
     """What happened ends while the node lives again."""
     scene.served.hold(False)
     scene.served.set()
+    if run.happening == "poor":
+        # it was told to people and is tried again minutes later, or where the node is started: so who paid does
+        scene.kill()
+        scene.begin(-1, "")
+        scene.wait(scene.signing, 30, "it never signs")
 
 
 def _settles(scene: LeverScene, run: Run, free: object) -> str:
