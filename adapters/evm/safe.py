@@ -12,7 +12,7 @@ import trio
 from adapters.api import Beyond, ExpiresBy, LeverDeclaration, LeverOrder, Outcome, Plan
 from adapters.evm.client import ChainClient
 from adapters.evm.errors import ChainError, NoGas, Reverted
-from adapters.evm.levers import CLOCK_SLACK_S, WAIT_S, until_s
+from adapters.evm.levers import CLOCK_SLACK_S, WAIT_S, misfit, until_s
 from adapters.evm.safe_council import SAFE, Council, SafeReader, SafeTarget
 from adapters.evm.safe_desk import Desk, in_thread
 from adapters.evm.safe_files import FileFault, Proposal
@@ -195,10 +195,7 @@ class SafeLever:
         return self._desk.done(held, order.action_key) or await self._reader.ours(state, order.action_key, since_s)
 
     def _too_long(self, order: LeverOrder, state: Council) -> str:
-        longest_s = state.chain_s + self.declared.max_ms // 1000 + CLOCK_SLACK_S
-        if until_s(order) <= longest_s:
-            return ""
-        return f"asked until {until_s(order)} s, and {CALL} goes no further than {longest_s} s: shorten it"
+        return misfit(order, self.declared, state.chain_s)
 
 
 def _failed(broken: ChainError | FileFault) -> Outcome:

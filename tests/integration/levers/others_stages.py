@@ -5,7 +5,11 @@ from __future__ import annotations
 from adapters.evm.aave import AaveLever
 from adapters.evm.aave_reserve import AaveTarget
 from adapters.evm.aave_rows import AAVE_ROWS, AaveRow
+from adapters.evm.client import ChainClient
 from adapters.evm.pausable import CALL, PausableTarget, PauseLever, declared
+from adapters.evm.safe_module import CALL as MODULE_CALL
+from adapters.evm.safe_module import ModulePauseLever
+from adapters.evm.sending import Sender
 from protocol.messages import Level
 from tests.integration.levers.aave_market import ABIS, BONUS, KEYS, LOAN_CAP, LTV, THRESHOLD, Market
 from tests.integration.levers.cases import Stage
@@ -55,9 +59,15 @@ def aave_stage(row: AaveRow, market: Market) -> Stage:
     )
 
 
-def pause_stage(token: Token) -> Stage:
+def pause_stage(token: Token, safe: bytes = b"") -> Stage:
+    """With `safe`: by the module of a Safe that may pause it."""
     said = declared(WAYS, Level.HALT, blocks_exit=True, max_ms=HOUR_MS, cooldown_ms=HOUR_MS)
     target = PausableTarget("wrapped", token.chain, token.at, token.at)
+
+    def lever(client: ChainClient, sender: Sender) -> PauseLever:
+        if safe:
+            return ModulePauseLever(target, safe, said, client, sender)
+        return PauseLever(target, said, client, sender)
 
     def move(people: People, fn: str) -> None:
         people.do(KEYS[PERSON], token.at, abi(), fn)
@@ -71,11 +81,11 @@ def pause_stage(token: Token) -> Stage:
         move(people, "pause")
 
     return Stage(
-        CALL,
+        MODULE_CALL if safe else CALL,
         token.chain,
         token.at,
         KEYS[GUARD],
-        lambda client, sender: PauseLever(target, said, client, sender),
+        lever,
         paused,
         restricts,
         lambda people: move(people, "unpause"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,8 @@ from tests.integration.levers.forked import Copy, answering, copied
 from tests.integration.levers.more_stages import PERP_OF, SUSPENDED, managed_stage, perp_stage, suspend_stage
 from tests.integration.levers.others_stages import ROW_OF, aave_stage, pause_stage
 from tests.integration.levers.own_stages import OWN, deploy
-from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SYNTHETIX, missing
+from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, SYNTHETIX, missing
+from tests.integration.levers.pausable_token import GUARD, address
 from tests.integration.levers.perp_v2_market import PACKAGES
 
 FACTS = [fact.name for fact in lever_facts(LeverCase)]
@@ -81,6 +83,7 @@ def test_the_pause_of_openzeppelins_token(fact: str, request: pytest.FixtureRequ
 
 
 managed = missing(OPEN_ZEPPELIN) or missing(OPEN_ZEPPELIN_4)
+safes = missing(SAFE) or missing(OPEN_ZEPPELIN_4)
 perps = next(filter(None, map(missing, PACKAGES)), "")
 
 
@@ -90,6 +93,16 @@ def test_what_an_access_manager_closes(fact: str, ahead: object, request: pytest
     chain, found = request.getfixturevalue("governed")
     with copied(chain) as copy:
         check(fact, managed_stage(found), copy)
+
+
+@pytest.mark.skipif(bool(safes), reason=safes or "there")
+@pytest.mark.parametrize("fact", FACTS)
+def test_the_module_of_a_safe(fact: str, request: pytest.FixtureRequest):
+    chain, found = request.getfixturevalue("signed_for")
+    with copied(chain) as copy:
+        here = replace(found, token=replace(found.token, url=copy.url, answer=None))
+        here.executes(f"enableModule(address) 0x{address(GUARD).hex()}", safe=True)
+        check(fact, pause_stage(found.token, found.safe), copy)
 
 
 @pytest.mark.skipif(bool(perps), reason=perps or "there")
