@@ -62,7 +62,7 @@ class Shop:
         names = {who: sql.Identifier(self.role(who)) for who in ("owner", "app", "reader", "node", "other")}
         with self.server.people() as people:
             people.execute(
-                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(self._name(self.database), self._name(BASE))
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(self.database), sql.Identifier(BASE))
             )
             for role in names.values():
                 made = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(PASSWORD))
@@ -77,10 +77,6 @@ class Shop:
     @property
     def secret(self) -> Path:
         return self.folder / f"node{self.number}.pass"
-
-    @staticmethod
-    def _name(one: str) -> sql.Identifier:
-        return sql.Identifier(one)
 
     def people(self, statement: str, *values: Any) -> list[Any]:
         """As the superuser; {app} and the like stand for this shop's roles."""
@@ -192,7 +188,12 @@ def order(seconds: float = 600, key: ActionKey = KEY, by_human: bool = False) ->
 def open_shop(server: Server, folder: Path) -> Iterator[Shop]:
     shop = Shop(server, folder)
     shop.build()
-    yield shop
+    try:
+        yield shop
+    finally:
+        if server.process is not None:
+            with server.people() as people:
+                people.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(shop.database)))
 
 
 def tell(story: Callable[[], Awaitable[None]]) -> None:
