@@ -47,7 +47,7 @@ QUESTIONS = {
           AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')""",
     "run the functions that are for people": """
         SELECT p.oid::regprocedure::text FROM {functions} WHERE n.nspname = 'tocsin'
-          AND p.proname NOT IN ('look', 'apply', 'end_sessions', 'undo')
+          AND p.proname NOT IN ('look', 'apply', 'end_sessions', 'unblock', 'undo')
           AND has_function_privilege(p.oid, 'EXECUTE')""",
 }
 """What would be too much → the catalogs' rows that say so. A right of PUBLIC is the lever's too, and counts."""

@@ -1,6 +1,6 @@
 """The only importer of psycopg: one question, one connection, one transaction, in a thread, within bounds.
 
-psycopg's own async speaks asyncio, and SQLAlchemy would add nothing: a lever calls four functions by name. Statements
+psycopg's own async speaks asyncio, and SQLAlchemy would add nothing: a lever calls five functions by name. Statements
 are put together by `psycopg.sql`, values travel apart from them."""
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ OURS = "TOC01"
 """What our own functions refuse, in a sentence for people."""
 NOT_SET_UP = ("42501", "42883", "3F000", "42P01")
 """No right, no such function, schema or table."""
+LOCKED = "55P03"
 PASSING = ("08", "40", "53", "55", "57", "XX")
 """Classes of trouble that may pass by itself: connection, conflict, resources, locks, a shutdown, a race of grants."""
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -62,9 +63,10 @@ class Server:
 class PostgresFault(Exception):
     """What the server refuses, or that it does not answer. Holds no password."""
 
-    def __init__(self, says: str, retryable: bool = False) -> None:
+    def __init__(self, says: str, retryable: bool = False, locked: bool = False) -> None:
+        """`locked`: somebody's open transaction holds it."""
         super().__init__(says)
-        self.says, self.retryable = says, retryable
+        self.says, self.retryable, self.locked = says, retryable, locked
 
 
 @dataclass
@@ -202,7 +204,8 @@ def _fault(broken: psycopg.Error, server: Server) -> PostgresFault:
         cure = f"run adapters/postgres/setup.sql there, and GRANT tocsin_lever TO {server.user}"
         return PostgresFault(f"{server.where} is not set up for {server.user} ({said}): {cure}")
     lost = not state and isinstance(broken, psycopg.OperationalError)
-    return PostgresFault(f"{server.where}: {said}", retryable=lost or state.startswith(PASSING))
+    passing = lost or state.startswith(PASSING)
+    return PostgresFault(f"{server.where}: {said}", retryable=passing, locked=state == LOCKED)
 
 
 def _no_number(text: str) -> float:

@@ -3,6 +3,7 @@ in one transaction with the doing (`setup.sql`): this side only asks, says and w
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -27,6 +28,7 @@ LOOK_S = 0.1
 QUIET_LOOKS = 2
 """Looks in a row after which no session of a closed role is left, since a login may be under way."""
 SESSIONS_S = 6.0
+UNBLOCK_S = 0.3
 SAYS_CHARS_MAX = 600
 
 
@@ -40,6 +42,8 @@ class Looked:
     ours: bool
     until_ms: int
     ended: bool
+    held_out: bool
+    """The role may not log in while its sessions end, under a new password or an old one."""
 
     @property
     def closed(self) -> bool:
@@ -81,6 +85,10 @@ class PostgresLever:
                 return Outcome(False, f"a new password could not be left: {fault}")
             did = await self._apply(order, fresh, keep=False)
         except PostgresFault as broken:
+            if broken.locked:
+                return Outcome(
+                    True, "somebody's open transaction holds it now; whoever is to be closed is ended for it"
+                )
             return _failed(broken)
         if did["did"] in ("before", "ended"):
             return Outcome(False, "this key acted here before, and never does again")
@@ -91,7 +99,7 @@ class PostgresLever:
         """One transaction, then the sessions of a closed role. A key that acted before does nothing again."""
         order = plan.order
         try:
-            did = await self._fresh_apply(order, self._fresh) if self._fresh else await self._apply(order)
+            did = await self._fresh_apply(order, self._fresh) if self._fresh else await self._unblocked(order)
             if did["did"] == "ended":
                 return Outcome(False, "this action was ended here before; nothing done", answered=False)
             left = await self._end_sessions() if self._kind in ON_ROLES else 0
@@ -101,7 +109,9 @@ class PostgresLever:
             return Outcome(False, f"the new password: {broken}", retryable=True, answered=False)
         reference = f"{self._mandate}/{order.action_key.hex()[:16]}"
         if left:
-            return Outcome(False, f"closed, and {left} sessions of the role are still there", reference, retryable=True)
+            return Outcome(
+                False, f"closed, and sessions of the role may be there yet ({left} seen)", reference, retryable=True
+            )
         if did["did"] == "before":
             return Outcome(True, "done before under this key; nothing done", reference)
         if did["did"] == "stood":
@@ -156,30 +166,53 @@ class PostgresLever:
         said = await self._door.call("apply", *values, keep=keep)
         return _shaped(lambda: {"did": str(said["did"]), "took": int(said["took"])})
 
+    async def _unblocked(self, order: LeverOrder, fresh: str | None = None) -> dict[str, Any]:
+        """While it waits for somebody whom it is to close, they are ended."""
+        found: dict[str, Any] | PostgresFault
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._unblock)
+            try:
+                found = await self._apply(order, fresh)
+            except PostgresFault as broken:  # out of a nursery it would come in a group
+                found = broken
+            nursery.cancel_scope.cancel()
+        if isinstance(found, PostgresFault):
+            raise found
+        return found
+
+    async def _unblock(self) -> None:
+        while True:
+            await trio.sleep(UNBLOCK_S)
+            # the step itself says what it could not do
+            with contextlib.suppress(PostgresFault):
+                await self._door.call("unblock", self._mandate)
+
     async def _fresh_apply(self, order: LeverOrder, fresh: FreshPassword) -> dict[str, Any]:
         """The file first, so that no password is in force that nobody knows."""
         looked = await self._look(order)
-        if looked.until_ms < order.until_ms and not looked.ended and not looked.closed:
-            made = await trio.to_thread.run_sync(fresh.make, order)
-            did = await self._apply(order, await self._door.verifier(made))
-        else:
-            did = await self._apply(order)
-        if did["did"] == "took" or (looked.ours and not looked.ended):
-            if not await trio.to_thread.run_sync(fresh.keep, order):
-                raise SecretFault(f"{fresh.path} is gone, and nobody knows it: set another by hand")
-        else:
+        makes = looked.until_ms < order.until_ms and not (looked.ended or looked.closed or looked.held_out)
+        verifier = None
+        if makes:
+            verifier = await self._door.verifier(await trio.to_thread.run_sync(fresh.make, order))
+        did = await self._unblocked(order, verifier)
+        if makes and did["did"] != "took":
             await trio.to_thread.run_sync(fresh.drop, order)
+        elif (makes or (looked.ours and not looked.ended)) and not await trio.to_thread.run_sync(fresh.keep, order):
+            raise SecretFault(f"{fresh.path} is gone, and nobody knows it: set another by hand")
         return did
 
     async def _end_sessions(self) -> int:
         """How many are still there after a while."""
         quiet, left = 0, 0
         with trio.move_on_after(SESSIONS_S):
-            while quiet < QUIET_LOOKS:
-                left = int(await self._door.call("end_sessions", self._mandate))
+            while True:
+                settle = quiet >= QUIET_LOOKS
+                left = int(await self._door.call("end_sessions", self._mandate, settle))
+                if settle and not left:
+                    return 0
                 quiet = 0 if left else quiet + 1
                 await trio.sleep(LOOK_S)
-        return left
+        return max(left, 1)
 
 
 def _looked(said: Any) -> Looked:
@@ -188,9 +221,9 @@ def _looked(said: Any) -> Looked:
     rights = ", ".join(map(str, said["privileges"] or ())) or "all of it"
     what = f"{rights} of {roles}" + (f" on {things}" if things else "")
     still = tuple(str(one) for one in said["open"])
-    return Looked(
-        still, int(said["sessions"]), _cut(what), bool(said["ours"]), int(said["until_ms"]), bool(said["ended"])
-    )
+    sessions, until_ms = int(said["sessions"]), int(said["until_ms"])
+    ours, ended, held_out = (bool(said[part]) for part in ("ours", "ended", "held_out"))
+    return Looked(still, sessions, _cut(what), ours, until_ms, ended, held_out)
 
 
 def _shaped(make: Callable[[], T]) -> T:

@@ -1,9 +1,9 @@
 -- What a node's lever needs in a database (PostgreSQL 14 or later): run once by a superuser, in the database whose
--- things are to be closed: `psql -1 -v ON_ERROR_STOP=1 -d shop -f setup.sql`. It may be run again and keeps the journal.
+-- things are to be closed: `psql -1 -v ON_ERROR_STOP=1 -d shop -f setup.sql`. Run again, it keeps the journal.
 --
 -- Then, for each node and each lever:
 --   CREATE ROLE tocsin_node LOGIN PASSWORD '…';        -- no other right, and no other membership
---   GRANT tocsin_lever TO tocsin_node;                 -- it may call four functions, and nothing else
+--   GRANT tocsin_lever TO tocsin_node;                 -- it may call five functions, and nothing else
 --   INSERT INTO tocsin.mandate (name, lever, held_by, roles, objects, privileges, longest) VALUES
 --     ('orders',  'revoke',     'tocsin_node', '{app}', '{table app.orders,schema app}', '{INSERT,UPDATE}', '6 hours'),
 --     ('app',     'nologin',    'tocsin_node', '{app}', NULL,                            NULL,              '1 hour'),
@@ -53,4 +53,4 @@ REVOKE ALL ON ALL TABLES IN SCHEMA tocsin FROM PUBLIC;
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA tocsin FROM PUBLIC;
 GRANT USAGE ON SCHEMA tocsin TO tocsin_lever;
 GRANT EXECUTE ON FUNCTION tocsin.look(text, bytea), tocsin.apply(text, bytea, bigint, boolean, text),
-  tocsin.end_sessions(text), tocsin.undo(text, bytea, boolean) TO tocsin_lever;
+  tocsin.end_sessions(text, boolean), tocsin.unblock(text), tocsin.undo(text, bytea, boolean) TO tocsin_lever;

@@ -23,6 +23,9 @@ CREATE OR REPLACE FUNCTION tocsin.look(own text, key bytea) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE m tocsin.mandate := tocsin._mandate(own); d tocsin.doing; still text[] := tocsin._still(m, key);
 BEGIN
+  IF EXISTS (SELECT FROM tocsin.stood_role WHERE mandate = own AND held_out) THEN
+    still := still || 'the role is kept out, its sessions are still to be ended'::text;
+  END IF;
   SELECT * INTO d FROM tocsin.doing o WHERE o.mandate = own AND o.action_key = key;
   RETURN jsonb_build_object('v', 1, 'lever', m.lever, 'open', still,
     'sessions', (SELECT count(*) FROM tocsin._sessions(m)),
@@ -30,6 +33,7 @@ BEGIN
     'privileges', to_jsonb(m.privileges), 'longest_ms', (extract(epoch FROM m.longest) * 1000)::bigint,
     'ours', EXISTS (SELECT FROM tocsin.stood_acl WHERE mandate = own) OR
       EXISTS (SELECT FROM tocsin.stood_role WHERE mandate = own),
+    'held_out', EXISTS (SELECT FROM tocsin.stood_role WHERE mandate = own AND held_out),
     'until_ms', coalesce(d.until_ms, 0), 'ended', d.ended IS NOT NULL, 'took', coalesce(d.took, 0),
     'by_human', coalesce(d.by_human, false));
 END $$;
@@ -61,17 +65,43 @@ BEGIN
   RETURN jsonb_build_object('v', 1, 'did', CASE WHEN took > 0 THEN 'took' ELSE 'stood' END, 'took', took);
 END $$;
 
--- Ends the role's sessions while our restriction stands, and says how many did not go: a login under way may follow.
-CREATE OR REPLACE FUNCTION tocsin.end_sessions(own text) RETURNS integer
+-- Ends the role's sessions while our restriction stands, and says how many did not go. `settle`, after looks that found
+-- none, says how many there were: a login may have been under way. Where none was, what was kept open for it is closed.
+CREATE OR REPLACE FUNCTION tocsin.end_sessions(own text, settle boolean) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE m tocsin.mandate := tocsin._mandate(own); those integer[];
 BEGIN
+  IF settle THEN
+    LOCK TABLE tocsin.doing IN EXCLUSIVE MODE;
+  END IF;
   IF m.objects IS NOT NULL OR NOT tocsin._live(own) OR cardinality(tocsin._still(m, NULL)) > 0 THEN
     RETURN 0;
   END IF;
   those := ARRAY(SELECT tocsin._sessions(m));
   PERFORM pg_terminate_backend(pid) FROM unnest(those) pid;
-  RETURN (SELECT count(*) FROM unnest(those[1:20]) pid WHERE NOT pg_terminate_backend(pid, 150));
+  IF settle AND cardinality(those) = 0 THEN
+    PERFORM tocsin._settle(m);
+  END IF;
+  RETURN CASE WHEN settle THEN cardinality(those)
+    ELSE (SELECT count(*) FROM unnest(those[1:20]) pid WHERE NOT pg_terminate_backend(pid, 150)) END;
+END $$;
+
+-- Whoever holds an open transaction on what is to be changed makes it wait: any role can, by setting its own password.
+-- They are ended where the mandate closes them; an owner, a superuser and another lever are waited for.
+CREATE OR REPLACE FUNCTION tocsin.unblock(own text) RETURNS integer
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE m tocsin.mandate := tocsin._mandate(own); roles oid[] := tocsin._roles(m); owners oid[]; those integer[];
+BEGIN
+  owners := ARRAY(SELECT DISTINCT owner FROM tocsin._all(m));
+  those := ARRAY(SELECT DISTINCT unnest(pg_blocking_pids(a.pid)) FROM pg_stat_get_activity(NULL) a
+    WHERE a.usesysid = (SELECT oid FROM pg_roles WHERE rolname = session_user) AND a.wait_event_type = 'Lock');
+  -- who is ended is settled first: a condition that ends somebody may be asked before the others
+  those := ARRAY(SELECT h.pid FROM pg_stat_get_activity(NULL) h JOIN pg_roles r ON r.oid = h.usesysid
+    WHERE h.pid = ANY (those) AND NOT r.rolsuper AND NOT pg_has_role(r.oid, 'tocsin_lever', 'MEMBER')
+      AND CASE WHEN m.objects IS NULL THEN r.oid = ANY (roles)
+        ELSE NOT EXISTS (SELECT FROM unnest(owners) o WHERE pg_has_role(r.oid, o, 'MEMBER')) END);
+  PERFORM pg_terminate_backend(pid) FROM unnest(those) pid;
+  RETURN cardinality(those);
 END $$;
 
 CREATE OR REPLACE FUNCTION tocsin._undo(m tocsin.mandate) RETURNS jsonb LANGUAGE plpgsql AS $$

@@ -128,14 +128,24 @@ LANGUAGE sql STABLE AS $$
   SELECT format('%s%s ON %s %s', privilege, coalesce((SELECT format(' (%I)', attname) FROM pg_attribute a
     WHERE a.attrelid = thing AND a.attnum = _clause.attnum AND _clause.attnum > 0), ''), upper(sort), name) $$;
 
--- What hangs on grants that are taken: whoever passed a right on could else keep it. The server takes most of that along
--- by itself, but not what was passed on of single columns.
+-- Of two who change one row of a catalog at once, the second fails: an attacker who grants and revokes in a loop would
+-- win for ever. Who has locked the row first waits for them, and is not failed.
+CREATE OR REPLACE FUNCTION tocsin._lock(things oid[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM pg_namespace n WHERE n.oid = ANY (things) ORDER BY n.oid FOR UPDATE;
+  PERFORM FROM pg_class c WHERE c.oid = ANY (things) ORDER BY c.oid FOR UPDATE;
+  PERFORM FROM pg_attribute a WHERE a.attrelid = ANY (things) AND a.attnum > 0 ORDER BY a.attrelid, a.attnum FOR UPDATE;
+END $$;
+
+-- What hangs on grants that are taken: whoever passed a right on could else keep it. The server takes most of it along,
+-- but not what was passed on of single columns.
 CREATE OR REPLACE FUNCTION tocsin._hanging(taken tocsin.item[], every tocsin.item[]) RETURNS SETOF tocsin.item
 LANGUAGE sql STABLE AS $$
   WITH t AS MATERIALIZED (SELECT * FROM unnest(taken)),
     kept AS MATERIALIZED (SELECT * FROM unnest(every) EXCEPT SELECT * FROM t)
   SELECT i.* FROM kept i WHERE i.grantor <> i.owner
-     AND EXISTS (SELECT FROM t j WHERE (j.sort, j.thing, j.privilege, j.grantee) = (i.sort, i.thing, i.privilege, i.grantor)
+     AND EXISTS (SELECT FROM t j
+       WHERE (j.sort, j.thing, j.privilege, j.grantee) = (i.sort, i.thing, i.privilege, i.grantor)
        AND j.grantable AND j.attnum IN (0, i.attnum))
      AND NOT EXISTS (SELECT FROM kept j
        WHERE (j.sort, j.thing, j.privilege, j.grantee) = (i.sort, i.thing, i.privilege, i.grantor)
@@ -144,6 +154,7 @@ LANGUAGE sql STABLE AS $$
 CREATE OR REPLACE FUNCTION tocsin._take(m tocsin.mandate, key bytea) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE before tocsin.item[]; taken tocsin.item[]; more tocsin.item[]; one tocsin.item; took integer;
 BEGIN
+  PERFORM tocsin._lock(ARRAY(SELECT t.thing FROM tocsin._things(m) t));
   before := ARRAY(SELECT a FROM tocsin._all(m) a);
   taken := ARRAY(SELECT c FROM tocsin._chosen(m) c);
   LOOP

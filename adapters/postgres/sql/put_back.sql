@@ -59,6 +59,7 @@ LANGUAGE plpgsql AS $$
 DECLARE s tocsin.stood_acl; other text; said text; moved boolean := true;
 BEGIN
   back := 0; told := '{}';
+  PERFORM tocsin._lock(ARRAY(SELECT thing FROM tocsin.stood_acl WHERE mandate = m.name));
   WHILE moved LOOP  -- a grant that hangs on another one comes after it
     moved := false;
     FOR s IN SELECT * FROM tocsin.stood_acl WHERE mandate = m.name

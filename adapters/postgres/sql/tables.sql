@@ -49,6 +49,7 @@ CREATE TABLE IF NOT EXISTS tocsin.stood_role (
   lever text NOT NULL,
   role oid NOT NULL,
   can_login boolean NOT NULL,
+  held_out boolean NOT NULL,
   verifier text,
   valid_until timestamptz,
   set_verifier text,

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trio
+from psycopg import sql
 
 from adapters.api import Lever, LeverOrder, Outcome
 from adapters.postgres.door import PostgresFault
@@ -77,6 +79,20 @@ def test_a_server_that_stands_still_holds_a_step_for_its_time_and_no_longer(shop
         finally:
             shop.server.kill(signal.SIGCONT)
         await pull(shop.lever("revoke"), given)
+
+    tell(story)
+
+
+def test_a_question_that_was_given_up_keeps_no_thread(shop: Shop):
+    async def story() -> None:
+        door = shop.door(whole_s=1)
+        with pytest.raises(PostgresFault, match="no answer within 1 s"):
+            await door.rows(sql.SQL("SELECT pg_sleep(4)"))
+        for _ in range(100):
+            await trio.sleep(0.02)
+            if not door._limiter.borrowed_tokens:
+                return
+        pytest.fail("its thread waits on")
 
     tell(story)
 

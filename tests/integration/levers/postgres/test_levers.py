@@ -1,12 +1,17 @@
 """Levers on a real PostgreSQL server: an attacker with the application's password, before, during and after."""
 
+import contextlib
 import stat
+import threading
+import time
 from pathlib import Path
 
 import psycopg
 import pytest
+import trio
+from psycopg import sql
 
-from tests.integration.levers.postgres.shop import Shop, order, tell
+from tests.integration.levers.postgres.shop import PASSWORD, Shop, order, tell
 from tests.integration.levers.scene import OTHER_KEY, pull
 
 ALL = ("revoke", "read_only", "nologin", "credential")
@@ -189,7 +194,7 @@ def test_a_role_without_a_password_is_not_said_to_be_closed_by_one(shop: Shop):
 # --- what the lever's own role may
 
 
-def test_nothing_but_four_functions_is_open_to_the_levers_role(shop: Shop):
+def test_nothing_but_five_functions_is_open_to_the_levers_role(shop: Shop):
     shop.usual("revoke")
     with shop.login("node") as own:
         for statement in (
@@ -252,3 +257,48 @@ def test_a_mandate_of_another_lever_is_refused(shop: Shop):
         assert "not read yet" in plan.says and not outcome.ok and "is for nologin, not revoke" in outcome.says
 
     tell(story)
+
+
+@pytest.mark.parametrize("call", ["nologin", "credential"])
+def test_an_attacker_who_sets_the_password_again_and_again_keeps_nothing(shop: Shop, tmp_path: Path, call: str):
+    """Any role may set its own password, and a live session is ended a moment after the closing."""
+    shop.usual(call)
+    row, stop, tried = shop.role_row(), threading.Event(), []
+    statement = sql.SQL("ALTER ROLE {} PASSWORD 'mine'").format(sql.Identifier(shop.role("app")))
+
+    def attack() -> None:
+        while not stop.is_set():
+            for password in (PASSWORD, "mine"):
+                with contextlib.suppress(psycopg.Error), shop.login(password=password) as own:
+                    while not stop.is_set():
+                        with contextlib.suppress(psycopg.errors.InternalError_):  # somebody else was quicker
+                            own.execute(statement)
+                            tried.append(1)
+
+    attackers = [threading.Thread(target=attack) for _ in range(2)]
+
+    async def story() -> None:
+        left = tmp_path / "app.pass" if call == "credential" else None
+        lever, given = shop.lever(call, fresh=left), order()
+        await pull(lever, given)
+        count = len(tried)
+        await trio.sleep(0.2)
+        assert count and len(tried) == count
+        assert shop.steal(password="mine") != "" and shop.steal() != ""
+        if left is not None:
+            assert shop.steal(password=left.read_text().strip()) == ""
+        stop.set()
+        undone = await lever.undo(given)
+        assert undone.ok, undone.says
+
+    for one in attackers:
+        one.start()
+    try:
+        while not tried:
+            time.sleep(0.01)
+        tell(story)
+    finally:
+        stop.set()
+        for one in attackers:
+            one.join()
+    assert shop.role_row()[0] is row[0] is True

@@ -1,8 +1,12 @@
 """Whose a grant is, who gave it, and what a person did meanwhile: exactly what is ours is put back."""
 
+import contextlib
 from collections.abc import Callable
 
+import psycopg
 import pytest
+import trio
+from psycopg import sql
 
 from adapters.api import Outcome
 from tests.integration.levers.postgres.shop import Shop, order, tell
@@ -282,3 +286,77 @@ def test_people_end_it_without_the_node(shop: Shop, how: str):
 def test_what_is_not_overdue_does_not_lapse(shop: Shop):
     shop.usual("revoke")
     assert "put back" in during(shop, "revoke", "SELECT tocsin.lapse()").says
+
+
+def test_an_attacker_who_is_passing_a_right_on_in_this_moment_neither_fails_the_lever_nor_keeps_it(shop: Shop):
+    """Of two who change one row of a catalog at once, the second would fail."""
+    shop.usual("revoke")
+    shop.people("GRANT INSERT ON app.orders TO {app} WITH GRANT OPTION")
+    passed_on = sql.SQL("GRANT INSERT (what), INSERT ON app.orders TO {}").format(sql.Identifier(shop.role("other")))
+
+    async def story() -> None:
+        lever, given = shop.lever("revoke"), order()
+        with shop.login() as attacker:
+            plan = await lever.plan(given)
+            attacker.execute("BEGIN")
+            attacker.execute(passed_on)
+            said: list[Outcome] = []
+
+            async def apply() -> None:
+                said.append(await lever.apply(plan))
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(apply)
+                for _ in range(100):  # until it waits for the attacker
+                    await trio.sleep(0.02)
+                    if said or shop.people("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                        break
+                attacker.execute("COMMIT")
+        assert said[0].ok, said[0].says
+        asked = "SELECT has_any_column_privilege(%s::name, 'app.orders', 'INSERT')"
+        assert "permission denied" in shop.steal() and shop.people(asked, shop.role("other")) == [(False,)]
+        assert (await lever.undo(given)).ok and shop.people(asked, shop.role("other")) == [(True,)]
+
+    tell(story)
+
+
+@pytest.mark.parametrize("call", ["revoke", "read_only", "nologin", "credential"])
+def test_an_attacker_who_holds_what_is_to_be_changed_in_an_open_transaction_is_ended(shop: Shop, call: str):
+    """Any role may set its own password, and who may pass a right on may begin to."""
+    shop.usual(call)
+    shop.people("GRANT INSERT ON app.orders TO {app} WITH GRANT OPTION")
+    names = {who: sql.Identifier(shop.role(who)) for who in ("app", "other")}
+    held = (
+        "GRANT INSERT ON app.orders TO {other}" if call in ("revoke", "read_only") else "ALTER ROLE {app} PASSWORD 'm'"
+    )
+    before, row = shop.grants(), shop.role_row()
+
+    async def story() -> None:
+        lever, given = shop.lever(call), order()
+        with contextlib.suppress(psycopg.OperationalError), shop.login() as attacker:
+            attacker.execute("BEGIN")
+            attacker.execute(sql.SQL(held).format(**names))
+            await pull(lever, given)
+            with pytest.raises(psycopg.OperationalError):
+                attacker.execute("COMMIT")
+        assert shop.steal() != "" and shop.steal(password="m") != ""
+        assert (await lever.undo(given)).ok and shop.steal() == ""
+
+    tell(story)
+    assert (shop.grants(), shop.role_row()) == (before, row)
+
+
+def test_an_owner_who_holds_it_is_waited_for_and_not_ended(shop: Shop):
+    shop.usual("revoke")
+
+    async def story() -> None:
+        lever, given = shop.lever("revoke"), order()
+        with shop.login("owner") as owner:
+            owner.execute("BEGIN")
+            owner.execute("ALTER TABLE app.orders ADD COLUMN later int")
+            outcome = await lever.apply(await lever.plan(given))
+            assert not outcome.ok and outcome.retryable
+            owner.execute("COMMIT")
+        await pull(lever, given)
+
+    tell(story)
