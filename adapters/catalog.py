@@ -48,6 +48,8 @@ BUILT_INS: tuple[BuiltIn, ...] = (
     BuiltIn("target", "evm.guard", "adapters.evm.factory_guard:guard"),
     BuiltIn("target", "evm.call", "adapters.evm.call_factory:call"),
     BuiltIn("target", "venue.http", "adapters.venue.factory:target"),
+    BuiltIn("target", "postgres", "adapters.postgres.factory:target"),
+    BuiltIn("target", "program", "adapters.program.factory:target"),
     BuiltIn("target", "log", "adapters.log_lever:target"),
     BuiltIn("sensor", "evm.bridge", "adapters.evm.factory:sensor"),
     BuiltIn("sensor", "evm.backing", "adapters.evm.factory:sensor"),

@@ -151,9 +151,9 @@ class Section:
         """Those of a table whose keys are names, at most as many as a list may have."""
         return tuple(map(str, self._table))[:NAMES_MAX]
 
-    def duration(self, key: str, most_ms: int) -> int | None:
-        """Milliseconds, above 0."""
-        got = self._take(key, True)
+    def duration(self, key: str, most_ms: int, needed: bool = True) -> int | None:
+        """Milliseconds, above 0; None where a fault stands, or where it is not needed and not there."""
+        got = self._take(key, needed)
         if got is None:
             return None
         length_ms = duration_ms(got)

@@ -24,6 +24,7 @@ DOORS = {
     "eth_account": ("adapters/evm/",),
     "httpx": ("adapters/evm/", "adapters/venue/http.py", "node/control.py", "node/testnet/"),
     "eth": ("node/testnet/chain",),
+    "psycopg": ("adapters/postgres/",),
     "fastapi": ("node/api.py",),
     "hypercorn": ("node/serving.py",),
     "pydantic": ("node/config", "node/api.py"),

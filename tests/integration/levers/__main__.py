@@ -1,4 +1,5 @@
-"""Plays every lever on contracts that others published, and says what it stopped: exit 0 where each did its work."""
+"""Plays every lever on contracts that others published, a venue, a database and programs, and says what it stopped:
+exit 0 where each did its work."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from tests.integration.levers import (
     played_calls,
     played_controls,
     played_guard,
+    played_off_chain,
     played_perps,
     played_venue,
 )
@@ -43,5 +44,7 @@ def run() -> dict[str, Any]:
         finally:
             chain.stop()
     played += played_venue.targets()
+    off_chain, why_not = played_off_chain.targets()
+    played, without = [*played, *off_chain], [*without, *why_not]
     ok = bool(played) and all(one.ok for one in played)
     return {"ok": ok, "targets": [asdict(one) for one in played], "without": without}

@@ -13,11 +13,17 @@ from adapters.evm.perp_v2_rows import PERP_ROWS
 from adapters.evm.safe import CALL as PROPOSE
 from adapters.evm.safe_module import CALL as MODULE_PAUSE
 from adapters.evm.synthetix_rows import SYNTHETIX_ROWS
+from adapters.postgres.levers import LEVERS
+from adapters.program.lever import CALL as PROGRAM
 from adapters.venue.config import ACTIONS
+from tests.integration.levers import played_off_chain
 from tests.integration.levers.aave_market import abi
 from tests.integration.levers.acting import Played, Target
 from tests.integration.levers.check import lacking, run
 from tests.integration.levers.packages import AAVE, missing
+from tests.integration.levers.postgres import server
+from tests.integration.levers.program import shop
+from tests.integration.levers.program.shop import APPS
 
 PLAYED = {
     "aave-v3.0": [row.declared.call for row in AAVE_ROWS],
@@ -30,6 +36,9 @@ PLAYED = {
     "our-guard": [PULL],
     "perp-v2.8.4": [row.declared.call for row in PERP_ROWS],
 }
+HERE = {} if server.missing() else {"postgresql": [f"postgres.{call}" for call in LEVERS]}
+HERE |= {f"program {name}": [PROGRAM] for name in APPS if not shop.missing(name)}
+"""What is played off the chain, where this machine has what it takes."""
 every = lacking()
 published = pytest.mark.skipif(bool(missing(AAVE)), reason=missing(AAVE) or "there")
 ASKED = {
@@ -48,7 +57,7 @@ def test_every_lever_stops_its_attack_and_lets_it_go_again():
     assert found["ok"], found
     played = {target["name"]: [one["name"] for one in target["actions"]] for target in found["targets"]}
     assert {name: sorted(actions) for name, actions in played.items()} == {
-        name: sorted(actions) for name, actions in PLAYED.items()
+        name: sorted(actions) for name, actions in {**PLAYED, **HERE}.items()
     }
 
 
@@ -73,3 +82,8 @@ def test_an_attack_that_was_not_stopped_or_never_worked_fails_the_check():
 def test_only_the_pause_blocks_exits_and_every_lever_is_this_nodes_to_end():
     assert [row.declared.call for row in AAVE_ROWS if row.declared.blocks_exit] == ["aave.pause"]
     assert {row.declared.expires_by for row in AAVE_ROWS} == {ExpiresBy.NODE}
+
+
+def test_levers_off_the_chain_are_played_where_their_targets_are():
+    targets, without = played_off_chain.targets()
+    assert {one.name for one in targets if one.ok} == set(HERE) and len(targets) + len(without) == 3
