@@ -218,5 +218,5 @@ def test_the_same_statements_are_written_for_postgresql() -> None:
 
 def test_a_server_without_a_driver_is_a_clear_refusal() -> None:
     with pytest.raises(StoreError, match="Install the driver") as refused:
-        Store.open("postgresql+psycopg://tocsin:secret@db/tocsin")
+        Store.open("postgresql+pg8000://tocsin:secret@db/tocsin")
     assert "secret" not in str(refused.value)
