@@ -1,4 +1,5 @@
-"""Proposals to a Safe's owners, what they sign, and what became of it, as JSON. Pure; formats: `adapters/evm/README.md`.
+"""Proposals to a Safe's owners, what they sign, and what became of it, as JSON. Pure; formats: this
+folder's README.
 
 Whoever reads a proposal builds its transaction anew from the calls that it lists: one whose transaction, hash or typed
 data says something else is refused."""

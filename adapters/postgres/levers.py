@@ -26,7 +26,7 @@ LEVERS = {
 ON_ROLES = ("nologin", "credential")
 LOOK_S = 0.1
 QUIET_LOOKS = 2
-"""Looks in a row after which no session of a closed role is left, since a login may be under way."""
+"""In a row, that find no session of a closed role, since a login may be under way; then it is settled."""
 SESSIONS_S = 6.0
 UNBLOCK_S = 0.3
 SAYS_CHARS_MAX = 600
@@ -202,17 +202,15 @@ class PostgresLever:
         return did
 
     async def _end_sessions(self) -> int:
-        """How many are still there after a while."""
-        quiet, left = 0, 0
+        """How many were there when last looked, 0 where none came for some looks, the last one after the settling."""
+        quiet, found = 0, 0
         with trio.move_on_after(SESSIONS_S):
-            while True:
-                settle = quiet >= QUIET_LOOKS
-                left = int(await self._door.call("end_sessions", self._mandate, settle))
-                if settle and not left:
-                    return 0
-                quiet = 0 if left else quiet + 1
+            while quiet <= QUIET_LOOKS + 1:
+                found = int(await self._door.call("end_sessions", self._mandate, quiet == QUIET_LOOKS))
+                quiet = 0 if found else quiet + 1
                 await trio.sleep(LOOK_S)
-        return max(left, 1)
+            return 0
+        return max(found, 1)
 
 
 def _looked(said: Any) -> Looked:

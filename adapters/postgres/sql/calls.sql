@@ -14,9 +14,11 @@ CREATE OR REPLACE FUNCTION tocsin._still(m tocsin.mandate, key bytea) RETURNS te
   SELECT CASE WHEN m.objects IS NULL THEN array_remove(ARRAY[tocsin._standing(m, key)], '')
     ELSE ARRAY(SELECT o FROM tocsin._open(m) o ORDER BY o LIMIT 20) END $$;
 
+-- Those that a closed role should not have: all of them, but under a new password those alone that knew an old one.
 CREATE OR REPLACE FUNCTION tocsin._sessions(m tocsin.mandate) RETURNS SETOF integer LANGUAGE sql VOLATILE AS $$
-  SELECT pid FROM pg_stat_get_activity(NULL) a WHERE m.objects IS NULL AND a.usesysid = ANY (tocsin._roles(m))
-    AND a.pid <> pg_backend_pid() $$;
+  SELECT a.pid FROM pg_stat_get_activity(NULL) a LEFT JOIN tocsin.stood_role s ON s.mandate = m.name
+   WHERE m.objects IS NULL AND a.usesysid = ANY (tocsin._roles(m)) AND a.pid <> pg_backend_pid()
+     AND (m.lever = 'nologin' OR s.held_out OR a.backend_start < s.settled) $$;
 
 -- one look: whether it is closed, what is open, what would be taken, what stands under this key
 CREATE OR REPLACE FUNCTION tocsin.look(own text, key bytea) RETURNS jsonb
@@ -65,25 +67,27 @@ BEGIN
   RETURN jsonb_build_object('v', 1, 'did', CASE WHEN took > 0 THEN 'took' ELSE 'stood' END, 'took', took);
 END $$;
 
--- Ends the role's sessions while our restriction stands, and says how many did not go. `settle`, after looks that found
--- none, says how many there were: a login may have been under way. Where none was, what was kept open for it is closed.
+-- Ends the role's sessions while our restriction stands, and says how many there were. `settle` comes after looks that
+-- found none, since a login may have been under way: where there is none, a role that was kept out is let in again.
 CREATE OR REPLACE FUNCTION tocsin.end_sessions(own text, settle boolean) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE m tocsin.mandate := tocsin._mandate(own); those integer[];
 BEGIN
-  IF settle THEN
-    LOCK TABLE tocsin.doing IN EXCLUSIVE MODE;
-  END IF;
-  IF m.objects IS NOT NULL OR NOT tocsin._live(own) OR cardinality(tocsin._still(m, NULL)) > 0 THEN
+  LOCK TABLE tocsin.doing IN EXCLUSIVE MODE;
+  those := ARRAY(SELECT tocsin._sessions(m));
+  IF m.objects IS NOT NULL OR NOT tocsin._live(own)
+      OR (m.lever = 'nologin' AND cardinality(tocsin._still(m, NULL)) > 0) THEN
     RETURN 0;
   END IF;
-  those := ARRAY(SELECT tocsin._sessions(m));
+  -- ended first: one of them may hold the role's row in an open transaction
   PERFORM pg_terminate_backend(pid) FROM unnest(those) pid;
-  IF settle AND cardinality(those) = 0 THEN
+  IF cardinality(those) > 0 OR NOT settle THEN
+    PERFORM tocsin._hold_out(m) WHERE cardinality(those) > 0 OR EXISTS (SELECT FROM tocsin.stood_role
+      WHERE mandate = own AND held_out);
+  ELSE
     PERFORM tocsin._settle(m);
   END IF;
-  RETURN CASE WHEN settle THEN cardinality(those)
-    ELSE (SELECT count(*) FROM unnest(those[1:20]) pid WHERE NOT pg_terminate_backend(pid, 150)) END;
+  RETURN cardinality(those);
 END $$;
 
 -- Whoever holds an open transaction on what is to be changed makes it wait: any role can, by setting its own password.

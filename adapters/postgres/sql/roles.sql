@@ -75,11 +75,33 @@ BEGIN
   IF s.lever = 'nologin' AND r.rolpassword IS DISTINCT FROM s.verifier AND version <> s.row_version THEN
     UPDATE tocsin.stood_role SET verifier = r.rolpassword, row_version = version WHERE mandate = m.name;
   ELSIF s.held_out THEN
-    IF r.rolpassword IS DISTINCT FROM s.set_verifier THEN
-      PERFORM tocsin._alter(s.role, CASE WHEN s.set_verifier IS NULL THEN 'PASSWORD NULL'
-        ELSE format('PASSWORD %L', s.set_verifier) END);
-    END IF;
+    PERFORM tocsin._ours_again(s);
     PERFORM tocsin._let_in(m);
+    UPDATE tocsin.stood_role SET settled = clock_timestamp() WHERE mandate = m.name;
+  END IF;
+END $$;
+
+-- A session that begins its login before the role is let in again knows an old password: it is not the honest one, and
+-- what it set is not a person's.
+CREATE OR REPLACE FUNCTION tocsin._hold_out(m tocsin.mandate) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE s tocsin.stood_role;
+BEGIN
+  UPDATE tocsin.stood_role SET held_out = true, settled = NULL
+   WHERE mandate = m.name AND lever = 'credential' AND settled IS NOT NULL RETURNING * INTO s;
+  IF FOUND THEN
+    PERFORM tocsin._alter(s.role, 'NOLOGIN');
+  END IF;
+  SELECT * INTO s FROM tocsin.stood_role WHERE mandate = m.name AND held_out;
+  IF FOUND THEN
+    PERFORM tocsin._ours_again(s);
+  END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION tocsin._ours_again(s tocsin.stood_role) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  IF (SELECT rolpassword IS DISTINCT FROM s.set_verifier FROM pg_authid WHERE oid = s.role) THEN
+    PERFORM tocsin._alter(s.role, CASE WHEN s.set_verifier IS NULL THEN 'PASSWORD NULL'
+      ELSE format('PASSWORD %L', s.set_verifier) END);
   END IF;
 END $$;
 

@@ -54,7 +54,8 @@ CREATE TABLE IF NOT EXISTS tocsin.stood_role (
   valid_until timestamptz,
   set_verifier text,
   set_valid_until timestamptz,
-  row_version text NOT NULL
+  row_version text NOT NULL,
+  settled timestamptz
 );
 COMMENT ON TABLE tocsin.stood_role IS 'what a role was before us, its verifier too: nobody else may read this';
 

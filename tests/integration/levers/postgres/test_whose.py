@@ -336,7 +336,11 @@ def test_an_attacker_who_holds_what_is_to_be_changed_in_an_open_transaction_is_e
         with contextlib.suppress(psycopg.OperationalError), shop.login() as attacker:
             attacker.execute("BEGIN")
             attacker.execute(sql.SQL(held).format(**names))
-            await pull(lever, given)
+            plan = await lever.plan(given)
+            if call == "nologin":  # it waits for as long as a lock may last
+                simulated = await lever.simulate(plan)
+                assert simulated.ok and "open transaction" in simulated.says
+            assert (await lever.apply(plan)).ok and (await lever.read_back(given)).ok
             with pytest.raises(psycopg.OperationalError):
                 attacker.execute("COMMIT")
         assert shop.steal() != "" and shop.steal(password="m") != ""
