@@ -19,7 +19,7 @@ from typing import Any
 
 import trio
 
-from adapters.api import ExposureReading, Observation
+from adapters.api import Observation
 from governance.charter import write as write_charter
 from node import backup as backups
 from node import owner
@@ -31,26 +31,30 @@ from node.dispatch import Dispatch
 from node.effects import Tell
 from node.events import (
     Event,
-    ExposuresRead,
     FrameArrived,
     PeerCameUp,
     PeerWentDown,
     SensorReported,
 )
+from node.exposing import read_exposures
 from node.hearing import Crier, members_heard
 from node.instances import instances_of
-from node.loop import Durable, Loop, batch_of, now
+from node.loop import Loop, batch_of, now
 from node.machine import Machine, Setup
 from node.machine.action import ON_TARGET
 from node.machine.statements import learnable
 from node.mark import MarkError
+from node.metrics.counted import Counted, CountedDurable
+from node.metrics.disk import Looks
+from node.metrics.door import Meters
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
-from node.plugins import CLOSE_S_MAX, close_all, reading_of, told
+from node.plugins import CLOSE_S_MAX, close_all, told
 from node.present import when
 from node.present_governance import export
 from node.records import EntryAccepted, KeySetLearned, NewerRecordError, Record, unpack_record
 from node.serving import serve_control
+from node.serving_metrics import show_metrics
 from node.status import status_of
 from node.store import StoreError
 from node.taking import next_key
@@ -70,7 +74,6 @@ SWITCH_S = 0.000_5
 would give way only after 5 ms, a dozen times a commit."""
 GARBAGE_AT = (10_000, 20, 50)
 """Python's own 700, 10, 10 look through a growing state again and again; hardly anything here refers to itself."""
-READ_EXPOSURES_S = 1.0
 PROBE_CHAINS_S = 5.0
 WATCH_HEARING_S = 1.0
 
@@ -96,6 +99,8 @@ class Node:
         """Once it runs."""
         self.discipline = Discipline(lambda peer, why: self.transport.cut_off(peer, why))
         self.misbehaved: dict[str, int] = {}
+        self.counted = Counted()
+        self.looks = Looks(config)
         self.chain_faults: dict[str, str] = {}
         """Connection id → "" or what is wrong, as last asked."""
 
@@ -163,14 +168,16 @@ class Node:
             ) from None
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
+        parts = self.parts
         self._recover()
         self.transport.allow(self._allowed())
         async with trio.open_nursery() as nursery:
-            durable = Durable(self.parts.store, self.parts.config.mark, self.parts.keyset.keyset.version)
+            version = parts.keyset.keyset.version
+            durable = CountedDurable(parts.store, parts.config.mark, version, self.counted)
             performer: list[Performer] = []
             loop = Loop(self.machine, durable, self.watch, lambda effect: performer[0](effect))
             self.loop = loop
-            dispatch = Dispatch(self.instances.levers, loop.inbox.send)
+            dispatch = Dispatch(self.instances.levers, loop.inbox.send, self.counted.stepped)
             performer.append(
                 Performer(
                     self.transport,
@@ -193,13 +200,15 @@ class Node:
             nursery.start_soon(self._pump)
             nursery.start_soon(self._keep_discipline)
             nursery.start_soon(loop.run)
-            nursery.start_soon(self._watch_exposures)
+            nursery.start_soon(read_exposures, parts.policy, self.instances.readers, loop.inbox.send)
             nursery.start_soon(follow_members, self._allowed, self.transport.allow)
             nursery.start_soon(self._watch_hearing)
             for connection, probe in self.instances.probes.items():
                 nursery.start_soon(self._watch_chain, connection, probe)
             for sensor in self.instances.sensors:
                 nursery.start_soon(sensor.run, self._observed)
+            if parts.config.metrics.listen is not None:
+                nursery.start_soon(show_metrics, self, parts.config.metrics.listen)
             nursery.start_soon(self._stop_when_asked)
             nursery.start_soon(self.extra)
             # what stands by now stands for good, and looking through it costs more than what could be found there
@@ -310,26 +319,6 @@ class Node:
             for warns, line in crier.lines(state, heard, time.monotonic() - self.started):
                 log.log(logging.WARNING if warns else logging.INFO, "%s", line)
 
-    async def _watch_exposures(self) -> None:
-        """Amounts are read, never typed; a reading that fails is unknown, never 0."""
-        readers = {}
-        for name, exposure in sorted(self.parts.policy.exposures.items()):
-            looked_at = self.parts.policy.exposures[exposure.behind] if exposure.behind else exposure
-            reader = self.instances.readers.get(f"{looked_at.target or looked_at.name}:{exposure.read}")
-            if reader is not None:
-                readers[name] = reader
-        while readers:
-            readings: list[ExposureReading] = []
-            for name, reader in readers.items():
-                at_ms = now().wall_ms
-                try:
-                    with trio.fail_after(5):
-                        readings.append(reading_of(await reader.read(name, at_ms), name, at_ms))
-                except Exception as error:  # a reader is somebody's plug-in
-                    readings.append(ExposureReading(name, None, None, None, at_ms, told(error)))
-            await self.loop.inbox.send(ExposuresRead(tuple(readings)))
-            await trio.sleep(READ_EXPOSURES_S)
-
     async def _serve_control(self, performer: Performer, *, task_status: Any) -> None:
         surface = Surface(
             state=self.machine.state,
@@ -342,7 +331,8 @@ class Node:
             export=self._export,
             stop=self._stop,
         )
-        await serve_control(make_app(surface), self.parts.config.control, self.stopping, task_status=task_status)
+        app = Meters(self, self.looks, make_app(surface))
+        await serve_control(app, self.parts.config.control, self.stopping, task_status=task_status)
 
     def _export(self) -> dict[str, Any]:
         return export(self.machine.state, write_charter(self.parts.charter), self.parts.before)

@@ -9,6 +9,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from node.config_model import (
     NOWHERE,
     ClockConfig,
     ConnectionConfig,
+    MetricsConfig,
     NodeFile,
     ObserverConfig,
     PeerConfig,
+    split_socket,
 )
 from node.config_overlay import overlay
 from protocol.ids import MemberName
@@ -63,6 +66,7 @@ class NodeConfig:
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     sensors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     clock: ClockConfig = field(default_factory=ClockConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
     @property
     def store(self) -> Path:
@@ -133,6 +137,7 @@ def _resolved(path: Path, file: NodeFile) -> NodeConfig:
         targets=file.target,
         sensors=file.sensor,
         clock=file.clock,
+        metrics=file.metrics,
     )
 
 
@@ -143,6 +148,11 @@ def _sense(config: NodeConfig) -> list[FileFault]:
         size = len(os.fsencode(config.control))
         cure = f'a Unix socket\'s path has at most {CONTROL_PATH_BYTES_MAX}; write control = "/run/tocsin/NAME.sock"'
         faults.append(FileFault(f"the socket's path has {size} bytes", "control", cure))
+    shown = config.metrics.listen
+    if shown and not config.metrics.beyond_this_machine and not ip_address(split_socket(shown)[0]).is_loopback:
+        what = f"{shown} can be reached from other machines, and who is there sees members, levers and exposures"
+        cure = 'write "127.0.0.1:9464", or add beyond_this_machine = true'
+        faults.append(FileFault(what, "metrics.listen", cure))
     for name, count in Counter(peer.member for peer in config.peers).items():
         if count > 1:
             faults.append(
@@ -186,6 +196,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "observer": ObserverConfig,
     "connection": ConnectionConfig,
     "clock": ClockConfig,
+    "metrics": MetricsConfig,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from protocol.subjects import Kind, from_text
 _LISTEN = re.compile(
     r"/(ip4|ip6|dns|dns4|dns6)/(?P<host>[^/\s]{1,253})/tcp/(?P<port>\d{1,5})(/p2p/[A-Za-z0-9]{8,64})?\Z"
 )
+_SOCKET = re.compile(r"(?P<host>[0-9.]{7,15}|\[[0-9a-fA-F:.]{2,45}\]):(?P<port>\d{1,5})\Z")
 _URL = re.compile(r"(https?|wss?)://[^\s/?#]+\S*\Z")
 NOWHERE = "none"
 """As `listen`: nobody can dial this node, behind NAT for example; it dials the others."""
@@ -134,6 +136,31 @@ class ClockConfig(_Frozen):
     skew_max_ms: Annotated[int, Field(ge=100, le=SKEW_MS_MAX)] = SKEW_MS_MAX
 
 
+def _socket(value: str) -> str:
+    split_socket(value)
+    return value
+
+
+def split_socket(value: str) -> tuple[str, int]:
+    """(host, port) of `127.0.0.1:9464` or `[::1]:9464`; ValueError with an example for anything else."""
+    found = _SOCKET.match(value)
+    try:
+        host = str(ipaddress.ip_address(found["host"].strip("[]"))) if found else ""
+    except ValueError:
+        host = ""
+    if found is None or not host or not 0 < int(found["port"]) <= 65_535:
+        raise ValueError(f'{value!r} is no address with a port: write it like "127.0.0.1:9464"')
+    return host, int(found["port"])
+
+
+class MetricsConfig(_Frozen):
+    """Where /v1/metrics, /v1/health and /v1/ready are shown beside the control socket; absent: nowhere. They name
+    members, levers and exposures, so another address than this machine's own must be meant."""
+
+    listen: Annotated[str, AfterValidator(_socket)] | None = None
+    beyond_this_machine: bool = False
+
+
 class NodeFile(_Frozen):
     node: Annotated[int, Field(ge=1, le=1)]
     member: Name
@@ -149,6 +176,7 @@ class NodeFile(_Frozen):
     target: dict[str, dict[str, Any]] = {}
     sensor: dict[str, dict[str, Any]] = {}
     clock: ClockConfig = ClockConfig()
+    metrics: MetricsConfig = MetricsConfig()
 
 
 EXAMPLES = {

@@ -19,15 +19,24 @@ STEP_S_MAX = 20.0
 
 
 class Dispatch:
-    """Owns the levers. `report` is the loop's inbox."""
+    """Owns the levers. `report` is the loop's inbox; `count` is told how each step went, and its seconds."""
 
-    def __init__(self, levers: Mapping[str, Lever], report: Callable[[Event], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        levers: Mapping[str, Lever],
+        report: Callable[[Event], Awaitable[None]],
+        count: Callable[[RunStep, Outcome, float], None] = lambda effect, outcome, took_s: None,
+    ) -> None:
         self._levers = levers
         self._report = report
+        self._count = count
         self._plans: dict[ActionKey, Plan] = {}
 
     async def run(self, effect: RunStep) -> None:
-        await self._report(LeverStepped(effect.key, effect.step, await self._outcome(effect)))
+        began_s = trio.current_time()
+        outcome = await self._outcome(effect)
+        self._count(effect, outcome, trio.current_time() - began_s)
+        await self._report(LeverStepped(effect.key, effect.step, outcome))
 
     async def _outcome(self, effect: RunStep) -> Outcome:
         lever = self._levers.get(effect.lever)

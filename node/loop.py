@@ -150,6 +150,13 @@ class Loop:
         self._taken = trio.Event()
         self._stirred = trio.Event()
         self._stirred_s = trio.current_time()
+        self._tick_taken_s = trio.current_time()
+        self.ticks_late = 0
+        """Left out, because the one before still waited."""
+
+    def silent_s(self) -> float:
+        """Since the last tick was taken and what it decided was durable."""
+        return trio.current_time() - self._tick_taken_s
 
     async def begin(self, keysets: Sequence[bytes]) -> None:
         await self._commit([self.machine.start(now(), keysets)])
@@ -186,6 +193,8 @@ class Loop:
                 await self._commit(decisions)
                 decisions, said, recorded = [], 0, 0
         await self._commit(decisions)
+        if any(isinstance(event, Ticked) for event in events):
+            self._tick_taken_s = trio.current_time()
 
     async def _take_key(self, command: TakeKey) -> None:
         """One mark is of one key: nothing of the old one's waits when the new one's takes its place."""
@@ -228,6 +237,8 @@ class Loop:
             if not self._tick_waits:
                 self._tick_waits = True
                 await self.inbox.send(Ticked())
+            else:
+                self.ticks_late += 1
 
     async def _commit(self, decisions: Sequence[Decision]) -> None:
         records = [record for decision in decisions for record in decision.records]

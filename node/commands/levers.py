@@ -124,6 +124,7 @@ def test(*names: str, config: ConfigFile = NODE_TOML, output: Output = "human") 
         Of `tocsin lever list`; those that a rule pulls where none is named, or all where no rule pulls any.
     """
     found = _with(config, _tests_of_rules if not names else _tests, names)
+    _remember(config, found)
     if output == "json":
         say_json([_plain(one) for one in found])
     else:
@@ -133,6 +134,13 @@ def test(*names: str, config: ConfigFile = NODE_TOML, output: Output = "human") 
         if not found:
             say("No lever to try.")
     return OK if all(one.ok for one in found) else FAILED
+
+
+def _remember(config: ConfigFile, found: list[Tested]) -> None:
+    """For /v1/ready and the metrics of the node; who may not write there has tested all the same."""
+    from node.metrics import tested
+
+    tested.note(load_config(config).data_dir, [(one.name, one.ok) for one in found], time.time_ns() // 1_000_000)
 
 
 async def _tests(seats: list[Seat]) -> list[Tested]:

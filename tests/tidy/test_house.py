@@ -26,7 +26,7 @@ DOORS = {
     "eth": ("node/testnet/chain",),
     "psycopg": ("adapters/postgres/",),
     "fastapi": ("node/api.py",),
-    "hypercorn": ("node/serving.py",),
+    "hypercorn": ("node/serving",),
     "pydantic": ("node/config", "node/api.py"),
     "cyclopts": ("node/cli.py", "node/commands/"),
     "rich": ("node/cli.py", "node/commands/"),

@@ -202,3 +202,22 @@ def test_an_observer_stands_once(tmp_path: Path) -> None:
 
 def test_a_node_behind_nat_listens_nowhere(tmp_path: Path) -> None:
     assert read(tmp_path, WHOLE.replace('"/ip4/127.0.0.1/tcp/4001"', '"none"', 1)).listen is None
+
+
+def test_metrics_stay_on_this_machine_unless_more_is_meant(tmp_path: Path) -> None:
+    assert read(tmp_path, WHOLE).metrics.listen is None
+    near = read(tmp_path, WHOLE + '[metrics]\nlisten = "[::1]:9464"\n')
+    assert near.metrics.listen == "[::1]:9464"
+    far = WHOLE + '[metrics]\nlisten = "0.0.0.0:9464"\n'
+    with pytest.raises(ConfigFaults) as seen:
+        read(tmp_path, far)
+    (fault,) = seen.value.faults
+    assert fault.where == "metrics.listen" and "beyond_this_machine = true" in fault.cure
+    assert read(tmp_path, far + "beyond_this_machine = true\n").metrics.listen == "0.0.0.0:9464"
+
+
+@pytest.mark.parametrize("listen", ["9464", "localhost:9464", "127.0.0.1:0", "127.0.0.1:70000", "1.2.3:1", "[::1:9464"])
+def test_where_metrics_are_shown_is_an_address_with_a_port(tmp_path: Path, listen: str) -> None:
+    with pytest.raises(ConfigFaults) as seen:
+        read(tmp_path, WHOLE + f'[metrics]\nlisten = "{listen}"\n')
+    assert [one.where for one in seen.value.faults] == ["metrics.listen"]
