@@ -9,11 +9,12 @@ from __future__ import annotations
 import functools
 import gc
 import logging
+import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from node.events import (
     PeerWentDown,
     SensorReported,
 )
-from node.exposing import read_exposures
+from node.exposing import read_exposures, watch_chain
 from node.hearing import Crier, members_heard
 from node.instances import instances_of
 from node.loop import Loop, batch_of, now
@@ -47,12 +48,14 @@ from node.mark import MarkError
 from node.metrics.counted import Counted, CountedDurable
 from node.metrics.disk import Looks
 from node.metrics.door import Meters
+from node.metrics.health import in_a_line
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
 from node.plugins import CLOSE_S_MAX, close_all, told
 from node.present import when
 from node.present_governance import export
 from node.records import EntryAccepted, KeySetLearned, NewerRecordError, Record, unpack_record
+from node.service import Service
 from node.serving import serve_control
 from node.serving_metrics import show_metrics
 from node.status import status_of
@@ -74,7 +77,6 @@ SWITCH_S = 0.000_5
 would give way only after 5 ms, a dozen times a commit."""
 GARBAGE_AT = (10_000, 20, 50)
 """Python's own 700, 10, 10 look through a growing state again and again; hardly anything here refers to itself."""
-PROBE_CHAINS_S = 5.0
 WATCH_HEARING_S = 1.0
 
 
@@ -101,6 +103,7 @@ class Node:
         self.misbehaved: dict[str, int] = {}
         self.counted = Counted()
         self.looks = Looks(config)
+        self.service = Service({})
         self.chain_faults: dict[str, str] = {}
         """Connection id → "" or what is wrong, as last asked."""
 
@@ -204,13 +207,14 @@ class Node:
             nursery.start_soon(follow_members, self._allowed, self.transport.allow)
             nursery.start_soon(self._watch_hearing)
             for connection, probe in self.instances.probes.items():
-                nursery.start_soon(self._watch_chain, connection, probe)
+                nursery.start_soon(watch_chain, connection, probe, self.chain_faults)
             for sensor in self.instances.sensors:
                 nursery.start_soon(sensor.run, self._observed)
             if parts.config.metrics.listen is not None:
                 nursery.start_soon(show_metrics, self, parts.config.metrics.listen)
             nursery.start_soon(self._stop_when_asked)
             nursery.start_soon(self.extra)
+            nursery.start_soon(self.service.keep, loop.silent_s, functools.partial(in_a_line, self))
             # what stands by now stands for good, and looking through it costs more than what could be found there
             gc.freeze()
             gc.set_threshold(*GARBAGE_AT)
@@ -297,18 +301,6 @@ class Node:
             self.discipline.look(self.machine.state, at.wall_ms, at.mono_ms)
             await trio.sleep(LOOK_S)
 
-    async def _watch_chain(self, connection: str, probe: Callable[[], Awaitable[str]]) -> None:
-        """A chain that is down, slow or another one is no reason not to run; it is said, and said again when well."""
-        while True:
-            try:
-                fault = await probe()
-            except Exception as error:  # a connection is somebody's plug-in
-                fault = told(error)
-            if bool(fault) != bool(self.chain_faults.get(connection, "")):
-                log.warning("connection %s: %s", connection, fault or "well again")
-            self.chain_faults[connection] = fault
-            await trio.sleep(PROBE_CHAINS_S)
-
     async def _watch_hearing(self) -> None:
         """Which members are silent, since when, and what is done about it: said when it changes."""
         crier = Crier(self.parts.config.clock.skew_max_ms)
@@ -357,16 +349,23 @@ def run(config: NodeConfig, ready: Callable[[], None] = lambda: None) -> int:
     """`tocsin up`: 0 when stopped, 1 when it could not start."""
     sys.setrecursionlimit(RECURSION_LIMIT)
     sys.setswitchinterval(SWITCH_S)
+    service = Service(os.environ)
     try:
         node = Node(load_parts(config))
+        node.service = service
 
         def up() -> None:
             owner.tell(owner.hello(node))
+            service.say("READY=1")
             ready()
+
+        def stopping() -> None:
+            service.say("STOPPING=1")
+            forced.start()
 
         forced = threading.Timer(owner.STOP_S_MAX, owner.end_now)
         forced.daemon = True
-        node.on_stopping = forced.start  # type: ignore[method-assign]
+        node.on_stopping = stopping  # type: ignore[method-assign]
         trio.run(functools.partial(node.run, up))
         forced.cancel()
     except StartFault as error:

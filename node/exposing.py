@@ -1,7 +1,9 @@
-"""What we hold at risk, read again and again: never typed, and a reading that fails is unknown, never 0."""
+"""What is looked at again and again: chains, and what we hold at risk, which is never typed; a reading that fails is
+unknown, never 0."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 import trio
@@ -12,8 +14,10 @@ from node.events import Event, ExposuresRead
 from node.loop import now
 from node.plugins import reading_of, told
 
+log = logging.getLogger("tocsin.node")
 READ_EXPOSURES_S = 1.0
 READ_S_MAX = 5.0
+PROBE_CHAINS_S = 5.0
 
 
 async def read_exposures(
@@ -37,3 +41,17 @@ async def read_exposures(
                 readings.append(ExposureReading(name, None, None, None, at_ms, told(error)))
         await report(ExposuresRead(tuple(readings)))
         await trio.sleep(READ_EXPOSURES_S)
+
+
+async def watch_chain(connection: str, probe: Callable[[], Awaitable[str]], faults: dict[str, str]) -> None:
+    """A chain that is down, slow or another one is no reason not to run; it is said, and said again when well.
+    `faults`: connection → "" or what is wrong, as last asked."""
+    while True:
+        try:
+            fault = await probe()
+        except Exception as error:  # a connection is somebody's plug-in
+            fault = told(error)
+        if bool(fault) != bool(faults.get(connection, "")):
+            log.warning("connection %s: %s", connection, fault or "well again")
+        faults[connection] = fault
+        await trio.sleep(PROBE_CHAINS_S)

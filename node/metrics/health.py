@@ -84,6 +84,14 @@ def _tested(levers: tuple[str, ...], tested_ms: dict[str, int], at_ms: int) -> I
             yield f"lever {name} was last tested {(at_ms - last_ms) // DAY_MS} days ago: tocsin lever test {name}"
 
 
+def in_a_line(node: Node) -> str:
+    """For a service manager, which has room for one."""
+    state = node.machine.state
+    why = state.may_sign()
+    heard = members_heard(state, node.transport.status(), now().wall_ms)
+    return f"{f'SIGNS NOTHING: {why}; ' if why else ''}{sentence(state, heard)}"
+
+
 def health_json(node: Node) -> dict[str, Any]:
     why = pulse(node)
     says = why[0] if why else f"alive; the loop took its last tick {node.loop.silent_s():.1f} s ago"
