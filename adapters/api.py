@@ -167,6 +167,10 @@ class Outstanding(Protocol):
 
 
 class Sink(Protocol):
+    """One that names a `ceiling: Tlp` is told what is not above it, one that does not what is not above AMBER. One with
+    `async def run()` has it run as long as the node does; of one with a `name` and `counts: Counter[str]` these are
+    shown among the metrics."""
+
     async def tell(self, text: str) -> None: ...
 
 

@@ -21,13 +21,14 @@ from protocol.ids import MemberName
 from protocol.membership import Epoch
 
 GROUP = "tocsin.adapters"
+SECTIONS = ("target", "sensor", "sink")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 
 
 @dataclass(frozen=True)
 class BuiltIn:
     section: str
-    """`target` or `sensor`."""
+    """`target`, `sensor` or `sink`."""
     kind: str
     factory: str
     """`module:function`, imported when the configuration names the kind: web3 alone takes a second."""
@@ -55,6 +56,7 @@ BUILT_INS: tuple[BuiltIn, ...] = (
     BuiltIn("sensor", "evm.backing", "adapters.evm.factory:sensor"),
     BuiltIn("sensor", "evm.oracle", "adapters.evm.factory:sensor"),
     BuiltIn("sensor", "evm.registry", "adapters.evm.factory:registry"),
+    BuiltIn("sink", "webhook", "adapters.webhook.factory:sink"),
 )
 
 
@@ -121,11 +123,11 @@ def build(
     shop = Shop(epoch, secrets, log, [], evm_keys=evm_keys, evm_secrets=evm_secrets or secrets, tell=tell or log)
     shop.data_dir, shop.outside, shop.files = data_dir, outside or secrets, files or _no_file
     for key in config:
-        if key not in ("connection", "target", "sensor"):
-            shop.faults.append(f"{key}: is no section here; allowed: connection, sensor, target")
+        if key not in ("connection", *SECTIONS):
+            shop.faults.append(f"{key}: is no section here; allowed: connection, sensor, sink, target")
     shop.connections.extend(_connections(config.get("connection", []), shop))
     made = [_verifiers(shop)] if shop.connections else []
-    for section in ("target", "sensor"):
+    for section in SECTIONS:
         tables = config.get(section, {})
         if not isinstance(tables, Mapping):
             shop.faults.append(f"{section}: tables like [{section}.name] are expected")

@@ -51,7 +51,7 @@ from node.metrics.door import Meters
 from node.metrics.health import in_a_line
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
-from node.plugins import CLOSE_S_MAX, close_all, told
+from node.plugins import CLOSE_S_MAX, close_all, kept, told
 from node.present import when
 from node.present_governance import export
 from node.records import EntryAccepted, KeySetLearned, NewerRecordError, Record, unpack_record
@@ -212,6 +212,9 @@ class Node:
                 nursery.start_soon(sensor.run, self._observed)
             if parts.config.metrics.listen is not None:
                 nursery.start_soon(show_metrics, self, parts.config.metrics.listen)
+            for sink in self.instances.sinks:
+                if hasattr(sink, "run"):
+                    nursery.start_soon(kept, str(getattr(sink, "name", "")), sink.run)
             nursery.start_soon(self._stop_when_asked)
             nursery.start_soon(self.extra)
             nursery.start_soon(self.service.keep, loop.silent_s, functools.partial(in_a_line, self))

@@ -65,6 +65,7 @@ class NodeConfig:
     connections: tuple[ConnectionConfig, ...] = ()
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     sensors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    sinks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     clock: ClockConfig = field(default_factory=ClockConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
@@ -136,6 +137,7 @@ def _resolved(path: Path, file: NodeFile) -> NodeConfig:
         connections=tuple(file.connection),
         targets=file.target,
         sensors=file.sensor,
+        sinks=file.sink,
         clock=file.clock,
         metrics=file.metrics,
     )

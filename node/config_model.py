@@ -175,6 +175,7 @@ class NodeFile(_Frozen):
     connection: Annotated[list[ConnectionConfig], Field(max_length=CONNECTIONS_MAX)] = []
     target: dict[str, dict[str, Any]] = {}
     sensor: dict[str, dict[str, Any]] = {}
+    sink: dict[str, dict[str, Any]] = {}
     clock: ClockConfig = ClockConfig()
     metrics: MetricsConfig = MetricsConfig()
 

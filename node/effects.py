@@ -8,7 +8,7 @@ from adapters.api import LeverOrder
 from protocol.frames import WantEntries
 from protocol.ids import ActionKey, Digest, MemberName
 from protocol.limits import U63_MAX
-from protocol.messages import Claim
+from protocol.messages import Claim, Tlp
 
 
 @dataclass(frozen=True)
@@ -96,9 +96,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Tell:
-    """To people, through every sink."""
+    """To people, through every sink whose ceiling is not below it: what a node says of itself is its owner's own."""
 
     text: str
+    tlp: Tlp = Tlp.AMBER
 
 
 Effect = Send | Broadcast | Gossip | ServeEntries | ServeBlobs | LookUp | VerifyClaim | RunStep | Reply | Tell

@@ -31,6 +31,7 @@ def instances_of(node: Node) -> Instances:
         "connection": [{"id": one.id, "chain": one.chain, "url": one.url} for one in config.connections],
         "target": config.targets,
         "sensor": config.sensors,
+        "sink": config.sinks,
     }
 
     def epoch() -> Epoch:

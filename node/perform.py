@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -32,7 +33,7 @@ from node.transport.api import Channel, Transport
 from node.transport.limits import FRAME_MAX
 from protocol.evidence import Judgement, undecided
 from protocol.frames import ENTRIES_PER_FRAME_MAX, Blobs, Entries, pack_frame
-from protocol.messages import Claim
+from protocol.messages import Claim, Tlp
 
 log = logging.getLogger("tocsin.perform")
 VERIFYING_AT_ONCE = 8
@@ -92,7 +93,10 @@ class Performer:
                     waiting.send_nowait(effect)
         elif isinstance(effect, Tell):
             for sink in self._sinks:
-                self._nursery.start_soon(self._tell, sink, effect.text)
+                if effect.tlp <= getattr(sink, "ceiling", Tlp.AMBER):
+                    self._nursery.start_soon(self._tell, sink, effect.text)
+                elif isinstance(counts := getattr(sink, "counts", None), Counter):
+                    counts["withheld"] += 1
 
     def _broadcast(self, raw: bytes) -> None:
         if len(raw) <= ENTRIES_FRAME_BYTES_MAX:

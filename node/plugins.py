@@ -160,6 +160,18 @@ def _number(value: Any) -> float | None:
     return value if real and 0 <= value < float("inf") else None
 
 
+async def kept(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """A sink's own task, begun again when it raises or returns."""
+    while True:
+        try:
+            await run()
+            why = "it ended by itself"
+        except Exception as error:
+            why = told(error)
+        log.error("sink %s: stopped with %s; started again", name, why)
+        await trio.sleep(AGAIN_S[-1])
+
+
 CLOSE_S_MAX = 2.0
 
 

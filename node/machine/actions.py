@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from adapters.policy import Decision as PolicyDecision
 from adapters.policy import Verdict, decide, within_limits
-from node.effects import Tell
 from node.machine import leases, stepping, views
 from node.machine.action import ENDED, ON_TARGET, Action, Phase
 from node.machine.state import State
@@ -57,7 +56,7 @@ def _note(step: Step, decision: PolicyDecision) -> None:
         )
     )
     if decision.page:
-        step.do(Tell(f"{decision.verdict.value}: {decision.why}"))
+        views.tell(step, decision.subject, decision.threat, f"{decision.verdict.value}: {decision.why}")
 
 
 def _standing(step: Step, decision: PolicyDecision) -> Action | None:
@@ -119,7 +118,8 @@ def _open(
         )
     )
     if phase is Phase.ASKED:
-        step.do(Tell(f"{lever} on {subject} waits for a person: tocsin action approve {key.hex()[:12]}"))
+        says = f"{lever} on {subject} waits for a person: tocsin action approve {key.hex()[:12]}"
+        views.tell(step, subject, state.actions[key].threat, says)
     stepping.run_next(step, state.actions[key])
 
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adapters.api import ExpiresBy, Outcome
-from node.effects import RunStep, Tell
+from node.effects import RunStep
 from node.events import LeverStepped
-from node.machine import leases, watching
+from node.machine import leases, views, watching
 from node.machine.action import ENDED, Action, Phase
 from node.machine.leases import MAY_STAND
 from node.machine.step import Step, cut
@@ -131,7 +131,8 @@ def _failed(step: Step, action: Action, event: LeverStepped) -> None:
         action.retry_at_ms = step.at.mono_ms + RETRY_MS[-1]
         if action.phase is not Phase.ESCALATED and leases.ended(step, action, OVERDUE_MS):
             land(step, action, Phase.ESCALATED, outcome.says, outcome.reference)
-            step.do(Tell(f"{action.lever} should have ended: {outcome.says}"))
+            told = f"{action.lever} should have ended: {outcome.says}"
+            views.tell(step, action.subject, action.threat, told)
         return
     if outcome.retryable and action.attempts < TRIES_MAX:
         land(step, action, action.phase, outcome.says, outcome.reference)
@@ -143,7 +144,8 @@ def _failed(step: Step, action: Action, event: LeverStepped) -> None:
     )
     land(step, action, Phase.ESCALATED, f"{event.step}: {outcome.says}", outcome.reference)
     if not before:
-        step.do(Tell(f"{action.lever} on {action.subject} failed at {event.step}: {outcome.says}"))
+        told = f"{action.lever} on {action.subject} failed at {event.step}: {outcome.says}"
+        views.tell(step, action.subject, action.threat, told)
 
 
 TRIED_AGAIN_FROM = {

@@ -8,8 +8,8 @@ What cannot be undone is never asked for again: a person asked for it once.
 from __future__ import annotations
 
 from adapters.api import Outcome
-from node.effects import RunStep, Tell
-from node.machine import leases
+from node.effects import RunStep
+from node.machine import leases, views
 from node.machine.action import Action, Phase, Watch
 from node.machine.step import Step
 
@@ -52,11 +52,13 @@ def drifted(step: Step, action: Action, outcome: Outcome) -> str:
     if not outcome.answered:
         watch.unknown += 1
         if watch.unknown == UNKNOWN:
-            step.do(Tell(f"nobody knows whether {action.lever} still stands on {action.subject}: {outcome.says}"))
+            told = f"nobody knows whether {action.lever} still stands on {action.subject}: {outcome.says}"
+            views.tell(step, action.subject, action.threat, told)
         return ""
     watch.missing += 1
     if watch.missing == LOOKS:
-        step.do(Tell(f"{action.lever} on {action.subject} stood and does not stand any more: {outcome.says}"))
+        told = f"{action.lever} on {action.subject} stood and does not stand any more: {outcome.says}"
+        views.tell(step, action.subject, action.threat, told)
     if watch.missing < LOOKS or not step.state.setup.declarations[action.lever].reversible:
         return ""
     return f"it stood and does not any more ({outcome.says}): asked for again under the same key"

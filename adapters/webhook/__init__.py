@@ -1,0 +1,1 @@
+"""Notices to a system of the owner's own, by signed HTTP. The only importer of httpx in this family is `sink`."""
