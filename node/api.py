@@ -14,15 +14,17 @@ from typing import Annotated, Any
 import trio
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from node import present, present_governance, present_keys
+from node.api_stream import EventStream, last_event_id
 from node.effects import Reply
 from node.events import ActionCommand, Command, Event, OperatorAsked, Publish, Raise, ReleaseTopic, TakeKey, Withdraw
 from node.loop import now
 from node.machine.state import State
 from node.machine.step import Step
+from node.stream import Streams
 from node.watch import Watch
 from protocol.errors import ProtocolError
 from protocol.limits import ENTRY_BYTES_MAX
@@ -80,6 +82,7 @@ class Surface:
 
     state: State
     watch: Watch
+    streams: Streams
     submit: Callable[[Event], Awaitable[None]]
     tickets: dict[int, trio.MemorySendChannel[Reply]]
     status: Callable[[], dict[str, Any]]
@@ -161,10 +164,18 @@ def _read_routes(app: FastAPI, surface: Surface) -> None:
     async def feeds(links: bool = True) -> list[dict[str, Any]]:
         return present.feeds(surface.state, links)
 
-    @app.get("/v1/events")
+    @app.get("/v1/events", response_model=None)
     async def events(
-        after: Annotated[int, Query(ge=0)] = 0, wait_s: Annotated[float, Query(ge=0, le=60)] = 0
-    ) -> dict[str, Any]:
+        request: Request,
+        after: Annotated[int, Query(ge=0)] = 0,
+        wait_s: Annotated[float, Query(ge=0, le=60)] = 0,
+    ) -> dict[str, Any] | Response:
+        """Server-sent events where they are accepted, else what the ring holds after a number (a long poll)."""
+        if "text/event-stream" in request.headers.get("accept", ""):
+            after_id = last_event_id(request.headers.get("last-event-id", ""))
+            if after_id == -1:
+                raise Refused(422, "bad-event-id", "Last-Event-ID is an event's id of this stream", "leave it out")
+            return EventStream(surface.streams, after_id)
         found = await surface.watch.after(after, wait_s)
         return {"events": found, "next": found[-1]["n"] if found else after}
 

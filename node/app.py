@@ -19,7 +19,7 @@ from typing import Any
 
 import trio
 
-from adapters.api import ExposureReading, Observation
+from adapters.api import Observation
 from governance.charter import write as write_charter
 from node import backup as backups
 from node import owner
@@ -31,7 +31,6 @@ from node.dispatch import Dispatch
 from node.effects import Tell
 from node.events import (
     Event,
-    ExposuresRead,
     FrameArrived,
     PeerCameUp,
     PeerWentDown,
@@ -46,13 +45,15 @@ from node.machine.statements import learnable
 from node.mark import MarkError
 from node.parts import Parts, StartFault, load_parts
 from node.perform import Performer
-from node.plugins import CLOSE_S_MAX, close_all, reading_of, told
+from node.plugins import CLOSE_S_MAX, close_all, told
 from node.present import when
 from node.present_governance import export
+from node.readings import follow
 from node.records import EntryAccepted, KeySetLearned, NewerRecordError, Record, unpack_record
 from node.serving import serve_control
 from node.status import status_of
 from node.store import StoreError
+from node.stream import Streams
 from node.taking import next_key
 from node.telemetry import open_log
 from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerUp, ReceivedFrame
@@ -70,7 +71,6 @@ SWITCH_S = 0.000_5
 would give way only after 5 ms, a dozen times a commit."""
 GARBAGE_AT = (10_000, 20, 50)
 """Python's own 700, 10, 10 look through a growing state again and again; hardly anything here refers to itself."""
-READ_EXPOSURES_S = 1.0
 PROBE_CHAINS_S = 5.0
 WATCH_HEARING_S = 1.0
 
@@ -85,6 +85,7 @@ class Node:
         self.watch = Watch(lambda happening: self.lines.write({"level": "info", "where": "tocsin.loop", **happening}))
         self.instances = instances_of(self)
         self.machine = Machine(self._setup())
+        self.streams = Streams(self.watch, self.machine.state, parts.store.page)
         self.transport = Libp2pTransport(
             parts.transport_seed, config.listen, self._allowed(), f"tocsin/{parts.charter.network.hex()[:32]}"
         )
@@ -164,6 +165,7 @@ class Node:
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         self._recover()
+        self.watch.reached(self.parts.store.position)
         self.transport.allow(self._allowed())
         async with trio.open_nursery() as nursery:
             durable = Durable(self.parts.store, self.parts.config.mark, self.parts.keyset.keyset.version)
@@ -193,7 +195,7 @@ class Node:
             nursery.start_soon(self._pump)
             nursery.start_soon(self._keep_discipline)
             nursery.start_soon(loop.run)
-            nursery.start_soon(self._watch_exposures)
+            nursery.start_soon(follow, self.parts.policy, self.instances.readers, loop.inbox.send)
             nursery.start_soon(follow_members, self._allowed, self.transport.allow)
             nursery.start_soon(self._watch_hearing)
             for connection, probe in self.instances.probes.items():
@@ -264,8 +266,10 @@ class Node:
                 )
             elif isinstance(event, PeerUp):
                 told = PeerCameUp(event.peer_id)
+                self._hint(event.peer_id, True)
             elif isinstance(event, PeerDown):
                 told = PeerWentDown(event.peer_id, event.why)
+                self._hint(event.peer_id, False)
             else:
                 self._misbehaved(event)
                 continue
@@ -274,6 +278,10 @@ class Node:
             if held_ms:
                 self.transport.hold(event.peer_id, held_ms / 1000)
         raise ImpossibleError("the transport ended by itself: a node that hears nobody must not seem to run")
+
+    def _hint(self, peer_id: str, up: bool) -> None:
+        member = self.machine.state.member_of(peer_id) or ""
+        self.watch.hint({"kind": "peer", "peer_id": peer_id, "member": member, "up": up})
 
     def _misbehaved(self, event: Misbehaved) -> None:
         self.discipline.misbehaved(event, now().wall_ms)
@@ -310,30 +318,11 @@ class Node:
             for warns, line in crier.lines(state, heard, time.monotonic() - self.started):
                 log.log(logging.WARNING if warns else logging.INFO, "%s", line)
 
-    async def _watch_exposures(self) -> None:
-        """Amounts are read, never typed; a reading that fails is unknown, never 0."""
-        readers = {}
-        for name, exposure in sorted(self.parts.policy.exposures.items()):
-            looked_at = self.parts.policy.exposures[exposure.behind] if exposure.behind else exposure
-            reader = self.instances.readers.get(f"{looked_at.target or looked_at.name}:{exposure.read}")
-            if reader is not None:
-                readers[name] = reader
-        while readers:
-            readings: list[ExposureReading] = []
-            for name, reader in readers.items():
-                at_ms = now().wall_ms
-                try:
-                    with trio.fail_after(5):
-                        readings.append(reading_of(await reader.read(name, at_ms), name, at_ms))
-                except Exception as error:  # a reader is somebody's plug-in
-                    readings.append(ExposureReading(name, None, None, None, at_ms, told(error)))
-            await self.loop.inbox.send(ExposuresRead(tuple(readings)))
-            await trio.sleep(READ_EXPOSURES_S)
-
     async def _serve_control(self, performer: Performer, *, task_status: Any) -> None:
         surface = Surface(
             state=self.machine.state,
             watch=self.watch,
+            streams=self.streams,
             submit=self.loop.inbox.send,
             tickets=performer.tickets,
             status=self.status,
