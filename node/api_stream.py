@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,11 @@ class Asker:
     """Whoever a door let in; `person` "": the owner, who names a person in each command."""
 
     person: str = ""
+    role: str = "owner"
     welcome: Callable[[], bool] = lambda: True
     """False once the person is listed no more."""
+    sign_in: Callable[[], Awaitable[str | None]] | None = None
+    """Of a token that is good for one sign-in: spends it for one that lasts."""
 
 
 OWNER = Asker()

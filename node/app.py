@@ -28,6 +28,7 @@ from node.api import Surface, make_app
 from node.config import NodeConfig
 from node.discipline import LOOK_S, Discipline
 from node.dispatch import Dispatch
+from node.door import Door
 from node.effects import Tell
 from node.events import (
     Event,
@@ -50,7 +51,7 @@ from node.present import when
 from node.present_governance import export
 from node.readings import follow
 from node.records import EntryAccepted, KeySetLearned, NewerRecordError, Record, unpack_record
-from node.serving import serve_control
+from node.serving import names_of, serve_console, serve_control
 from node.status import status_of
 from node.store import StoreError
 from node.stream import Streams
@@ -331,7 +332,13 @@ class Node:
             export=self._export,
             stop=self._stop,
         )
-        await serve_control(make_app(surface), self.parts.config.control, self.stopping, task_status=task_status)
+        app, console = make_app(surface), self.parts.config.console
+        async with trio.open_nursery() as nursery:
+            await nursery.start(serve_control, app, self.parts.config.control, self.stopping)
+            if console is not None:
+                door = Door.of(app, self.parts.config.people, *names_of(console))
+                await nursery.start(serve_console, door, console)
+            task_status.started()
 
     def _export(self) -> dict[str, Any]:
         return export(self.machine.state, write_charter(self.parts.charter), self.parts.before)

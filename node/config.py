@@ -21,6 +21,7 @@ from node.config_model import (
     NOWHERE,
     ClockConfig,
     ConnectionConfig,
+    ConsoleConfig,
     NodeFile,
     ObserverConfig,
     PeerConfig,
@@ -33,7 +34,7 @@ BESIDE_BYTES_MAX = 4 * 1024 * 1024
 """Of a file beside node.toml that it names."""
 CONTROL_PATH_BYTES_MAX = 107
 """sockaddr_un holds 108 bytes on Linux, the last one a zero."""
-STORE_NAME, MARK_NAME, KEYS_NAME = "store.sqlite", "mark.cbor", "keys"
+STORE_NAME, MARK_NAME, KEYS_NAME, PEOPLE_NAME = "store.sqlite", "mark.cbor", "keys", "people.json"
 
 
 class ConfigFaults(FileFaults):
@@ -63,6 +64,8 @@ class NodeConfig:
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     sensors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     clock: ClockConfig = field(default_factory=ClockConfig)
+    console: ConsoleConfig | None = None
+    """Its paths absolute too."""
 
     @property
     def store(self) -> Path:
@@ -76,6 +79,11 @@ class NodeConfig:
         """A file that the configuration names, from its own directory; at most a byte above what is taken. OSError."""
         with (self.path.parent / name).open("rb") as file:
             return file.read(BESIDE_BYTES_MAX + 1)
+
+    @property
+    def people(self) -> Path:
+        """Who may use the console (node.people)."""
+        return self.data_dir / PEOPLE_NAME
 
     @property
     def keys(self) -> Path:
@@ -133,7 +141,27 @@ def _resolved(path: Path, file: NodeFile) -> NodeConfig:
         targets=file.target,
         sensors=file.sensor,
         clock=file.clock,
+        console=_console(base, file.console),
     )
+
+
+def _console(base: Path, console: ConsoleConfig | None) -> ConsoleConfig | None:
+    if console is None:
+        return None
+    paths = {name: str(base / one) for name in ("cert", "key") if (one := getattr(console, name)) is not None}
+    return console.model_copy(update=paths)
+
+
+def _sense_console(console: ConsoleConfig) -> list[FileFault]:
+    faults = []
+    if (console.cert is None) != (console.key is None):
+        faults.append(FileFault("has one of cert and key", "console", "name both, or neither on loopback"))
+    if not console.loopback and console.cert is None:
+        cure = "name cert and key, or listen on 127.0.0.1 and come through a tunnel"
+        faults.append(FileFault("would carry tokens in the clear", "console.listen", cure))
+    if console.anywhere and not console.hosts:
+        faults.append(FileFault("is missing", "console.hosts", "name what people write into their browser"))
+    return faults
 
 
 def _sense(config: NodeConfig) -> list[FileFault]:
@@ -154,6 +182,7 @@ def _sense(config: NodeConfig) -> list[FileFault]:
         for name, count in Counter(getattr(one, what) for one in config.observers).items():
             if count > 1:
                 faults.append(FileFault(f"{name} stands {count} times", "observer", f"each observer has one {what}"))
+    faults += _sense_console(config.console) if config.console is not None else []
     for name, count in Counter(connection.id for connection in config.connections).items():
         if count > 1:
             faults.append(
@@ -186,6 +215,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "observer": ObserverConfig,
     "connection": ConnectionConfig,
     "clock": ClockConfig,
+    "console": ConsoleConfig,
 }
 
 

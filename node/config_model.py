@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ NOWHERE = "none"
 CONNECTIONS_MAX = 64
 OBSERVERS_MAX = 64
 ADDRESSES_MAX = 8
+HOSTS_MAX = 8
 
 
 def _name(value: str) -> str:
@@ -134,6 +136,55 @@ class ClockConfig(_Frozen):
     skew_max_ms: Annotated[int, Field(ge=100, le=SKEW_MS_MAX)] = SKEW_MS_MAX
 
 
+def _endpoint(value: str) -> str:
+    split_endpoint(value)
+    return value
+
+
+def split_endpoint(value: str) -> tuple[str, int]:
+    """(address, port) of `127.0.0.1:8443` or `[::1]:8443`; ValueError for anything else: a name could be anybody's."""
+    host, _, port = value.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        address = ipaddress.ip_address(bare)
+        sound = (
+            port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535 and (address.version == 6) == (bare != host)
+        )
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError(f'{value!r} is no address and port: write it like "127.0.0.1:8443"')
+    return bare, int(port)
+
+
+def _host(value: str) -> str:
+    if re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", value) is None:
+        raise ValueError(f'{value!r} is no host name: write it like "tocsin.example.org", without scheme and port')
+    return value
+
+
+class ConsoleConfig(_Frozen):
+    """The console and the API over TCP. Off where it is absent; beyond loopback it needs a certificate."""
+
+    listen: Annotated[str, AfterValidator(_endpoint)]
+    cert: PathText | None = None
+    key: PathText | None = None
+    hosts: Annotated[list[Annotated[str, AfterValidator(_host)]], Field(max_length=HOSTS_MAX)] = []
+    """Names that it goes by besides its address."""
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        return split_endpoint(self.listen)
+
+    @property
+    def loopback(self) -> bool:
+        return ipaddress.ip_address(self.endpoint[0]).is_loopback
+
+    @property
+    def anywhere(self) -> bool:
+        return ipaddress.ip_address(self.endpoint[0]).is_unspecified
+
+
 class NodeFile(_Frozen):
     node: Annotated[int, Field(ge=1, le=1)]
     member: Name
@@ -149,6 +200,7 @@ class NodeFile(_Frozen):
     target: dict[str, dict[str, Any]] = {}
     sensor: dict[str, dict[str, Any]] = {}
     clock: ClockConfig = ClockConfig()
+    console: ConsoleConfig | None = None
 
 
 EXAMPLES = {
