@@ -2,7 +2,7 @@
 
 import { el } from "/dom.js";
 import { press } from "/press.js";
-import { sentence, short, time } from "/words.js";
+import { short, time } from "/words.js";
 
 const WAY = ["ordered", "planned", "simulated", "sending", "sent", "effective"];
 const ENDED = new Set(["lapsed", "lifted", "refused"]);
@@ -18,7 +18,7 @@ export function action(one, may) {
     el(
       "div",
       { class: "action-head" },
-      el("strong", {}, sentence(one.lever)),
+      el("strong", {}, one.lever),
       el("span", { class: "dim" }, `${one.rung} · rule ${one.rule} · ${one.instance}`),
       ended ? el("span", { class: "lease over" }, one.phase) : lease(one, opened),
     ),

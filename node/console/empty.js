@@ -14,7 +14,7 @@ export function empty(status, exposures, levers) {
     "section",
     { class: "empty" },
     el("h2", {}, "All quiet"),
-    el("p", {}, `${status.quorum.hears} of ${status.quorum.n} groups are heard${status.sensors.length ? `, ${status.sensors.length} own sensor${status.sensors.length > 1 ? "s" : ""} look` : ""}. No alarm stands${levers ? `; ${levers} lever${levers > 1 ? "s" : ""} still hold` : ""}.`),
+    el("p", {}, `${status.quorum.hears} of ${status.quorum.n} groups are heard${status.sensors.length ? `, ${status.sensors.length} own sensor${status.sensors.length > 1 ? "s look" : " looks"}` : ""}. No alarm stands${levers ? `; ${levers} lever${levers > 1 ? "s" : ""} still hold` : ""}.`),
     el("h3", {}, "What to do next"),
     el("ul", { class: "next" }, next.slice(0, 4).map(([what, why, how]) => el("li", {}, el("strong", {}, what), el("span", { class: "dim" }, why), el("code", {}, how)))),
   );

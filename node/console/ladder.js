@@ -14,7 +14,7 @@ export function ladder(alert) {
     LEVELS.map((level, at) =>
       el(
         "li",
-        { class: `rung ${level.toLowerCase()}${at <= said ? " said" : ""}${at <= proven ? " proven" : ""}` },
+        { class: `rung ${level.toLowerCase()}${at <= said ? " reached" : ""}${at <= proven ? " proven" : ""}` },
         el("span", { class: "rung-bar" }),
         el("span", { class: "rung-name" }, level),
         el("span", { class: "rung-note" }, at === proven ? "certified" : at === own ? "our word" : at === said ? "said" : ""),

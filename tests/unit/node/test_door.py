@@ -308,3 +308,10 @@ def test_the_page_is_small_and_asks_nobody_else() -> None:
             assert " style=" not in text and "<style" not in text and " onclick" not in text
             assert all('src="/' in part for part in text.split("<script")[1:]), path
     assert json.dumps(sorted(held)).count("__init__") == 0
+
+
+def test_no_rung_of_the_ladder_bears_the_name_of_what_is_hidden() -> None:
+    """The line that tells what a command did is hidden by its class until then; a rung of that class once was too."""
+    held = {path: content.decode() for path, (content, _) in console_files().items()}
+    hidden = [line.split("{")[0].strip() for line in held["/style.css"].splitlines() if "visibility: hidden" in line]
+    assert hidden == [".said"] and '" said"' not in held["/ladder.js"]
