@@ -14,15 +14,17 @@ from typing import Annotated, Any
 import trio
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from node import present, present_governance, present_keys
+from node.api_stream import OWNER, Asker, EventStream, last_event_id
 from node.effects import Reply
 from node.events import ActionCommand, Command, Event, OperatorAsked, Publish, Raise, ReleaseTopic, TakeKey, Withdraw
 from node.loop import now
 from node.machine.state import State
 from node.machine.step import Step
+from node.stream import Streams
 from node.watch import Watch
 from protocol.errors import ProtocolError
 from protocol.limits import ENTRY_BYTES_MAX
@@ -46,6 +48,14 @@ class Refused(Exception):
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
     person: Annotated[str, Field(min_length=1, max_length=PERSON_CHARS_MAX)] = "operator"
+
+
+def who(request: Request, body: _Body) -> str:
+    """Who a command is recorded under: on TCP whose token it is, and nobody else."""
+    asker: Asker = request.scope.get("asker", OWNER)
+    if asker.person and "person" in body.model_fields_set and body.person != asker.person:
+        raise Refused(403, "another-person", f"this token is {asker.person}'s", "leave out person")
+    return asker.person or body.person
 
 
 class RaiseBody(_Body):
@@ -80,6 +90,7 @@ class Surface:
 
     state: State
     watch: Watch
+    streams: Streams
     submit: Callable[[Event], Awaitable[None]]
     tickets: dict[int, trio.MemorySendChannel[Reply]]
     status: Callable[[], dict[str, Any]]
@@ -126,7 +137,7 @@ class Surface:
 
 
 def make_app(surface: Surface) -> FastAPI:
-    app = FastAPI(title="Tocsin node", version="1", docs_url=None, redoc_url=None)
+    app = FastAPI(title="Tocsin node", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> JSONResponse:
@@ -144,12 +155,38 @@ def make_app(surface: Surface) -> FastAPI:
         faults = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:10])
         return JSONResponse({"error": {"code": "bad-request", "what": faults, "do": ""}}, status_code=422)
 
+    _people_routes(app, surface)
     _read_routes(app, surface)
     _alert_routes(app, surface)
     _action_routes(app, surface)
     _governance_routes(app, surface)
     _house_routes(app, surface)
+    described = app.openapi
+
+    def with_tokens() -> dict[str, Any]:
+        told = described()
+        told.setdefault("components", {})["securitySchemes"] = {"person": {"type": "http", "scheme": "bearer"}}
+        told["security"] = [{"person": []}]
+        return told
+
+    app.openapi = with_tokens  # type: ignore[method-assign]
     return app
+
+
+def _people_routes(app: FastAPI, surface: Surface) -> None:
+    @app.get("/v1/me")
+    async def me(request: Request) -> dict[str, Any]:
+        asker: Asker = request.scope.get("asker", OWNER)
+        return {"person": asker.person, "role": asker.role}
+
+    @app.post("/v1/sign-in")
+    async def sign_in(request: Request) -> dict[str, Any]:
+        """Spends a token that is good for one sign-in, and gives one for this life of the node."""
+        asker: Asker = request.scope.get("asker", OWNER)
+        token = await asker.sign_in() if asker.sign_in is not None else None
+        if token is None:
+            raise Refused(409, "spent", "this token is not one that is good for one sign-in", "use it as it is")
+        return {"token": token, "person": asker.person, "role": asker.role}
 
 
 def _read_routes(app: FastAPI, surface: Surface) -> None:
@@ -157,14 +194,26 @@ def _read_routes(app: FastAPI, surface: Surface) -> None:
     async def status() -> dict[str, Any]:
         return surface.status()
 
+    @app.get("/v1/exposures")
+    async def exposures() -> list[dict[str, Any]]:
+        return present.exposures(surface.state, now().wall_ms)
+
     @app.get("/v1/feeds")
     async def feeds(links: bool = True) -> list[dict[str, Any]]:
         return present.feeds(surface.state, links)
 
-    @app.get("/v1/events")
+    @app.get("/v1/events", response_model=None)
     async def events(
-        after: Annotated[int, Query(ge=0)] = 0, wait_s: Annotated[float, Query(ge=0, le=60)] = 0
-    ) -> dict[str, Any]:
+        request: Request,
+        after: Annotated[int, Query(ge=0)] = 0,
+        wait_s: Annotated[float, Query(ge=0, le=60)] = 0,
+    ) -> dict[str, Any] | Response:
+        """Server-sent events where they are accepted, else what the ring holds after a number (a long poll)."""
+        if "text/event-stream" in request.headers.get("accept", ""):
+            after_id = last_event_id(request.headers.get("last-event-id", ""))
+            if after_id == -1:
+                raise Refused(422, "bad-event-id", "Last-Event-ID is an event's id of this stream", "leave it out")
+            return EventStream(surface.streams, after_id)
         found = await surface.watch.after(after, wait_s)
         return {"events": found, "next": found[-1]["n"] if found else after}
 
@@ -194,7 +243,7 @@ def _alert_routes(app: FastAPI, surface: Surface) -> None:
         return present.alert(surface.step(), surface.topic(id_))
 
     @app.post("/v1/alerts")
-    async def raise_alert(body: RaiseBody) -> dict[str, Any]:
+    async def raise_alert(request: Request, body: RaiseBody) -> dict[str, Any]:
         try:
             subject = from_text(body.subject)
         except ProtocolError as error:
@@ -206,16 +255,16 @@ def _alert_routes(app: FastAPI, surface: Surface) -> None:
         if level is None or level is Level.NONE:
             raise Refused(422, "bad-level", f"no level {body.level!r}", "one of WATCH, GUARD, ISOLATE, HALT")
         command = Raise(subject, int(threat), level, int(body.lease_s * 1000), body.incident)
-        done = await surface.command(body.person, command)
+        done = await surface.command(who(request, body), command)
         return {**done, "id": present.alert_id((subject, int(threat)))}
 
     @app.post("/v1/alerts/{id_}/withdraw")
-    async def withdraw(id_: str, body: _Body) -> dict[str, Any]:
-        return await surface.command(body.person, Withdraw(*surface.topic(id_)))
+    async def withdraw(request: Request, id_: str, body: _Body) -> dict[str, Any]:
+        return await surface.command(who(request, body), Withdraw(*surface.topic(id_)))
 
     @app.post("/v1/alerts/{id_}/release")
-    async def release(id_: str, body: ReleaseBody) -> dict[str, Any]:
-        return await surface.command(body.person, ReleaseTopic(*surface.topic(id_), body.through_ms))
+    async def release(request: Request, id_: str, body: ReleaseBody) -> dict[str, Any]:
+        return await surface.command(who(request, body), ReleaseTopic(*surface.topic(id_), body.through_ms))
 
 
 def _action_routes(app: FastAPI, surface: Surface) -> None:
@@ -229,10 +278,10 @@ def _action_routes(app: FastAPI, surface: Surface) -> None:
         return present.action(surface.action(id_))
 
     @app.post("/v1/actions/{id_}/{verb}")
-    async def act(id_: str, verb: str, body: _Body) -> dict[str, Any]:
+    async def act(request: Request, id_: str, verb: str, body: _Body) -> dict[str, Any]:
         if verb not in ("approve", "refuse", "lift"):
             raise Refused(404, "unknown-verb", f"an action cannot be asked to {verb[:32]!r}", "approve, refuse or lift")
-        return await surface.command(body.person, ActionCommand(surface.action(id_).key, verb))
+        return await surface.command(who(request, body), ActionCommand(surface.action(id_).key, verb))
 
 
 def _governance_routes(app: FastAPI, surface: Surface) -> None:
@@ -269,20 +318,20 @@ def _house_routes(app: FastAPI, surface: Surface) -> None:
         return done
 
     @app.post("/v1/statements")
-    async def publish(body: StatementBody) -> dict[str, Any]:
-        return await surface.command(body.person, Publish(bytes.fromhex(body.sealed)))
+    async def publish(request: Request, body: StatementBody) -> dict[str, Any]:
+        return await surface.command(who(request, body), Publish(bytes.fromhex(body.sealed)))
 
     @app.get("/v1/keys")
     async def keys() -> dict[str, Any]:
         return present_keys.keys(surface.state)
 
     @app.post("/v1/keys")
-    async def take_key(body: KeyBody) -> dict[str, Any]:
+    async def take_key(request: Request, body: KeyBody) -> dict[str, Any]:
         """The old key's last word carries the new one, where it may still speak; then the new one takes its place."""
         taking = surface.next_key(bytes.fromhex(body.sealed))
         if not surface.state.may_sign():
-            await surface.command(body.person, Publish(taking.sealed.raw))
-        return await surface.command(body.person, taking)
+            await surface.command(who(request, body), Publish(taking.sealed.raw))
+        return await surface.command(who(request, body), taking)
 
     @app.post("/v1/stop")
     async def stop() -> dict[str, Any]:

@@ -29,6 +29,7 @@ from node.api import Surface, make_app
 from node.config import NodeConfig
 from node.discipline import LOOK_S, Discipline
 from node.dispatch import Dispatch
+from node.doors import serve
 from node.effects import Tell
 from node.events import (
     Event,
@@ -56,10 +57,10 @@ from node.present import when
 from node.present_governance import export
 from node.records import EntryAccepted, KeySetLearned, NewerRecordError, Record, unpack_record
 from node.service import Service
-from node.serving import serve_control
 from node.serving_metrics import show_metrics
 from node.status import status_of
 from node.store import StoreError
+from node.stream import Streams
 from node.taking import next_key
 from node.telemetry import open_log
 from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerUp, ReceivedFrame
@@ -90,6 +91,7 @@ class Node:
         self.watch = Watch(lambda happening: self.lines.write({"level": "info", "where": "tocsin.loop", **happening}))
         self.instances = instances_of(self)
         self.machine = Machine(self._setup())
+        self.streams = Streams(self.watch, self.machine.state, parts.store.page)
         self.transport = Libp2pTransport(
             parts.transport_seed, config.listen, self._allowed(), f"tocsin/{parts.charter.network.hex()[:32]}"
         )
@@ -173,6 +175,7 @@ class Node:
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         parts = self.parts
         self._recover()
+        self.watch.reached(self.parts.store.position)
         self.transport.allow(self._allowed())
         async with trio.open_nursery() as nursery:
             version = parts.keyset.keyset.version
@@ -280,8 +283,10 @@ class Node:
                 )
             elif isinstance(event, PeerUp):
                 told = PeerCameUp(event.peer_id)
+                self._hint(event.peer_id, True)
             elif isinstance(event, PeerDown):
                 told = PeerWentDown(event.peer_id, event.why)
+                self._hint(event.peer_id, False)
             else:
                 self._misbehaved(event)
                 continue
@@ -290,6 +295,10 @@ class Node:
             if held_ms:
                 self.transport.hold(event.peer_id, held_ms / 1000)
         raise ImpossibleError("the transport ended by itself: a node that hears nobody must not seem to run")
+
+    def _hint(self, peer_id: str, up: bool) -> None:
+        member = self.machine.state.member_of(peer_id) or ""
+        self.watch.hint({"kind": "peer", "peer_id": peer_id, "member": member, "up": up})
 
     def _misbehaved(self, event: Misbehaved) -> None:
         self.discipline.misbehaved(event, now().wall_ms)
@@ -318,6 +327,7 @@ class Node:
         surface = Surface(
             state=self.machine.state,
             watch=self.watch,
+            streams=self.streams,
             submit=self.loop.inbox.send,
             tickets=performer.tickets,
             status=self.status,
@@ -326,8 +336,8 @@ class Node:
             export=self._export,
             stop=self._stop,
         )
-        app = Meters(self, self.looks, make_app(surface))
-        await serve_control(app, self.parts.config.control, self.stopping, task_status=task_status)
+        app = make_app(surface)
+        await serve(Meters(self, self.looks, app), app, self.parts.config, self.stopping, task_status=task_status)
 
     def _export(self) -> dict[str, Any]:
         return export(self.machine.state, write_charter(self.parts.charter), self.parts.before)

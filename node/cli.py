@@ -20,6 +20,7 @@ from node.commands import (
     keying,
     levers,
     members,
+    people,
     registry,
     running,
     survey,
@@ -61,6 +62,7 @@ def build_app() -> App:
         alerts.alert_app,
         actions.action_app,
         levers.lever_app,
+        people.person_app,
         keying.key_app,
         keeping.config_app,
     )

@@ -22,11 +22,12 @@ from node.config_model import (
     NOWHERE,
     ClockConfig,
     ConnectionConfig,
+    ConsoleConfig,
     MetricsConfig,
     NodeFile,
     ObserverConfig,
     PeerConfig,
-    split_socket,
+    split_endpoint,
 )
 from node.config_overlay import overlay
 from protocol.ids import MemberName
@@ -36,7 +37,7 @@ BESIDE_BYTES_MAX = 4 * 1024 * 1024
 """Of a file beside node.toml that it names."""
 CONTROL_PATH_BYTES_MAX = 107
 """sockaddr_un holds 108 bytes on Linux, the last one a zero."""
-STORE_NAME, MARK_NAME, KEYS_NAME = "store.sqlite", "mark.cbor", "keys"
+STORE_NAME, MARK_NAME, KEYS_NAME, PEOPLE_NAME = "store.sqlite", "mark.cbor", "keys", "people.json"
 
 
 class ConfigFaults(FileFaults):
@@ -68,6 +69,8 @@ class NodeConfig:
     sinks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     clock: ClockConfig = field(default_factory=ClockConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    console: ConsoleConfig | None = None
+    """Its paths absolute too."""
 
     @property
     def store(self) -> Path:
@@ -81,6 +84,11 @@ class NodeConfig:
         """A file that the configuration names, from its own directory; at most a byte above what is taken. OSError."""
         with (self.path.parent / name).open("rb") as file:
             return file.read(BESIDE_BYTES_MAX + 1)
+
+    @property
+    def people(self) -> Path:
+        """Who may use the console (node.people)."""
+        return self.data_dir / PEOPLE_NAME
 
     @property
     def keys(self) -> Path:
@@ -140,7 +148,27 @@ def _resolved(path: Path, file: NodeFile) -> NodeConfig:
         sinks=file.sink,
         clock=file.clock,
         metrics=file.metrics,
+        console=_console(base, file.console),
     )
+
+
+def _console(base: Path, console: ConsoleConfig | None) -> ConsoleConfig | None:
+    if console is None:
+        return None
+    paths = {name: str(base / one) for name in ("cert", "key") if (one := getattr(console, name)) is not None}
+    return console.model_copy(update=paths)
+
+
+def _sense_console(console: ConsoleConfig) -> list[FileFault]:
+    faults = []
+    if (console.cert is None) != (console.key is None):
+        faults.append(FileFault("has one of cert and key", "console", "name both, or neither on loopback"))
+    if not console.loopback and console.cert is None:
+        cure = "name cert and key, or listen on 127.0.0.1 and come through a tunnel"
+        faults.append(FileFault("would carry tokens in the clear", "console.listen", cure))
+    if console.anywhere and not console.hosts:
+        faults.append(FileFault("is missing", "console.hosts", "name what people write into their browser"))
+    return faults
 
 
 def _sense(config: NodeConfig) -> list[FileFault]:
@@ -151,7 +179,7 @@ def _sense(config: NodeConfig) -> list[FileFault]:
         cure = f'a Unix socket\'s path has at most {CONTROL_PATH_BYTES_MAX}; write control = "/run/tocsin/NAME.sock"'
         faults.append(FileFault(f"the socket's path has {size} bytes", "control", cure))
     shown = config.metrics.listen
-    if shown and not config.metrics.beyond_this_machine and not ip_address(split_socket(shown)[0]).is_loopback:
+    if shown and not config.metrics.beyond_this_machine and not ip_address(split_endpoint(shown)[0]).is_loopback:
         what = f"{shown} can be reached from other machines, and who is there sees members, levers and exposures"
         cure = 'write "127.0.0.1:9464", or add beyond_this_machine = true'
         faults.append(FileFault(what, "metrics.listen", cure))
@@ -166,6 +194,7 @@ def _sense(config: NodeConfig) -> list[FileFault]:
         for name, count in Counter(getattr(one, what) for one in config.observers).items():
             if count > 1:
                 faults.append(FileFault(f"{name} stands {count} times", "observer", f"each observer has one {what}"))
+    faults += _sense_console(config.console) if config.console is not None else []
     for name, count in Counter(connection.id for connection in config.connections).items():
         if count > 1:
             faults.append(
@@ -199,6 +228,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "connection": ConnectionConfig,
     "clock": ClockConfig,
     "metrics": MetricsConfig,
+    "console": ConsoleConfig,
 }
 
 

@@ -17,13 +17,13 @@ from protocol.subjects import Kind, from_text
 _LISTEN = re.compile(
     r"/(ip4|ip6|dns|dns4|dns6)/(?P<host>[^/\s]{1,253})/tcp/(?P<port>\d{1,5})(/p2p/[A-Za-z0-9]{8,64})?\Z"
 )
-_SOCKET = re.compile(r"(?P<host>[0-9.]{7,15}|\[[0-9a-fA-F:.]{2,45}\]):(?P<port>\d{1,5})\Z")
 _URL = re.compile(r"(https?|wss?)://[^\s/?#]+\S*\Z")
 NOWHERE = "none"
 """As `listen`: nobody can dial this node, behind NAT for example; it dials the others."""
 CONNECTIONS_MAX = 64
 OBSERVERS_MAX = 64
 ADDRESSES_MAX = 8
+HOSTS_MAX = 8
 
 
 def _name(value: str) -> str:
@@ -136,29 +136,61 @@ class ClockConfig(_Frozen):
     skew_max_ms: Annotated[int, Field(ge=100, le=SKEW_MS_MAX)] = SKEW_MS_MAX
 
 
-def _socket(value: str) -> str:
-    split_socket(value)
+def _endpoint(value: str) -> str:
+    split_endpoint(value)
     return value
 
 
-def split_socket(value: str) -> tuple[str, int]:
-    """(host, port) of `127.0.0.1:9464` or `[::1]:9464`; ValueError with an example for anything else."""
-    found = _SOCKET.match(value)
+def split_endpoint(value: str) -> tuple[str, int]:
+    """(address, port) of `127.0.0.1:8443` or `[::1]:8443`; ValueError for anything else: a name could be anybody's."""
+    host, _, port = value.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
-        host = str(ipaddress.ip_address(found["host"].strip("[]"))) if found else ""
+        address = ipaddress.ip_address(bare)
+        sound = (
+            port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535 and (address.version == 6) == (bare != host)
+        )
     except ValueError:
-        host = ""
-    if found is None or not host or not 0 < int(found["port"]) <= 65_535:
-        raise ValueError(f'{value!r} is no address with a port: write it like "127.0.0.1:9464"')
-    return host, int(found["port"])
+        sound = False
+    if not sound:
+        raise ValueError(f'{value!r} is no address and port: write it like "127.0.0.1:8443"')
+    return bare, int(port)
 
 
 class MetricsConfig(_Frozen):
     """Where /v1/metrics, /v1/health and /v1/ready are shown beside the control socket; absent: nowhere. They name
     members, levers and exposures, so another address than this machine's own must be meant."""
 
-    listen: Annotated[str, AfterValidator(_socket)] | None = None
+    listen: Annotated[str, AfterValidator(_endpoint)] | None = None
     beyond_this_machine: bool = False
+
+
+def _host(value: str) -> str:
+    if re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", value) is None:
+        raise ValueError(f'{value!r} is no host name: write it like "tocsin.example.org", without scheme and port')
+    return value
+
+
+class ConsoleConfig(_Frozen):
+    """The console and the API over TCP. Off where it is absent; beyond loopback it needs a certificate."""
+
+    listen: Annotated[str, AfterValidator(_endpoint)]
+    cert: PathText | None = None
+    key: PathText | None = None
+    hosts: Annotated[list[Annotated[str, AfterValidator(_host)]], Field(max_length=HOSTS_MAX)] = []
+    """Names that it goes by besides its address."""
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        return split_endpoint(self.listen)
+
+    @property
+    def loopback(self) -> bool:
+        return ipaddress.ip_address(self.endpoint[0]).is_loopback
+
+    @property
+    def anywhere(self) -> bool:
+        return ipaddress.ip_address(self.endpoint[0]).is_unspecified
 
 
 class NodeFile(_Frozen):
@@ -178,6 +210,7 @@ class NodeFile(_Frozen):
     sink: dict[str, dict[str, Any]] = {}
     clock: ClockConfig = ClockConfig()
     metrics: MetricsConfig = MetricsConfig()
+    console: ConsoleConfig | None = None
 
 
 EXAMPLES = {

@@ -261,7 +261,9 @@ class Loop:
             if not isinstance(effect, VerifyClaim):
                 self.perform(effect)
         # after the effects: peers wait for those, people for these
-        for record in records:
+        first = self.durable.store.position - len(records) + 1
+        for position, record in enumerate(records, first):
             happening = happening_of(record, state, at_ms, known)
             if happening is not None:
-                self.watch.tell(happening)
+                self.watch.tell(happening, position)
+        self.watch.reached(self.durable.store.position)

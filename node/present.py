@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from adapters.exposure import is_fresh, usd_at_risk, utilisation_of, why_unknown
 from node.machine import views
 from node.machine.action import Action
 from node.machine.state import State
@@ -138,6 +139,28 @@ def action(one: Action) -> Json:
             for at_ms, phase, says, reference in one.steps
         ],
     }
+
+
+def exposures(state: State, now_ms: int) -> list[Json]:
+    """What this member can lose, as its policy names it. `usd` None: not known, which is never 0; `why` says why."""
+    told = []
+    for name, exposure in sorted(state.setup.policy.exposures.items()):
+        reading = state.exposures.get(name)
+        fresh = is_fresh(reading, now_ms, exposure.max_age_ms)
+        usd = usd_at_risk(reading, 0) if fresh and reading is not None else None
+        told.append(
+            {
+                "name": name,
+                "asset": exposure.asset,
+                "subjects": sorted(str(one) for one in state.setup.policy.assets.get(exposure.asset, ())),
+                "usd": usd,
+                "utilisation": utilisation_of(reading) if fresh and reading is not None else None,
+                "read_ms": reading.at_ms if reading is not None else None,
+                "ways_out": list(exposure.ways_out),
+                "why": "" if usd is not None else why_unknown(reading, now_ms, exposure.max_age_ms),
+            }
+        )
+    return told
 
 
 def feeds(state: State, links: bool = True) -> list[Json]:

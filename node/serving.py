@@ -1,18 +1,24 @@
-"""The control socket: 0600 from the moment it is there, bounded bodies, and a server that is never silently gone."""
+"""The servers: the console on TCP, and the control socket: 0600 from the moment it is there, never silently gone."""
 
 from __future__ import annotations
 
 import json
 import logging
+import ssl
 import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import trio
+from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.trio import serve
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
 
+from node.config_model import ConsoleConfig
+from node.guarded import serve_guarded
 from node.parts import StartFault
 from node.plugins import told
 
@@ -139,3 +145,60 @@ def _config(path: Path) -> Config:
     config.accesslog = None
     config.errorlog = None
     return config
+
+
+def names_of(console: ConsoleConfig) -> tuple[frozenset[str], frozenset[str]]:
+    """What Host and Origin may say: the address, the names in `hosts`, and localhost where it is this machine."""
+    address, port = console.endpoint
+    scheme, usual = ("https", 443) if console.cert else ("http", 80)
+    bare = [*console.hosts]
+    if not console.anywhere:
+        bare.append(f"[{address}]" if ":" in address else address)
+    if console.loopback:
+        bare.append("localhost")
+    hosts = {f"{one}:{port}" for one in bare} | ({*bare} if port == usual else set())
+    # what stands ahead of it may be at another port
+    hosts |= {*console.hosts}
+    origins = {f"{scheme}://{one}" for one in hosts} | {f"https://{one}" for one in console.hosts}
+    return frozenset(hosts), frozenset(origins)
+
+
+def _tls(console: ConsoleConfig) -> ssl.SSLContext | None:
+    if console.cert is None or console.key is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(console.cert, console.key)
+    except (OSError, ssl.SSLError) as error:
+        raise StartFault([f"{console.cert}, {console.key}: no certificate and its key: {error}"]) from None
+    return context
+
+
+async def serve_console(app: Any, console: ConsoleConfig, *, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
+    """Until cancelled. StartFault where it cannot even begin; a connection that breaks takes nothing else with it."""
+    address, port = console.endpoint
+    tls = _tls(console)
+    try:
+        listeners = await trio.open_tcp_listeners(port, host=address, backlog=128)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise StartFault([f"the console cannot listen on {console.listen}: {why}; name another port"]) from None
+    config = _config(Path())
+    config.bind = []
+    config.ssl_handshake_timeout = 10.0
+    config.keep_alive_timeout = 20.0
+    config.h11_max_incomplete_size = 16 * 1024
+    context = WorkerContext(None)
+    wrapped = ASGIWrapper(app)
+
+    async def handle(stream: Any) -> None:
+        try:
+            await TCPServer(wrapped, config, context, {}, stream)
+        except Exception as error:
+            log.warning("a connection of the console broke: %s", told(error))
+
+    async with trio.open_nursery() as nursery:
+        task_status.started()
+        await serve_guarded(list(listeners), tls, handle, nursery)

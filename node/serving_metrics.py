@@ -9,7 +9,7 @@ import trio
 from hypercorn.config import Config
 from hypercorn.trio import serve
 
-from node.config_model import split_socket
+from node.config_model import split_endpoint
 from node.metrics.door import Meters
 from node.plugins import told
 from node.serving import BoundedBodies
@@ -58,7 +58,7 @@ async def show_metrics(node: Node, where: str) -> None:
 
 
 def _config(where: str) -> Config:
-    host, port = split_socket(where)
+    host, port = split_endpoint(where)
     config = Config()
     config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
     config.graceful_timeout = 0.3

@@ -27,6 +27,8 @@ def status_of(node: Node) -> dict[str, Any]:
     silent = {one.member: one.since_ms for one in heard if not one.up}
     return {
         "member": parts.config.member,
+        "now_ms": now().wall_ms,
+        "position": node.watch.position,
         "network": parts.charter.network.hex(),
         "network_name": parts.charter.parameters.name,
         "epoch": {"number": state.epoch.number, "hash": state.epoch.hash.hex()},

@@ -138,6 +138,18 @@ class Store:
                 return
             after = rows[-1].position
 
+    @property
+    def position(self) -> int:
+        """Of the last record that is durable; 0 where there is none."""
+        return self._last
+
+    def page(self, after: int, limit: int) -> list[tuple[int, RecordRow]]:
+        """(position, record) in order from `after` + 1, at most `limit`."""
+        c = RECORDS.c
+        asked = select(c.position, c.kind, c.version, c.body).where(c.position > after).order_by(c.position)
+        rows = self._read(asked.limit(_clamped(limit)))
+        return [(row.position, RecordRow(row.kind, row.version, row.body)) for row in rows]
+
     def entries(
         self, author: str, key_version: int, from_seq: int, limit: int, bytes_max: int, to_seq: int = U63_MAX
     ) -> list[bytes]:

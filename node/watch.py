@@ -13,6 +13,8 @@ from typing import Any
 
 import trio
 
+from governance.epochs import parse_epoch_certificate
+from governance.values import parse_value
 from node import records as rec
 from node.machine.state import State
 from protocol.envelope import Verified, parse_carried
@@ -40,8 +42,29 @@ class Watch:
         self._numbers = itertools.count(1)
         self._news = trio.Event()
         self._log = log
+        self._taps: set[Callable[[int, Happening], None]] = set()
+        self.position = 0
+        """In the store, of the last record of which everything was told."""
 
-    def tell(self, happening: Happening) -> None:
+    def tap(self, heard: Callable[[int, Happening], None]) -> None:
+        """`heard` is called for each happening at once, with its record's position, or 0 for a hint that no record
+        holds; it must neither wait nor raise."""
+        self._taps.add(heard)
+
+    def untap(self, heard: Callable[[int, Happening], None]) -> None:
+        self._taps.discard(heard)
+
+    def reached(self, position: int) -> None:
+        self.position = position
+
+    def hint(self, happening: Happening) -> None:
+        """What is not worth a record: to whoever listens now, and to nobody later."""
+        for heard in tuple(self._taps):
+            heard(0, happening)
+
+    def tell(self, happening: Happening, position: int = 0) -> None:
+        for heard in tuple(self._taps):
+            heard(position, happening)
         happening = {"n": next(self._numbers), **happening}
         self._ring.append(happening)
         self._log(happening)
@@ -198,7 +221,7 @@ def _operator(record: rec.OperatorDid, state: State) -> Happening:
 
 
 def _epoch_certified(record: rec.EpochCertified, state: State) -> Happening:
-    return {"kind": "epoch-certified", "number": state.epoch.number + (state.certified is not None)}
+    return {"kind": "epoch-certified", "number": parse_value(parse_epoch_certificate(record.raw).value).number}
 
 
 def _epoch_entered(record: rec.EpochEntered, state: State) -> Happening:

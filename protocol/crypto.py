@@ -1,4 +1,4 @@
-"""Ed25519 and SHA-256. The only importer of the signature library: one verifier, so that peers cannot split."""
+"""Ed25519, SHA-256, Argon2id. The only importer of the signature library: one verifier, so that peers cannot split."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from protocol.ids import PublicKey
 
 SIGNATURE_BYTES = 64
 KEY_BYTES = 32
+_ARGON2_PASSES, _ARGON2_BYTES = 3, 16 * 1024 * 1024
 
 
 def sha256(data: bytes) -> bytes:
@@ -54,3 +55,9 @@ def verify(key: PublicKey, message: bytes, signature: bytes) -> bool:
 def is_sound_key(key: bytes) -> bool:
     """True for a point of the prime-order group: checked once, when a key is delegated."""
     return len(key) == KEY_BYTES and bool(bindings.crypto_core_ed25519_is_valid_point(key))
+
+
+def argon2id(secret: bytes, salt: bytes) -> bytes:
+    """32 bytes of Argon2id (RFC 9106), 3 passes over 16 MiB; the salt has 16. For secrets that a person carries."""
+    alg = bindings.crypto_pwhash_ALG_ARGON2ID13
+    return bytes(bindings.crypto_pwhash_alg(32, secret, salt, _ARGON2_PASSES, _ARGON2_BYTES, alg))

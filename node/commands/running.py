@@ -173,6 +173,7 @@ class TestnetOptions:
     delay_ms: int
     speed: float
     chain: Literal["embedded", "anvil", "auto"]
+    console: bool = False
 
 
 MEMBERS_LEAST, MEMBERS_MOST = 4, 20
@@ -192,6 +193,7 @@ def testnet(
     delay: int = 0,
     speed: float = 1.0,
     chain: Literal["embedded", "anvil", "auto"] = "embedded",
+    console: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Play an incident on a real network of nodes on this machine, and count what it saved.
 
@@ -223,6 +225,8 @@ def testnet(
         Divides the scenario's times once more.
     chain
         What stands in for the chains.
+    console
+        Print the address of one member's page, good for one sign-in of a viewer: the story live.
     """
     if not MEMBERS_LEAST <= members <= MEMBERS_MOST:
         raise usage(f"--members {members} is out of bounds", f"use {MEMBERS_LEAST} to {MEMBERS_MOST}")
@@ -233,9 +237,11 @@ def testnet(
         raise usage(f"--kill {kill} is more than f = {f}", "add --expect-blind: no ISOLATE can form then")
     if not 0 <= delay <= 5_000:
         raise usage(f"--delay {delay} is out of bounds", "use 0 to 5000 milliseconds")
+    if console and scenario == "governance":
+        raise usage("--console shows an incident, and nothing of the governance story is one", "leave one of them out")
     if not 0.01 <= speed <= 100:
         raise usage(f"--speed {speed:g} is out of bounds", "use 0.01 to 100")
     options = TestnetOptions(
-        members, seed, scenario, check, output, keep, opinions, kill, expect_blind, delay, speed, chain
+        members, seed, scenario, check, output, keep, opinions, kill, expect_blind, delay, speed, chain, console
     )
     return int(import_module("node.testnet.main").run(options))

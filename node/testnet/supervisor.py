@@ -21,6 +21,7 @@ from governance.charter import Charter
 from node.testnet import actors, world
 from node.testnet.chain_process import start_chain
 from node.testnet.compose import Seat, compose
+from node.testnet.console import open_console
 from node.testnet.follow import Follower, Happening
 from node.testnet.options import Options
 from node.testnet.processes import Processes, pss_mb
@@ -147,11 +148,14 @@ class Supervisor:
         victims, liars = self._cast(charter)
         self.facts = Facts(self.scenario, roles, charter, tocsin, victims, liars, 0, 0.0)
         self.worlds = worlds
+        page = open_console(seats, (*victims, *liars)) if self.options.console else ""
         for seat in seats:
             await self._start_member(seat)
             self.follower.add(seat.name, seat.control)
             nursery.start_soon(self.follower.follow, seat.name)
         await self._mesh()
+        if page:
+            self.say(f"the page of one member, good for one sign-in: {page}")
         self.facts.startup_s = time.monotonic() - self.began
         return self.facts
 

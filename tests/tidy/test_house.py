@@ -25,9 +25,9 @@ DOORS = {
     "httpx": ("adapters/evm/", "adapters/venue/http.py", "node/control.py", "node/testnet/"),
     "eth": ("node/testnet/chain",),
     "psycopg": ("adapters/postgres/",),
-    "fastapi": ("node/api.py",),
+    "fastapi": ("node/api",),
     "hypercorn": ("node/serving",),
-    "pydantic": ("node/config", "node/api.py"),
+    "pydantic": ("node/config", "node/api"),
     "cyclopts": ("node/cli.py", "node/commands/"),
     "rich": ("node/cli.py", "node/commands/"),
 }

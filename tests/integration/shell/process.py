@@ -48,6 +48,10 @@ class Process:
     def term(self) -> None:
         self._child.send_signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        self._child.kill()
+        self._child.wait(5)
+
     def ends(self, within_s: float = 30) -> int:
         try:
             return self._child.wait(within_s)

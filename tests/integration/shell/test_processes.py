@@ -63,7 +63,7 @@ def test_a_client_that_reads_no_answer_keeps_no_node_from_stopping(tmp_path: Pat
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(tmp_path / "data" / "c.sock"))
         client.setblocking(False)
-        asked = b"GET /openapi.json HTTP/1.1\r\nhost: node\r\n\r\n" * 200
+        asked = b"GET /v1/openapi.json HTTP/1.1\r\nhost: node\r\n\r\n" * 200
         client.send(asked)
         time.sleep(1.0)
         node.term()

@@ -1,0 +1,94 @@
+// One alarm: what is claimed, by whom, who re-ran the evidence, what is at stake here, what was done, when it ends.
+
+import { action } from "/action.js";
+import { el } from "/dom.js";
+import { ladder } from "/ladder.js";
+import { press } from "/press.js";
+import { quorum } from "/quorum.js";
+import { rank, sentence, share, short, subject, usd } from "/words.js";
+
+const OWN = {
+  verified: "Our own check agrees",
+  contradicted: "Our own check contradicts it",
+  unable: "Our own check could not tell",
+};
+
+export function card(alert, actions, exposures, status, may) {
+  const { head, tail } = subject(alert.subject);
+  const since = Math.min(...alert.opinions.map((one) => one.since_ms));
+  return el(
+    "article",
+    { class: `card ${alert.level.toLowerCase()}`, tabindex: "-1", "aria-label": `${alert.level}: ${sentence(alert.threat)}` },
+    el(
+      "header",
+      { class: "card-head" },
+      el("span", { class: `level ${alert.level.toLowerCase()}` }, alert.level === "NONE" ? "no level" : alert.level),
+      el("h2", {}, sentence(alert.threat)),
+      Number.isFinite(since) ? el("span", { class: "dim since", "data-since": since }, "…") : "",
+      el("p", { class: "subject", title: alert.subject }, el("span", { class: "dim" }, head), el("code", {}, tail)),
+    ),
+    ladder(alert),
+    el("div", { class: "parts" }, quorum(alert, status), el("div", { class: "stack" }, evidence(alert), exposure(alert, exposures))),
+    done(actions, may, exposures.length),
+    foot(alert, may),
+  );
+}
+
+function evidence(alert) {
+  const claims = new Map();
+  for (const one of alert.opinions) for (const claim of one.claims) claims.set(claim.id, claim.type);
+  const listed = [...claims].slice(0, 4);
+  return el(
+    "section",
+    { class: "part" },
+    el("h3", {}, "Evidence"),
+    el("p", { class: `own ${alert.own.verdict}` }, OWN[alert.own.verdict] ?? sentence(alert.own.verdict)),
+    alert.own.why ? el("p", { class: "why" }, alert.own.why) : "",
+    listed.length
+      ? el("ul", { class: "claims" }, listed.map(([id, type]) => el("li", {}, type, " ", el("code", { title: id }, short(id)))))
+      : el("p", { class: "dim" }, "A person's word; there is no claim to re-run."),
+    claims.size > 4 ? el("p", { class: "dim" }, `and ${claims.size - 4} more`) : "",
+  );
+}
+
+function exposure(alert, exposures) {
+  const mine = exposures.filter((one) => one.subjects.includes(alert.subject));
+  return el(
+    "section",
+    { class: "part" },
+    el("h3", {}, "Our exposure"),
+    mine.length
+      ? el(
+          "ul",
+          { class: "exposures" },
+          mine.map((one) =>
+            el(
+              "li",
+              {},
+              el("span", { class: usd(one.usd) ? "figure" : "figure unknown" }, usd(one.usd) ?? "not computed"),
+              el("span", { class: "dim" }, [one.name, share(one.utilisation) ? `${share(one.utilisation)} used` : "", one.why].filter(Boolean).join(" · ")),
+            ),
+          ),
+        )
+      : el("p", { class: "figure unknown" }, "not computed", el("span", { class: "dim" }, "our policy names no exposure to this subject")),
+  );
+}
+
+function done(actions, may) {
+  return el(
+    "section",
+    { class: "part" },
+    el("h3", {}, "Our levers"),
+    actions.length
+      ? el("ul", { class: "actions" }, actions.map((one) => action(one, may)))
+      : el("p", { class: "dim" }, "Nothing was pulled here. Our policy asks for nothing on what is known now."),
+  );
+}
+
+function foot(alert, may) {
+  const found = [];
+  if (may.operate && rank(alert.own.level) >= 0) found.push(press(`withdraw-${alert.id}`, "Withdraw our word", `/v1/alerts/${alert.id}/withdraw`));
+  if (may.release) found.push(press(`release-${alert.id}`, "Say that it is over", `/v1/alerts/${alert.id}/release`));
+  const ends = alert.certificate ? el("span", { class: "dim" }, "Certificate ends in ", el("span", { "data-until": alert.certificate.ends_ms }, "…")) : "";
+  return found.length || ends ? el("footer", { class: "card-foot" }, ends, el("div", { class: "buttons" }, found)) : "";
+}

@@ -1,0 +1,45 @@
+// What happened, newest first: one line for each thing a person would want to be told.
+
+import { el, fill } from "/dom.js";
+import { sentence, short, subject, time } from "/words.js";
+
+const MOST = 60;
+const held = [];
+const on = (one) => {
+  const { head, tail } = subject(one.subject ?? "");
+  return tail ? short(tail, 13) : head;
+};
+const LINES = {
+  attestation: (one) => [one.level, one.level === "NONE" ? `${one.author} withdraws: ${sentence(one.threat).toLowerCase()}` : `${one.author} says ${one.level}: ${sentence(one.threat).toLowerCase()}`, on(one)],
+  release: (one) => ["NONE", `${one.author} says that ${sentence(one.threat).toLowerCase()} is over`, on(one)],
+  certificate: (one) => [one.level, `Certified ${one.level}: ${sentence(one.threat).toLowerCase()}, by ${one.signers.length}`, on(one)],
+  verdict: (one) => ["", `Our check of ${one.claim_type}: ${one.ruling}`, one.why],
+  decision: (one) => ["", `Policy: ${one.verdict} ${one.lever}`, one.why],
+  action: (one) => [one.rung, `${one.lever}: ${one.phase}`, one.says],
+  renewal: (one) => ["", "A lease was renewed", one.says],
+  operator: (one) => ["", `${one.person} did: ${sentence(one.deed)}`, ""],
+  peer: (one) => ["", `${one.member || "a peer"} ${one.up ? "is up" : "went down"}`, ""],
+  epoch: (one) => ["", `Epoch ${one.number} is in force`, `${one.n} groups`],
+  equivocation: (one) => ["HALT", `${one.author} forked its feed: proven`, ""],
+  "false-statement": (one) => ["GUARD", "A false statement was kept as proof", one.why],
+  "signing-stopped": (one) => ["HALT", "This node signs nothing any more", one.why],
+};
+
+let number = 0;
+export function note(one, nowMs) {
+  const line = LINES[one.kind];
+  if (!line) return;
+  held.unshift({ key: String(number++), at: one.at_ms || nowMs, line: line(one) });
+  held.length = Math.min(held.length, MOST);
+}
+
+export function feed(place) {
+  const title = { key: "title", says: "", make: () => el("h2", {}, "What happened") };
+  const rows = held.map(({ key, at, line: [level, text, more] }) => ({
+    key,
+    says: text,
+    make: () =>
+      el("p", { class: `line ${String(level).toLowerCase()}` }, el("time", {}, time(at)), el("span", { class: "text" }, text, more ? el("span", { class: "dim" }, ` ${more}`) : "")),
+  }));
+  fill(place, held.length ? [title, ...rows] : [title, { key: "none", says: "", make: () => el("p", { class: "dim" }, "Nothing since this page was opened.") }]);
+}

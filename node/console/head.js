@@ -1,0 +1,35 @@
+// Whose node this is, whether it may sign, whom it hears; and whether this page is live.
+
+import { el } from "/dom.js";
+
+const LIVE = { live: "live", broken: "reconnecting…", out: "signed out" };
+
+export function head(status, me, live, leave) {
+  const quorum = status?.quorum ?? {};
+  const signing = status?.signing ?? {};
+  return el(
+    "div",
+    { class: "head-row" },
+    el("img", { src: "/bell.svg", alt: "", width: 30, height: 30 }),
+    el("h1", {}, "Tocsin"),
+    status ? el("span", { class: "whose" }, el("strong", {}, status.member), el("span", { class: "dim" }, ` ${status.network_name || status.network.slice(0, 12)} · epoch ${status.epoch.number}`)) : "",
+    el("span", { class: "grow" }),
+    status ? pill(signing.may ? "good" : "bad", signing.may ? "signs" : "signs nothing", signing.why || signing.warning || "") : "",
+    status ? pill(quorum.blind ? "bad" : "good", `hears ${quorum.hears} of ${quorum.n}`, quorum.says, `needs ${quorum.needed}`) : "",
+    status ? pill("", `${status.mode}`, "What the policy may do by itself") : "",
+    pill(live === "live" ? "good" : "bad", LIVE[live] ?? live, "This page"),
+    me ? el("button", { id: "leave", type: "button", class: "quiet", title: `Sign out ${me.person}`, on: { click: leave } }, `${me.person} · ${me.role}`) : "",
+  );
+}
+
+const pill = (kind, text, title, more) => el("span", { class: `pill ${kind}`, title }, text, more ? el("span", { class: "dim" }, ` · ${more}`) : "");
+
+export function warnings(status) {
+  const found = [];
+  if (!status) return found;
+  if (!status.signing.may) found.push(["bad", "This node signs nothing", status.signing.why]);
+  if (status.quorum.blind) found.push(["bad", "Blind: no ISOLATE or HALT can form", status.quorum.says]);
+  for (const one of status.escalated) found.push(["bad", `${one.lever} needs a person`, one.says]);
+  for (const one of status.chains.filter((chain) => !chain.ok && chain.says !== "not asked yet")) found.push(["", `Connection ${one.id} is down`, one.says]);
+  return found.slice(0, 6);
+}
