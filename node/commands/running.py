@@ -173,6 +173,8 @@ class TestnetOptions:
     delay_ms: int
     speed: float
     chain: Literal["embedded", "anvil", "auto"]
+    targets: Literal["own", "real"] = "own"
+    packages: Path | None = None
 
 
 MEMBERS_LEAST, MEMBERS_MOST = 4, 20
@@ -192,6 +194,8 @@ def testnet(
     delay: int = 0,
     speed: float = 1.0,
     chain: Literal["embedded", "anvil", "auto"] = "embedded",
+    targets: Literal["own", "real"] = "own",
+    packages: Annotated[Path | None, Parameter(env_var="TOCSIN_PACKAGES")] = None,
 ) -> int:
     """Play an incident on a real network of nodes on this machine, and count what it saved.
 
@@ -223,6 +227,10 @@ def testnet(
         Divides the scenario's times once more.
     chain
         What stands in for the chains.
+    targets
+        What levers move: this package's own contracts, or lending markets on those that Aave published.
+    packages
+        Folder of the packages that `make levers` fetches; without it `.levers` of the source tree.
     """
     if not MEMBERS_LEAST <= members <= MEMBERS_MOST:
         raise usage(f"--members {members} is out of bounds", f"use {MEMBERS_LEAST} to {MEMBERS_MOST}")
@@ -236,6 +244,19 @@ def testnet(
     if not 0.01 <= speed <= 100:
         raise usage(f"--speed {speed:g} is out of bounds", "use 0.01 to 100")
     options = TestnetOptions(
-        members, seed, scenario, check, output, keep, opinions, kill, expect_blind, delay, speed, chain
+        members,
+        seed,
+        scenario,
+        check,
+        output,
+        keep,
+        opinions,
+        kill,
+        expect_blind,
+        delay,
+        speed,
+        chain,
+        targets,
+        packages,
     )
     return int(import_module("node.testnet.main").run(options))
