@@ -174,6 +174,8 @@ class TestnetOptions:
     speed: float
     chain: Literal["embedded", "anvil", "auto"]
     console: bool = False
+    targets: Literal["own", "real"] = "own"
+    packages: Path | None = None
 
 
 MEMBERS_LEAST, MEMBERS_MOST = 4, 20
@@ -194,6 +196,8 @@ def testnet(
     speed: float = 1.0,
     chain: Literal["embedded", "anvil", "auto"] = "embedded",
     console: Annotated[bool, Parameter(negative=())] = False,
+    targets: Literal["own", "real"] = "own",
+    packages: Annotated[Path | None, Parameter(env_var="TOCSIN_PACKAGES")] = None,
 ) -> int:
     """Play an incident on a real network of nodes on this machine, and count what it saved.
 
@@ -227,6 +231,10 @@ def testnet(
         What stands in for the chains.
     console
         Print the address of one member's page, good for one sign-in of a viewer: the story live.
+    targets
+        What levers move: this package's own contracts, or lending markets on those that Aave published.
+    packages
+        Folder of the packages that `make levers` fetches; without it `.levers` of the source tree.
     """
     if not MEMBERS_LEAST <= members <= MEMBERS_MOST:
         raise usage(f"--members {members} is out of bounds", f"use {MEMBERS_LEAST} to {MEMBERS_MOST}")
@@ -242,6 +250,20 @@ def testnet(
     if not 0.01 <= speed <= 100:
         raise usage(f"--speed {speed:g} is out of bounds", "use 0.01 to 100")
     options = TestnetOptions(
-        members, seed, scenario, check, output, keep, opinions, kill, expect_blind, delay, speed, chain, console
+        members,
+        seed,
+        scenario,
+        check,
+        output,
+        keep,
+        opinions,
+        kill,
+        expect_blind,
+        delay,
+        speed,
+        chain,
+        console,
+        targets,
+        packages,
     )
     return int(import_module("node.testnet.main").run(options))

@@ -11,6 +11,7 @@ from typing import Any
 from adapters.evm.abi import abi_of
 from adapters.evm.wire import Receipt
 from node.testnet.actors_stage import Refused, Stage, action_key
+from node.testnet.real.aave_deeds import AAVE_DEEDS
 from node.testnet.scenario import Do
 from node.testnet.world import ATTACKER, CROWD, ENDPOINT, FEEDER, UNIT, person, units
 
@@ -270,6 +271,7 @@ DEEDS: Mapping[tuple[str, str], Deed] = {
     ("lending", "ltv_zero"): ltv_zero,
     ("lending", "freeze"): freeze,
     ("lending", "cap"): cap,
+    **AAVE_DEEDS,
     ("perp", "open"): open_position,
     ("perp", "post_and_open"): post_and_open,
     ("perp", "close"): close_position,

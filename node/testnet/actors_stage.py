@@ -12,7 +12,7 @@ from typing import Any
 
 import trio
 
-from adapters.evm.abi import abi_of
+from adapters.evm.abi import Abi, abi_of
 from adapters.evm.client import Account, ChainClient, Connection
 from adapters.evm.errors import NotSent, Reverted
 from adapters.evm.sending import Sender
@@ -106,12 +106,17 @@ class Stage:
     def address(self, who: str) -> bytes:
         return self.sender(who, self.world.home).account.address
 
-    async def send(self, who: str, at: bytes, contract: str, fn: str, args: Sequence[Any], chain: str = "") -> Receipt:
-        """Mined and well, or Refused. Another sender of the same account may take our nonce: then again."""
+    async def send(
+        self, who: str, at: bytes, contract: str | Abi, fn: str, args: Sequence[Any], chain: str = ""
+    ) -> Receipt:
+        """`contract`: one of ours by name, or what is asked of somebody else's. Mined and well, or Refused.
+
+        Another sender of the same account may take our nonce: then again."""
         sender = self.sender(who, chain or self.world.home)
+        known = abi_of(contract) if isinstance(contract, str) else contract
         for left in reversed(range(NONCE_TRIES)):
             try:
-                return await sender.transact(at, abi_of(contract), fn, args, MINED_WITHIN_S)
+                return await sender.transact(at, known, fn, args, MINED_WITHIN_S)
             except Reverted as no:
                 raise Refused(no.reason or "no reason given") from no
             except NotSent as crossed:

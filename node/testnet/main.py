@@ -67,7 +67,22 @@ def _scenario(options: Options) -> Any:
         least = scenario.members_min
         sys.stderr.write(f"tocsin: {scenario.id} needs {least} members at least; use --members {least}\n")
         return None
-    return scenario
+    return _realised(options, scenario) if options.targets == "real" else scenario
+
+
+def _realised(options: Options, scenario: Any) -> Any:
+    from node.testnet.real import packages
+    from node.testnet.real.pack import realised
+
+    if options.packages is not None:
+        packages.look_in(options.packages)
+    fault = packages.missing(packages.AAVE)
+    if not fault and not any(thing.kind == "lending" for thing in scenario.things.values()):
+        fault = f"{scenario.id} has no lending market that could stand on real contracts; use --targets own"
+    if fault:
+        sys.stderr.write(f"tocsin: {fault}\n")
+        return None
+    return realised(scenario)
 
 
 def _governable(options: Options) -> bool:

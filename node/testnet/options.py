@@ -7,7 +7,8 @@ from typing import Protocol
 
 
 class Options(Protocol):
-    """`delay_ms` one-way; `kill` None: min(2, f); `chain`: embedded, anvil or auto."""
+    """`delay_ms` one-way; `kill` None: min(2, f); `chain`: embedded, anvil or auto.
+    `targets`: own or real; `packages`: where fetched packages lie."""
 
     @property
     def members(self) -> int: ...
@@ -35,3 +36,7 @@ class Options(Protocol):
     def console(self) -> bool: ...
     @property
     def chain(self) -> str: ...
+    @property
+    def targets(self) -> str: ...
+    @property
+    def packages(self) -> Path | None: ...

@@ -54,6 +54,7 @@ class Kind:
 
 
 ASSETS = ("token", "bridge.escrow")
+LENDING = ("lending", "lending.aave")
 PRICED = ("token", "bridge.escrow", "spot", "oracle")
 PERSON = ("people",)
 _USD = Param("usd", "USD per unit", "value by which outcomes are counted")
@@ -137,6 +138,15 @@ _LENDING = Kind(
     "evm.lending",
 )
 
+_AAVE = Kind(
+    "a lending market on the contracts that Aave published (v3.0), where their package is: see --targets",
+    _LENDING.params,
+    {name: verb for name, verb in _LENDING.verbs.items() if name not in ("ltv_zero", "cap")},
+    {"ltv_zero": "aave.ltv_zero", "freeze": "aave.freeze", "cap": "aave.borrow_cap"},
+    {},
+    "evm.aave",
+)
+
 _PERP = Kind(
     "a perpetuals venue with one market and a pool as the counterparty",
     {
@@ -218,6 +228,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "token": _TOKEN,
     "bridge.escrow": _BRIDGE,
     "lending": _LENDING,
+    "lending.aave": _AAVE,
     "perp": _PERP,
     "oracle": _ORACLE,
     "spot": _SPOT,

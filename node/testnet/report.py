@@ -6,6 +6,7 @@ from typing import Any
 
 from node.testnet.checks import checks_of
 from node.testnet.options import Options
+from node.testnet.real.pack import targets_of
 from node.testnet.scenario import CONTROL, TOCSIN
 from node.testnet.supervisor import Facts
 from node.testnet.timings import timings_of
@@ -25,6 +26,7 @@ def verdict_json(options: Options, facts: Facts) -> Json:
         "members": [{"name": role.name, "exposed": role.is_exposed} for role in facts.roles],
         "quorum": {"n": epoch.n, "needed": epoch.q},
         "checks": [{"name": one.name, "ok": one.ok, "expected": one.expected, "got": one.got} for one in checks],
+        "targets": targets_of(facts.scenario),
         "timings_ms": timings_of(facts),
         "outcome": {
             "blocked_usd": round(blocked_usd(control, tocsin)),

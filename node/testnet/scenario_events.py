@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from node.testnet.registry import ASSETS, KINDS, NODE, STORY_METRICS, WORLD_METRICS, Kind, Verb
+from node.testnet.registry import ASSETS, KINDS, LENDING, NODE, STORY_METRICS, WORLD_METRICS, Kind, Verb
 from node.testnet.scenario import ARMS, BOTH, TOCSIN, Do, Event, Expect, Fact
 from node.testnet.scenario_section import Section
 from node.testnet.scenario_values import Kinds, Wrong, duration_s, number, text, word
@@ -107,7 +107,7 @@ def _patterns(kinds: Kinds, roles: frozenset[str]) -> dict[str, str]:
         return "(?:" + ("|".join(re.escape(name) for name, kind in kinds.items() if kind in of) or "(?!)") + ")"
 
     role = "(?:" + ("|".join(map(re.escape, sorted(roles))) or "(?!)") + ")"
-    return {"asset": names(*ASSETS), "lending": names("lending"), "bridge": names("bridge.escrow"), "role": role}
+    return {"asset": names(*ASSETS), "lending": names(*LENDING), "bridge": names("bridge.escrow"), "role": role}
 
 
 def read_expect(name: str, table: Section, kinds: Kinds, roles: frozenset[str]) -> Expect:

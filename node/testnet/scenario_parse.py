@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.policy.lines import find_lines
-from node.testnet.registry import KINDS
+from node.testnet.registry import KINDS, LENDING
 from node.testnet.scenario import (
     PACK_CHARS_MAX,
     Event,
@@ -239,7 +239,7 @@ def _played_by_attacker(scenario: Scenario) -> list[Event]:
 
 
 def _check_markets(things: Mapping[str, Thing], top: Section) -> None:
-    for one in (market for market in things.values() if market.kind == "lending"):
+    for one in (market for market in things.values() if market.kind in LENDING):
         taken = one.params["collateral"] or {}
         named = [*(one.params["posted"] or {}), *([one.params["against"]] if one.params["against"] else [])]
         for asset in (asset for asset in named if asset not in taken):

@@ -32,6 +32,8 @@ from node.testnet.world_measure import Outcome, measure
 from protocol.ids import SourceId
 
 CHAIN_S = 15.0
+SETUP_S = 20.0
+"""For one request of the setup: ten large contracts at once take a busy machine seconds."""
 MESH_S = 40.0
 START_LEAD_S = 0.5
 BACK_AFTER_S = 2.0
@@ -132,7 +134,7 @@ class Supervisor:
         where = ", ".join(f"{chain} {url}" for chain, url in urls)
         self.say(f"two {kind} chains run ({where}); each member is declared operator of its own connections,")
         self.say("but on this machine one process a chain stands behind them all")
-        client = ChainClient(tuple(Connection(SourceId(f"setup-{chain}"), chain, url) for chain, url in urls))
+        client = ChainClient(tuple(Connection(SourceId(f"setup-{chain}"), chain, url) for chain, url in urls), SETUP_S)
         try:
             worlds = {
                 arm: await world.build(self.scenario, client, dict(urls), self.options.seed, arm, roles)

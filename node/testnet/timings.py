@@ -18,7 +18,13 @@ def timings_of(facts: Facts) -> dict[str, Any]:
     for name, one in happenings(facts, "action"):
         if one["phase"] == "effective" and drained:
             effects.setdefault(name, round(one["at_ms"] - min(drained), 1))
+    sent = certificate_to_sent(facts)
     return {
+        "certificate_to_sent": {
+            "p50": sent[len(sent) // 2] if sent else None,
+            "p99": sent[min(len(sent) - 1, len(sent) * 99 // 100)] if sent else None,
+            "count": len(sent),
+        },
         "first_attestation_to_certificate": {
             "p50": round(spans[len(spans) // 2], 1) if spans else None,
             "p95": round(spans[-1], 1) if spans else None,
@@ -26,6 +32,32 @@ def timings_of(facts: Facts) -> dict[str, Any]:
         },
         "drain_to_effect": effects,
     }
+
+
+def certificate_to_sent(facts: Facts) -> list[float]:
+    """Sorted ms, one for each action that a certificate opened and that was sent: from the certificate in a node's own
+    journal to the journal's word that the chain has the transaction. A person's time to approve is in none of them."""
+    found = []
+    asking = {role.name for role in facts.roles if role.mode == "ask"}
+    for name, told in facts.told.items():
+        if name in asking:
+            continue
+        certified: dict[tuple[str, str, str], float] = {}
+        seen: set[str] = set()
+        for one in told:
+            topic = (
+                (one["subject"], one.get("threat", ""), one["level" if one["kind"] == "certificate" else "rung"])
+                if one["kind"] in ("certificate", "action")
+                else None
+            )
+            if topic is None:
+                continue
+            if one["kind"] == "certificate":
+                certified.setdefault(topic, float(one["at_ms"]))
+            elif one["phase"] == "sent" and one["certificate"] and one["key"] not in seen and topic in certified:
+                seen.add(one["key"])
+                found.append(round(float(one["at_ms"]) - certified[topic], 1))
+    return sorted(found)
 
 
 def _span(facts: Facts, topic: str) -> float | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from adapters.evm.abi import abi_of
 from adapters.evm.client import Account, ChainClient
 from adapters.evm.wire import ask_nonce
+from node.testnet.real.aave_witness import Change, Markets, look
 from node.testnet.registry import KINDS
 from node.testnet.scenario import Role
 from node.testnet.world import World
@@ -32,12 +33,13 @@ class Restriction:
 @dataclass(frozen=True)
 class Witness:
     """`standing`: restrictions that the chain's own clock has not ended. `sent`: role → transactions of its lever
-    account. `lifted`: Lifted events."""
+    account. `lifted`: Lifted events. `markets`: Aave's, whose restrictions stand in `restricted` and `standing` too."""
 
     restricted: tuple[Restriction, ...] = ()
     lifted: int = 0
     standing: tuple[Restriction, ...] = ()
     sent: tuple[tuple[str, int], ...] = ()
+    markets: Markets = field(default_factory=Markets)
 
 
 async def witness(world: World, client: ChainClient, roles: Sequence[Role]) -> Witness:
@@ -73,7 +75,14 @@ async def witness(world: World, client: ChainClient, roles: Sequence[Role]) -> W
         for one in found
         if one.until_s > head.timestamp and lifted.get((one.thing, one.what, one.asset, one.by_human), -1) < one.block
     ]
-    return Witness(tuple(found), len(lifted), tuple(standing), await _sent(world, client, roles))
+    markets = await look(world, client, head.number)
+    found += [_as_restriction(one) for one in markets.changes if one.key and one.until_s]
+    standing += [_as_restriction(one) for one in markets.standing()]
+    return Witness(tuple(found), len(lifted), tuple(standing), await _sent(world, client, roles), markets)
+
+
+def _as_restriction(one: Change) -> Restriction:
+    return Restriction(one.thing, one.what, one.asset, one.key, one.until_s, one.by_human, one.block)
 
 
 async def _sent(world: World, client: ChainClient, roles: Sequence[Role]) -> tuple[tuple[str, int], ...]:

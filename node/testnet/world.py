@@ -162,11 +162,23 @@ class World:
         member = self.roles[role]
         moved = {one.partition(".")[0] for one in member.levers if not one.startswith("node.")}
         read = {row["target"] for row in member.policy.get("exposure", {}).values() if row.get("target")}
-        found = {name: self._target(name, key_file if name in moved else "") for name in sorted(moved | read)}
+        loans = {
+            row["target"]
+            for row in member.policy.get("exposure", {}).values()
+            if row.get("asset") == self.scenario.things[row["target"]].params.get("loan")
+        }
+        found = {
+            name: self._target(name, key_file if name in moved else "", name in loans) for name in sorted(moved | read)
+        }
         return found | ({"log": {"kind": "log"}} if "node.log" in member.levers else {})
 
-    def _target(self, name: str, key_file: str) -> dict[str, Any]:
+    def _target(self, name: str, key_file: str, of_loan: bool) -> dict[str, Any]:
+        """`of_loan`: the member looks at what is lent, not at what is posted; one of Aave's tables has one reserve."""
         thing, at = self.scenario.things[name], self.things[name]
+        if thing.kind == "lending.aave":
+            reserve = at["loan"] if of_loan else self._collateral(thing)
+            aave = {"kind": KINDS[thing.kind].target, "chain": self.home, "contract": at["contract"], "asset": reserve}
+            return aave | ({"key_file": key_file} if key_file else {})
         unit, asset_at = name, at.get("token", "")
         if thing.kind == "lending":
             unit, asset_at = thing.params["loan"], self._collateral(thing)

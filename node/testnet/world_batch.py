@@ -75,15 +75,23 @@ class Batch:
 
     def deploy(self, who: str, contract: str, *args: Any) -> bytes:
         """The address that it will have."""
-        address = created_address(self._signers[who].address, self._nonces[who])
         data = artifact(contract).bytecode + abi_of(contract).construct(args)
-        self._sign(who, None, data, GAS_DEPLOY, f"deploy {contract}")
+        return self.create(who, data, f"deploy {contract}", GAS_DEPLOY)
+
+    def create(self, who: str, data: bytes, says: str, gas: int) -> bytes:
+        """Any contract, of creation bytecode and its arguments; the address that it will have."""
+        address = created_address(self._signers[who].address, self._nonces[who])
+        self._sign(who, None, data, gas, says)
         return address
 
     def send(self, who: str, to: bytes, contract: str, fn: str, *args: Any) -> bytes:
         """The transaction's hash."""
         data = abi_of(contract).function(fn).encode(args)
-        return self._sign(who, to, data, GAS_CALL, f"{who}: {contract}.{fn}").tx
+        return self.call(who, to, data, f"{who}: {contract}.{fn}", GAS_CALL)
+
+    def call(self, who: str, to: bytes, data: bytes, says: str, gas: int) -> bytes:
+        """Any call; the transaction's hash."""
+        return self._sign(who, to, data, gas, says).tx
 
     async def flush(self) -> int:
         """Send all, in order, and look at every receipt. The height of the last. Raises SetupFailed, ChainError."""

@@ -9,6 +9,8 @@ import trio
 
 from adapters.evm.abi import abi_of
 from adapters.evm.client import Account, ChainClient
+from node.testnet.real.aave_market import AaveMarket
+from node.testnet.registry import LENDING
 from node.testnet.scenario import Do, Role, Scenario, Thing
 from node.testnet.world import (
     ATTACKER,
@@ -35,13 +37,13 @@ PLENTY = 10_000_000 * UNIT
 EVER = 2**256 - 1
 SAMPLE = 25 * UNIT
 """Size of the honest message of the setup, which lies will cite."""
-ORDER = ("token", "bridge.escrow", "oracle", "spot", "perp", "lending", "purse")
+ORDER = ("token", "bridge.escrow", "oracle", "spot", "perp", "lending", "lending.aave", "purse")
 
 
 async def build_world(
     scenario: Scenario, client: ChainClient, urls: Mapping[str, str], seed: int, arm: str, members: Sequence[Role]
 ) -> World:
-    site = _Site(scenario, client, seed, arm, members)
+    site = Site(scenario, client, seed, arm, members)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(site.home.open)
         nursery.start_soon(site.far.open)
@@ -72,7 +74,7 @@ async def build_world(
     )
 
 
-class _Site:
+class Site:
     """Plans transactions; nothing here waits."""
 
     def __init__(self, scenario: Scenario, client: ChainClient, seed: int, arm: str, members: Sequence[Role]) -> None:
@@ -85,6 +87,7 @@ class _Site:
         self.at: dict[str, dict[str, bytes]] = {}
         self.opening: dict[str, int] = {}
         self.sample_tx = b""
+        self._aave_libraries: dict[str, bytes] = {}
 
     def plan(self) -> None:
         for kind in ORDER:
@@ -102,11 +105,11 @@ class _Site:
     def _approve(self, who: str, asset: str, spender: bytes) -> None:
         self._send(who, self.at[asset]["token"], "Token", "approve", spender, EVER)
 
-    def _price(self, base: str, quote: str) -> int:
+    def price(self, base: str, quote: str) -> int:
         """Of one in units of the other, 1e18."""
         return round(self.scenario.usd(base) / self.scenario.usd(quote) * 10**12) * 10**6
 
-    def _guardians(self, thing: str) -> list[bytes]:
+    def guardians(self, thing: str) -> list[bytes]:
         """Lever keys of the members that may move it, and the keys of people who do by hand."""
         names = [lever(role.name) for role in self.members if any(one.startswith(f"{thing}.") for one in role.levers)]
         events = people_events(self.scenario, self.arm, self.members)
@@ -114,7 +117,7 @@ class _Site:
         return [self._of(name) for name in names] or [self._of(DEPLOYER)]
 
     def _guard(self, at: bytes, contract: str, thing: str) -> None:
-        for guardian in self._guardians(thing)[1:]:
+        for guardian in self.guardians(thing)[1:]:
             self._send(DEPLOYER, at, contract, "set_guardian", guardian, True)
 
     def _new_token(self, name: str) -> bytes:
@@ -128,7 +131,7 @@ class _Site:
 
     def _bridge_escrow(self, thing: Thing) -> None:
         token, endpoint, crowd = self._new_token(thing.name), self._of(ENDPOINT), self._of(CROWD)
-        escrow = self.home.deploy(DEPLOYER, "Escrow", token, endpoint, self._guardians(thing.name)[0])
+        escrow = self.home.deploy(DEPLOYER, "Escrow", token, endpoint, self.guardians(thing.name)[0])
         twin = self.far.deploy(DEPLOYER_FAR, "Twin", thing.name, thing.name.upper()[:16], endpoint)
         self.at[thing.name] = {"contract": escrow, "token": token, "twin": twin}
         self._guard(escrow, "Escrow", thing.name)
@@ -148,7 +151,7 @@ class _Site:
         }
 
     def _oracle(self, thing: Thing) -> None:
-        price = self._price(thing.params["of"], thing.params["quote"])
+        price = self.price(thing.params["of"], thing.params["quote"])
         self.at[thing.name] = {"contract": self.home.deploy(DEPLOYER, "Oracle", self._of(FEEDER), price)}
 
     def _spot(self, thing: Thing) -> None:
@@ -157,7 +160,7 @@ class _Site:
         pool = self.home.deploy(DEPLOYER, "SpotPool", tokens["base"], tokens["quote"])
         self.at[thing.name] = {"contract": pool, **tokens}
         depth = units(thing.params["depth"])
-        amounts = {base: depth, quote: depth * self._price(base, quote) // UNIT}
+        amounts = {base: depth, quote: depth * self.price(base, quote) // UNIT}
         for asset, amount in amounts.items():
             self._send(DEPLOYER, self.at[asset]["token"], "Token", "mint", self._of(DEPLOYER), amount)
             self._approve(DEPLOYER, asset, pool)
@@ -171,7 +174,7 @@ class _Site:
             return index.params["base"], self.at[index.name]["contract"]
         if index.kind == "oracle":
             return index.params["of"], self.at[index.name]["contract"]
-        price = self._price(index.name, thing.params["margin"])
+        price = self.price(index.name, thing.params["margin"])
         return index.name, self.home.deploy(DEPLOYER, "Oracle", self._of(FEEDER), price)
 
     def _perp(self, thing: Thing) -> None:
@@ -179,7 +182,7 @@ class _Site:
         margin, counts = thing.params["margin"], thing.params["counts"]
         market, counted = self.at[asset]["token"], round(thing.params["counted"] * BPS)
         tokens = (self.at[margin]["token"], self.at[counts]["token"])
-        perp = self.home.deploy(DEPLOYER, "Perp", *tokens, counted, self._guardians(thing.name)[0])
+        perp = self.home.deploy(DEPLOYER, "Perp", *tokens, counted, self.guardians(thing.name)[0])
         self.at[thing.name] = {"contract": perp, "market": market, "index": source}
         self._guard(perp, "Perp", thing.name)
         ratio = thing.params["initial_margin"]
@@ -189,17 +192,17 @@ class _Site:
         size = units(thing.params["open_interest"])
         if size:
             # twice what is asked, so that the honest position stands through raised margins
-            held = size * self._price(asset, margin) // UNIT * round(2 * ratio * BPS) // BPS
+            held = size * self.price(asset, margin) // UNIT * round(2 * ratio * BPS) // BPS
             self._send(CROWD, perp, "Perp", "deposit_margin", held)
             self._send(CROWD, perp, "Perp", "open", market, size)
 
     def _lending(self, thing: Thing) -> None:
-        loan, guardian = thing.params["loan"], self._guardians(thing.name)[0]
+        loan, guardian = thing.params["loan"], self.guardians(thing.name)[0]
         pool = self.home.deploy(DEPLOYER, "Lending", self.at[loan]["token"], self._of(FEEDER), guardian)
         self.at[thing.name] = {"contract": pool, "loan": self.at[loan]["token"]}
         self._guard(pool, "Lending", thing.name)
         for asset, ltv in thing.params["collateral"].items():
-            args = (self.at[asset]["token"], self._price(asset, loan), round(ltv * BPS))
+            args = (self.at[asset]["token"], self.price(asset, loan), round(ltv * BPS))
             self._send(DEPLOYER, pool, "Lending", "add_collateral", *args)
         self._approve(CROWD, loan, pool)
         self.sample_tx = self._send(CROWD, pool, "Lending", "provide", units(thing.params["provided"]))
@@ -214,9 +217,16 @@ class _Site:
         asset = thing.params["against"] or next(iter(thing.params["collateral"]))
         debt, ltv = units(thing.params["borrowed"]), thing.params["collateral"][asset]
         # half as much again as the debt needs: honest users keep away from the edge
-        posted = debt * UNIT // self._price(asset, thing.params["loan"]) * 15_000 // round(ltv * BPS)
+        posted = debt * UNIT // self.price(asset, thing.params["loan"]) * 15_000 // round(ltv * BPS)
         self._send(CROWD, pool, "Lending", "supply_collateral", self.at[asset]["token"], posted)
         self._send(CROWD, pool, "Lending", "borrow", debt)
+
+    def _lending_aave(self, thing: Thing) -> None:
+        market = AaveMarket(self, thing, self._aave_libraries)
+        self.at[thing.name] = market.plan()
+        for asset in (thing.params["loan"], *thing.params["collateral"]):
+            self._approve(CROWD, asset, market.pool)
+        self.sample_tx = market.people()
 
     def _purse(self, thing: Thing) -> None:
         for asset, amount in thing.params["holds"].items():
@@ -236,7 +246,7 @@ class _Site:
         """(asset, thing) pairs for which a deed needs an approval."""
         thing = self.scenario.things[do.thing]
         key = {"post_and_open": "counts", "open": "margin"}.get(do.verb)
-        if thing.kind == "lending":
+        if thing.kind in LENDING:
             assets = [do.params["asset"]] if "asset" in do.params else []
         elif thing.kind == "perp":
             assets = [thing.params[key]] if key else []
@@ -247,7 +257,7 @@ class _Site:
         return [(asset, do.thing) for asset in assets]
 
 
-def _marks(site: _Site, arrived: Mapping[str, bytes]) -> dict[str, Any]:
+def _marks(site: Site, arrived: Mapping[str, bytes]) -> dict[str, Any]:
     """Real logs of the setup: an honest release of each bridge, and one of something else altogether."""
     marks: dict[str, Any] = {"releases": {}}
     released = abi_of("Escrow").event("Released").topic

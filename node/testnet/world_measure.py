@@ -9,7 +9,9 @@ from typing import Any
 from adapters.evm.abi import abi_of
 from adapters.evm.client import Account, ChainClient
 from adapters.evm.wire import Ask, Revert, ask_call
-from node.testnet.scenario import Scenario
+from node.testnet.real.aave_abi import DATA, VARIABLE_DEBT
+from node.testnet.registry import LENDING
+from node.testnet.scenario import Scenario, Thing
 from node.testnet.world import ATTACKER, CROWD, UNIT, World
 
 HONEST_WAYS_OUT = ("repay", "withdraw", "close")
@@ -51,8 +53,8 @@ async def measure(world: World, client: ChainClient, deeds: Sequence[Mapping[str
     """`deeds`: `actors.read_deeds` of this arm. Raises the client's ChainError."""
     reader = _Reader(world, client)
     gained = await reader.gained()
-    markets = [one for one in world.scenario.things.values() if one.kind == "lending"]
-    borrowed = {one.name: await reader.view(one.name, "Lending", "debt_of", reader.attacker) for one in markets}
+    markets = [one for one in world.scenario.things.values() if one.kind in LENDING]
+    borrowed = {one.name: await reader.debt(one) for one in markets}
     assets: dict[str, int] = {}
     for one in markets:
         loan = one.params["loan"]
@@ -96,6 +98,14 @@ class _Reader:
     async def view(self, thing: str, contract: str, fn: str, *args: Any, part: str = "contract") -> Any:
         at = self.world.address(thing, part)
         return (await self.client.call(self.world.home, at, abi_of(contract), fn, args)).value
+
+    async def debt(self, market: Thing) -> int:
+        """The attacker's, in the loan asset."""
+        if market.kind == "lending":
+            return int(await self.view(market.name, "Lending", "debt_of", self.attacker))
+        at, args = self.world.address(market.name, "data"), (self.world.address(market.name, "loan"), self.attacker)
+        owed = (await self.client.call(self.world.home, at, DATA, "getUserReserveData", args)).value
+        return int(owed[VARIABLE_DEBT])
 
     async def gained(self) -> dict[str, int]:
         things = self.world.scenario.things.values()
