@@ -181,6 +181,22 @@ class TestnetOptions:
 MEMBERS_LEAST, MEMBERS_MOST = 4, 20
 
 
+def _check_bounds(options: TestnetOptions) -> None:
+    if not MEMBERS_LEAST <= options.members <= MEMBERS_MOST:
+        raise usage(f"--members {options.members} is out of bounds", f"use {MEMBERS_LEAST} to {MEMBERS_MOST}")
+    f = (options.members - 1) // 3
+    if options.kill is not None and not 0 <= options.kill < options.members:
+        raise usage(f"--kill {options.kill} is out of bounds", f"use 0 to {options.members - 1}")
+    if options.kill is not None and options.kill > f and not options.expect_blind:
+        raise usage(f"--kill {options.kill} is more than f = {f}", "add --expect-blind: no ISOLATE can form then")
+    if not 0 <= options.delay_ms <= 5_000:
+        raise usage(f"--delay {options.delay_ms} is out of bounds", "use 0 to 5000 milliseconds")
+    if options.console and options.scenario == "governance":
+        raise usage("--console shows an incident, and nothing of the governance story is one", "leave one of them out")
+    if not 0.01 <= options.speed <= 100:
+        raise usage(f"--speed {options.speed:g} is out of bounds", "use 0.01 to 100")
+
+
 def testnet(
     *,
     members: int = 7,
@@ -236,19 +252,6 @@ def testnet(
     packages
         Folder of the packages that `make levers` fetches; without it `.levers` of the source tree.
     """
-    if not MEMBERS_LEAST <= members <= MEMBERS_MOST:
-        raise usage(f"--members {members} is out of bounds", f"use {MEMBERS_LEAST} to {MEMBERS_MOST}")
-    f = (members - 1) // 3
-    if kill is not None and not 0 <= kill < members:
-        raise usage(f"--kill {kill} is out of bounds", f"use 0 to {members - 1}")
-    if kill is not None and kill > f and not expect_blind:
-        raise usage(f"--kill {kill} is more than f = {f}", "add --expect-blind: no ISOLATE can form then")
-    if not 0 <= delay <= 5_000:
-        raise usage(f"--delay {delay} is out of bounds", "use 0 to 5000 milliseconds")
-    if console and scenario == "governance":
-        raise usage("--console shows an incident, and nothing of the governance story is one", "leave one of them out")
-    if not 0.01 <= speed <= 100:
-        raise usage(f"--speed {speed:g} is out of bounds", "use 0.01 to 100")
     options = TestnetOptions(
         members,
         seed,
@@ -266,4 +269,5 @@ def testnet(
         targets,
         packages,
     )
+    _check_bounds(options)
     return int(import_module("node.testnet.main").run(options))

@@ -29,7 +29,7 @@ def handed_over(monkeypatch: pytest.MonkeyPatch, node: Any) -> dict[str, Any]:
 
 
 def a_node(keysets: dict[Any, Any]) -> Any:
-    config = SimpleNamespace(connections=(), targets={}, sensors={}, data_dir=Path("data"), read_beside=bytes)
+    config = SimpleNamespace(connections=(), targets={}, sensors={}, sinks={}, data_dir=Path("data"), read_beside=bytes)
     told: list[Tell] = []
     state = SimpleNamespace(keysets=keysets)
     return SimpleNamespace(
