@@ -253,8 +253,8 @@ def testnet(
         Folder of the packages that `make levers` fetches; without it `.levers` of the source tree.
     """
     options = TestnetOptions(
-        members, seed, scenario, check, output, keep, opinions, kill, expect_blind, delay, speed, chain, console, targets,
-        packages,
+        members, seed, scenario, check, output, keep, opinions, kill, expect_blind, delay, speed, chain, console,
+        targets, packages,
     )  # fmt: skip
     _check_bounds(options)
     return int(import_module("node.testnet.main").run(options))
