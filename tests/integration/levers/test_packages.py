@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from tests.integration.levers import packages
-from tests.integration.levers.packages import Locked, PackageFault, linked, locked
+from node.testnet.real import packages
+from node.testnet.real.packages import Locked, PackageFault, linked, locked
 
 
 def test_the_lock_names_whole_hashes_and_no_addresses():
@@ -14,7 +14,7 @@ def test_the_lock_names_whole_hashes_and_no_addresses():
 
 
 def test_an_archive_that_was_changed_is_not_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(packages, "CACHE", tmp_path)
+    monkeypatch.setattr(packages, "_FOLDERS", [tmp_path])
     one = Locked("@some/thing", "1.0.0", hashlib.sha512(b"as published").digest())
     one.archive.write_bytes(b"as published")
     assert one.read() == b"as published"
@@ -24,7 +24,7 @@ def test_an_archive_that_was_changed_is_not_read(tmp_path, monkeypatch):
 
 
 def test_a_missing_archive_says_what_to_run(tmp_path, monkeypatch):
-    monkeypatch.setattr(packages, "CACHE", tmp_path)
+    monkeypatch.setattr(packages, "_FOLDERS", [tmp_path])
     with pytest.raises(PackageFault, match="make levers"):
         Locked("@some/thing", "1.0.0", bytes(64)).read()
 
