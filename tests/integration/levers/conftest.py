@@ -66,6 +66,9 @@ def governed() -> tuple[EmbeddedChain, ManagedToken]:
 @pytest.fixture
 def ahead(request: pytest.FixtureRequest) -> Iterator[Callable[[float], None]]:
     """Moves the managed token's chain to so many seconds after the wall clock; asked for before it: never back."""
+    why = missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN)
+    if why:
+        pytest.skip(why)
     request.getfixturevalue("governed")
 
     def moved(seconds: float) -> None:
