@@ -26,7 +26,7 @@ def readme_blocks() -> list[str]:
     return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
 
 
-FOUND, RUN, STATUS, ALARM, END, KEEP = range(6)
+FOUND, RUN, STATUS, ALARM, END, SEE, KEEP = range(7)
 
 
 class Readme(Site):
@@ -135,6 +135,11 @@ def test_an_older_store_signs_nothing_and_says_what_to_do(four: Readme) -> None:
     ran = four.at("venue", "alert", "raise", SUBJECT, "halt-observed", "GUARD", "--person", "cleo")
     assert (ran.code, ran.err.count("\n")) == (1, 1)
     assert "`tocsin restore`" in ran.err
+
+
+def test_a_person_is_given_a_token_for_the_page(four: Readme) -> None:
+    ran = four.shell(four.lines(SEE))
+    assert (ran.code, "tocsin_" in ran.out) == (0, True), ran.err
 
 
 def test_a_key_that_the_governance_key_delegates_counts_again(four: Readme) -> None:
