@@ -358,7 +358,8 @@ class Supervisor:
         for name in [one for one in self.processes.pids if one.endswith(("-attacker", "-crowd", "-people"))]:
             await self.processes.wait(name, 15)
         longest_s = max(self.scenario.run.lease_s.values(), default=60.0)
-        deadline = trio.current_time() + longest_s + SETTLE_S
+        # one alarm may renew what another pulled as late as when that one ends
+        deadline = trio.current_time() + 2 * longest_s + SETTLE_S
         while trio.current_time() < deadline:
             if all([await self._at_rest(name) for name in self.seats]):
                 return
