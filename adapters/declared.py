@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from adapters.api import ExpiresBy, LeverDeclaration
+from adapters.api import ExpiresBy, LeverDeclaration, LeverOrder
 from adapters.section import Section
 from protocol.messages import Level
 
 MAX_MS = 24 * 3_600_000
 """The longest restriction that a configuration may ask for."""
+SLACK_MS = 120_000
+"""Between the clock that made an order and ours."""
 COOLDOWN_MS_MAX = 30 * 86_400_000
 RUNGS = [level.name for level in (Level.GUARD, Level.ISOLATE, Level.HALT)]
 
@@ -47,3 +49,14 @@ def owned(keys: Section) -> Owned | None:
     if rung is None or not closes or max_ms is None or cooldown_ms is None:
         return None
     return Owned(Level[rung], closes, blocks_exit, max_ms, cooldown_ms)
+
+
+def refused(order: LeverOrder, declared: LeverDeclaration, now_ms: int) -> str:
+    """Why an order is not taken at all, "" where it is: a process may have been stopped since it was decided."""
+    if order.until_ms <= now_ms:
+        return "its end has come already"
+    longest_ms = now_ms + declared.max_ms + SLACK_MS
+    if order.until_ms > longest_ms:
+        asked_ms = min(order.until_ms, 1 << 63)
+        return f"asked until {asked_ms} ms, and {declared.call} goes no further than {longest_ms}: shorten it"
+    return ""

@@ -4,6 +4,7 @@ in one transaction with the doing (`setup.sql`): this side only asks, says and w
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import trio
 
 from adapters.api import Beyond, LeverDeclaration, LeverOrder, Outcome, Plan
+from adapters.declared import refused
 from adapters.postgres.beyond import beyond
 from adapters.postgres.door import Door, PostgresFault
 from adapters.postgres.secret_file import FreshPassword, Password, SecretFault
@@ -75,6 +77,9 @@ class PostgresLever:
     async def simulate(self, plan: Plan) -> Outcome:
         """The very doing, in a transaction that is rolled back; sessions are counted, and none is ended."""
         order = plan.order
+        why = refused(order, self.declared, time.time_ns() // 1_000_000)
+        if why:
+            return Outcome(False, why, answered=False)
         try:
             looked = await self._look(order)
             if looked.closed:
@@ -98,6 +103,9 @@ class PostgresLever:
     async def apply(self, plan: Plan) -> Outcome:
         """One transaction, then the sessions of a closed role. A key that acted before does nothing again."""
         order = plan.order
+        why = refused(order, self.declared, time.time_ns() // 1_000_000)
+        if why:
+            return Outcome(False, why, answered=False)
         try:
             did = await self._fresh_apply(order, self._fresh) if self._fresh else await self._unblocked(order)
             if did["did"] == "ended":

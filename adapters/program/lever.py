@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import trio
 
 from adapters.api import Beyond, LeverDeclaration, LeverOrder, Outcome, Plan
+from adapters.declared import refused
 from adapters.program.run import Program, run
 from adapters.program.words import Answer, ProgramFault, answer, request
 
@@ -31,11 +34,15 @@ class ProgramLever:
         return Plan(order, f"{says}; it says: {said.says}", already=said.ok and said.already)
 
     async def simulate(self, plan: Plan) -> Outcome:
-        return await self._step("simulate", plan.order)
+        why = refused(plan.order, self.declared, time.time_ns() // 1_000_000)
+        return Outcome(False, why, answered=False) if why else await self._step("simulate", plan.order)
 
     async def apply(self, plan: Plan) -> Outcome:
         """Not asked where it reads back as done; and only believed where it reads back as done afterwards."""
         order = plan.order
+        why = refused(order, self.declared, time.time_ns() // 1_000_000)
+        if why:
+            return Outcome(False, why, answered=False)
         standing = await self.read_back(order)
         if standing.ok:
             return Outcome(True, f"stands so already, not asked again: {standing.says}", "", order.until_ms)

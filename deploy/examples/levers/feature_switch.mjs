@@ -5,8 +5,8 @@
 //   memory_mib = 4096    # Node.js asks for much more address space than it uses
 //
 // The settings are a JSON object; what stood before, and which keys acted, is kept beside them in SETTINGS.tocsin, which
-// is written first: killed between the two, an undo finds a switch that is not off and leaves it alone.
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+// is written first: killed between the two, an undo finds a switch that is not off, or that it asks people about.
+import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 
 const [settings, name] = process.argv.slice(2);
 const journal = `${settings}.tocsin`;
@@ -25,6 +25,12 @@ function write(file, value) {
   renameSync(`${file}.new`, file);
 }
 
+// Which writing of the settings this is: whoever writes them after us, with the switch off, may want it off.
+function version() {
+  const { ino, mtimeNs } = statSync(settings, { bigint: true });
+  return `${ino}:${mtimeNs}`;
+}
+
 const steps = {
   plan({ off }) {
     return { ok: true, says: `${name} would be turned off`, already: off };
@@ -40,7 +46,11 @@ const steps = {
     kept.keys[key] = until;
     if (!off) kept.stood = { value: all[name] };
     write(journal, kept);
-    if (!off) write(settings, { ...all, [name]: false });
+    if (!off) {
+      write(settings, { ...all, [name]: false });
+      kept.stood.version = version();
+      write(journal, kept);
+    }
     return { ok: true, says: off ? `${name} is off already` : `${name} is turned off`, reference: settings };
   },
   read_back({ off }, { until_ms: until }) {
@@ -50,6 +60,10 @@ const steps = {
   undo({ all, off, kept }, { action_key: key }) {
     const { stood } = kept;
     kept.keys[key] = "ended";
+    if (stood && off && stood.version !== version()) {
+      write(journal, kept);
+      return { ok: false, says: `somebody wrote ${settings} since, and may want ${name} off: look, and turn it on by hand` };
+    }
     delete kept.stood;
     if (stood && off) write(settings, { ...all, [name]: stood.value });
     write(journal, kept);

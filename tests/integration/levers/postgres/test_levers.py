@@ -89,14 +89,14 @@ def test_a_key_that_was_ended_never_acts_again_not_even_late(shop: Shop, call: s
 
 
 @pytest.mark.parametrize("call", ALL)
-def test_a_lease_beyond_the_mandates_longest_or_over_already_is_not_taken(shop: Shop, call: str):
+def test_a_lease_beyond_the_longest_or_over_already_is_not_taken(shop: Shop, call: str):
     shop.usual(call)
 
     async def story() -> None:
         lever = shop.lever(call)
         outcome = await lever.simulate(await lever.plan(order(seconds=2 * 3600)))
         assert not outcome.ok and "shorten it" in outcome.says
-        assert "ms ago" in (await lever.apply(await lever.plan(order(seconds=-1)))).says
+        assert "its end has come" in (await lever.apply(await lever.plan(order(seconds=-1)))).says
         assert shop.steal() == ""
 
     tell(story)
