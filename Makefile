@@ -46,11 +46,16 @@ simulate: $(STAMP)
 integration: $(STAMP)
 	$(PY) -m pytest -m "not long and not interop" tests/integration
 
-# real nodes use a third of two cores, for they wait for each other: the simulator has the rest, and never more
+# What an adapter is tried on is no network of nodes.
+ADAPTERS := $(addprefix tests/integration/,bench chain evm levers venue webhook)
+
+# real nodes use a third of two cores, for they wait for each other: the simulator has the rest, and never more; after
+# it the adapters' targets
 together: $(STAMP)
-	@nice -n 15 $(PY) -m pytest tests/sim/test_seeds.py & seeds=$$!; \
-	$(PY) -m pytest -m "not long and not interop" tests/integration; nodes=$$?; \
-	wait $$seeds && exit $$nodes
+	@(nice -n 15 $(PY) -m pytest tests/sim/test_seeds.py; seeds=$$?; \
+	nice -n 5 $(PY) -m pytest -m "not long and not interop" $(ADAPTERS) && exit $$seeds) & others=$$!; \
+	$(PY) -m pytest -m "not long and not interop" tests/integration $(addprefix --ignore=,$(ADAPTERS)); nodes=$$?; \
+	wait $$others && exit $$nodes
 
 interop: $(STAMP)
 	@sh tests/integration/js/interop.sh $(PY)
