@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from adapters.api import ExpiresBy, Instances, LeverDeclaration, LeverOrder, Outcome, Plan
 from adapters.catalog import Shop
+from adapters.declared import refused
 from adapters.section import Section
 from protocol.messages import Level
 
@@ -21,7 +22,6 @@ DECLARED = LeverDeclaration(
     cooldown_ms=0,
     says="a line in the node's log; nothing is restricted",
 )
-SLACK_MS = 120_000
 
 
 class LogLever:
@@ -40,14 +40,14 @@ class LogLever:
         return Plan(order, says, already=self._noted.get(order.action_key, 0) >= order.until_ms)
 
     async def simulate(self, plan: Plan) -> Outcome:
-        fault = self._fault(plan.order)
+        fault = _fault(plan.order)
         if fault:
             return Outcome(False, fault)
         return Outcome(True, "a line would be written", until_ms=self._noted.get(plan.order.action_key, 0))
 
     async def apply(self, plan: Plan) -> Outcome:
         order = plan.order
-        fault = self._fault(order)
+        fault = _fault(order)
         if fault:
             return Outcome(False, fault)
         if self._over.get(order.action_key, 0) >= order.until_ms:
@@ -70,12 +70,10 @@ class LogLever:
             self._log(f"lever {self._name}: {order.rung.name} on {order.subject} is over")
         return Outcome(True, "nothing stood")
 
-    def _fault(self, order: LeverOrder) -> str:
-        """As a lever with a target would refuse it: a dry run is to show that too."""
-        now_ms = time.time_ns() // 1_000_000
-        if order.until_ms <= now_ms:
-            return "its end has come: nothing noted"
-        return "longer than this lever goes: shorten it" if order.until_ms > now_ms + DECLARED.max_ms + SLACK_MS else ""
+
+def _fault(order: LeverOrder) -> str:
+    """As a lever with a target would refuse it: a dry run is to show that too."""
+    return refused(order, DECLARED, time.time_ns() // 1_000_000)
 
 
 def target(name: str, keys: Section, shop: Shop) -> Instances:

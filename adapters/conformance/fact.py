@@ -9,7 +9,8 @@ import unittest
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, TypeVar
 
 import trio
 
@@ -29,6 +30,21 @@ class Broken(AssertionError):
 
 class NotTried(unittest.SkipTest):
     """The case has no hook for it; pytest shows the fact as skipped, with this reason."""
+
+
+class Stand:
+    """What a fact is tried on: made anew for each, within `async with`."""
+
+    secrets: tuple[str, ...] = ()
+    """What must never be said: keys as they might be written, passwords, tokens of addresses."""
+
+    async def __aenter__(self) -> Any:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Takes down what it stands on."""
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from types import TracebackType
-from typing import Any
 
 from adapters.api import Lever, LeverOrder, Outcome, Plan
-from adapters.conformance.fact import Broken, NotTried, answered
+from adapters.conformance.fact import Broken, NotTried, Stand, answered
 from protocol.crypto import sha256
 from protocol.ids import ActionKey
 
@@ -18,23 +16,13 @@ STEP_S_MAX = 20.0
 """As long as a node waits for a step."""
 
 
-class LeverCase:
+class LeverCase(Stand):
     """One lever on a target that stands free. It is made anew for each fact (`async with`), so a fact may spoil it.
 
     A hook that a target cannot have stays as it is here; the facts that need it are then not tried."""
 
-    secrets: tuple[str, ...] = ()
-    """What must never be said: keys as the lever might write them, passwords, tokens of addresses."""
     keeps_keys = True
     """Whether a lever that was made anew knows what was done before it. False is for targets without a memory."""
-
-    async def __aenter__(self) -> Any:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Takes the target down."""
 
     def lever(self) -> Lever:
         """A new one on the same target each time, as after a restart."""

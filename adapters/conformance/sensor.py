@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from types import TracebackType
-from typing import Any
 
 import trio
 
 from adapters.api import Observation, Sensor
-from adapters.conformance.fact import Book, Broken, Fact, NotTried, check_sentence, check_silent, listening
+from adapters.conformance.fact import Book, Broken, Fact, NotTried, Stand, check_sentence, check_silent, listening
 from protocol.crypto import sha256
 
 WELL_S_MAX = 15.0
@@ -20,18 +18,8 @@ QUIET_S = 1.0
 """For so long a sensor runs where nothing is to be seen."""
 
 
-class SensorCase:
+class SensorCase(Stand):
     """One sensor on a source where nothing is wrong yet, made anew for each fact (`async with`)."""
-
-    secrets: tuple[str, ...] = ()
-
-    async def __aenter__(self) -> Any:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Takes the source down."""
 
     def sensor(self) -> Sensor:
         raise NotTried("the case makes no sensor")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any
 
 import trio
 
 from adapters.api import Sink
-from adapters.conformance.fact import Book, Broken, Fact, NotTried, check_silent, listening
+from adapters.conformance.fact import Book, Broken, Fact, NotTried, Stand, check_silent, listening
 
 TELL_S_MAX = 10.0
 """As long as a node waits."""
@@ -18,18 +16,8 @@ TEXTS = ("", "x" * 100_000, "a line\nand\ttwo \x00 \x1b[31m", "\u202e\U0001f6a8 
 """What an alarm may quote from others: nothing, much, control characters, marks of templates."""
 
 
-class SinkCase:
+class SinkCase(Stand):
     """One sink with somebody who hears, made anew for each fact (`async with`)."""
-
-    secrets: tuple[str, ...] = ()
-
-    async def __aenter__(self) -> Any:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Takes the receiver down."""
 
     def sink(self) -> Sink:
         raise NotTried("the case makes no sink")

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from types import TracebackType
-from typing import Any
 
 import trio
 
 from adapters.api import Verifier
-from adapters.conformance.fact import Book, Broken, Fact, NotTried, answered, check_sentence, check_silent, listening
+from adapters.conformance.fact import (
+    Book,
+    Broken,
+    Fact,
+    NotTried,
+    Stand,
+    answered,
+    check_sentence,
+    check_silent,
+    listening,
+)
 from protocol.codec import encode
 from protocol.crypto import sha256
 from protocol.evidence import ClaimBlob, Judgement, Ruling
@@ -39,18 +47,8 @@ GARBAGE = (
 UNKNOWN = "conformance-unknown"
 
 
-class VerifierCase:
+class VerifierCase(Stand):
     """One verifier on sources that answer, made anew for each fact (`async with`)."""
-
-    secrets: tuple[str, ...] = ()
-
-    async def __aenter__(self) -> Any:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Takes the sources down."""
 
     def verifier(self) -> Verifier:
         raise NotTried("the case makes no verifier")

@@ -8,11 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.api import ExpiresBy, LeverDeclaration
+from adapters.api import LeverDeclaration
+from adapters.declared import by_node
 from adapters.evm.aave_reserve import Reserve
 from protocol.messages import Level
-
-HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True)
@@ -31,28 +30,12 @@ class AaveRow:
     """(reserve, asset, number) → arguments of `fn`."""
 
 
-def _declared(
-    call: str, rung: Level, closes: set[str], hours: int, cool: int, says: str, blocks_exit: bool = False
-) -> LeverDeclaration:
-    return LeverDeclaration(
-        call=call,
-        rung=rung,
-        closes=frozenset(closes),
-        blocks_exit=blocks_exit,
-        reversible=True,
-        expires_by=ExpiresBy.NODE,
-        max_ms=hours * HOUR_MS,
-        cooldown_ms=cool * HOUR_MS,
-        says=says,
-    )
-
-
 def _flag(reserve: Reserve, asset: bytes, number: int) -> tuple[Any, ...]:
     return (asset, bool(number))
 
 
 LTV_ZERO = AaveRow(
-    _declared(
+    by_node(
         "aave.ltv_zero",
         Level.GUARD,
         {"borrow"},
@@ -70,7 +53,7 @@ LTV_ZERO = AaveRow(
     arguments=lambda reserve, asset, number: (asset, number, reserve.terms.threshold, reserve.terms.bonus),
 )
 FREEZE = AaveRow(
-    _declared(
+    by_node(
         "aave.freeze",
         Level.ISOLATE,
         {"supply"},
@@ -88,7 +71,7 @@ FREEZE = AaveRow(
     arguments=_flag,
 )
 PAUSE = AaveRow(
-    _declared(
+    by_node(
         "aave.pause",
         Level.HALT,
         {"supply", "borrow", "withdraw"},
@@ -107,7 +90,7 @@ PAUSE = AaveRow(
     arguments=_flag,
 )
 BORROW_CAP = AaveRow(
-    _declared(
+    by_node(
         "aave.borrow_cap",
         Level.GUARD,
         {"borrow"},

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapters.api import Beyond, ExpiresBy, LeverDeclaration, LeverOrder, Outcome, Plan
+from adapters.api import Beyond, LeverDeclaration, LeverOrder, Outcome, Plan
+from adapters.declared import Owned
 from adapters.evm.access_manager_abi import (
     ADMIN_ROLE,
     IN_THIS_MOMENT,
@@ -33,11 +34,8 @@ from adapters.evm.sending import Sender
 from adapters.evm.survey.look import Looker
 from adapters.evm.survey.manager import beyond, scheduled
 from adapters.evm.wire import Ask, Log, Revert, ask_call
-from protocol.messages import Level
 
 CLOSE, PAUSE = "access.close_target", "access.pause"
-MAX_MS = 24 * 3_600_000
-"""The longest restriction that a configuration may ask for."""
 DOES = {
     CLOSE: "the access manager closes the contract, and with it every function that asks the manager, which shuts",
     PAUSE: "the contract is paused through its access manager, which closes",
@@ -74,23 +72,9 @@ class Managed:
     """The contract is closed at the manager: nothing that asks it goes through."""
 
 
-def declared(
-    call: str, closes: Sequence[str], rung: Level, *, blocks_exit: bool, max_ms: int, cooldown_ms: int
-) -> LeverDeclaration:
+def declared(call: str, said: Owned) -> LeverDeclaration:
     """`call`: CLOSE or PAUSE."""
-    exits = "nobody gets out that way either" if blocks_exit else "ways out stay open"
-    return LeverDeclaration(
-        call=call,
-        rung=rung,
-        closes=frozenset(closes),
-        blocks_exit=blocks_exit,
-        reversible=True,
-        expires_by=ExpiresBy.NODE,
-        max_ms=max_ms,
-        cooldown_ms=cooldown_ms,
-        says=f"{DOES[call]} {', '.join(closes)} (as its owner read its source); {exits}; "
-        "it ends when this node lifts it",
-    )
+    return said.declare(call, DOES[call], read="as its owner read its source")
 
 
 class ManagedLever(FlagLever[Managed]):

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.api import ExpiresBy, LeverDeclaration
+from adapters.declared import ends_by, may_be_lifted, owned
 from adapters.evm.call_abi import Fragment, Parameter, fragment_of, why_refused
 from adapters.section import Section
-from protocol.messages import Level
 
 CALL = "evm.call"
-MAX_MS = 24 * 3_600_000
-COOLDOWN_MS_MAX = 30 * 86_400_000
 EVENTS_MAX = 4
 CONDITIONS_MAX = 4
 LIST_MAX = 32
@@ -326,25 +324,11 @@ def _numbers(
 
 
 def _declared(keys: Section, restrict: Action | None, lift: Action | None) -> LeverDeclaration | None:
-    rung = keys.word("rung", [level.name for level in (Level.GUARD, Level.ISOLATE, Level.HALT)])
-    closes, blocks_exit = keys.names("closes"), keys.flag("blocks_exit", True)
-    max_ms, cooldown_ms = keys.duration("max", MAX_MS), keys.duration("cooldown", COOLDOWN_MS_MAX)
-    reversible = keys.flag("reversible", True)
-    if reversible and keys.raw("lift") is None:
-        keys.fault(
-            "lift", "is missing; write reversible = false where there is no way back: then only people may pull it"
-        )
-    if rung is None or not closes or max_ms is None or cooldown_ms is None or restrict is None:
+    said, reversible = owned(keys), may_be_lifted(keys)
+    if said is None or restrict is None:
         return None
-    ends = ExpiresBy.TARGET if restrict.uses(UNTIL) else ExpiresBy.NODE if reversible else ExpiresBy.HUMAN
-    how = {
-        ExpiresBy.TARGET: "the contract itself ends it",
-        ExpiresBy.NODE: "it ends when this node lifts it",
-        ExpiresBy.HUMAN: "nothing ends it",
-    }[ends]
-    ways = "nobody gets out that way either" if blocks_exit else "ways out stay open"
-    called = f"{restrict.fn.signature} (0x{restrict.fn.selector.hex()})"
-    says = f"{called} closes {', '.join(closes)} (as its owner read its source); {ways}; {how}"
-    return LeverDeclaration(
-        CALL, Level[rung], frozenset(closes), blocks_exit, reversible, ends, max_ms, cooldown_ms, says
-    )
+    ends = ends_by(reversible, restrict.uses(UNTIL))
+    what = f"{restrict.fn.signature} (0x{restrict.fn.selector.hex()}) closes"
+    how = {ExpiresBy.TARGET: "the contract itself ends it", ExpiresBy.HUMAN: "nothing ends it"}.get(ends, "")
+    read = "as its owner read its source"
+    return said.declare(CALL, what, read=read, expires_by=ends, ends=how, reversible=reversible)

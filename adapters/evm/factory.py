@@ -7,6 +7,7 @@ from typing import Any
 
 from adapters.api import Instances
 from adapters.catalog import Shop
+from adapters.declared import owned
 from adapters.evm.aave import aave_levers
 from adapters.evm.aave_readers import aave_readers
 from adapters.evm.aave_reserve import AaveTarget
@@ -15,7 +16,7 @@ from adapters.evm.eip712 import domain_of
 from adapters.evm.evm_key import EvmKey
 from adapters.evm.lever_rows import Target
 from adapters.evm.levers import levers_for
-from adapters.evm.pausable import MAX_MS, PausableTarget, PauseLever, declared
+from adapters.evm.pausable import PausableTarget, PauseLever, declared
 from adapters.evm.readers import Holding, readers_for
 from adapters.evm.registry import countersigned
 from adapters.evm.registry_watch import PATIENCE_S, PATIENCE_S_MAX, RegistryWatch
@@ -26,15 +27,12 @@ from adapters.evm.state_sensors import BackingSensor, OracleSensor
 from adapters.evm.verifiers import EvmVerifier
 from adapters.section import Section
 from protocol.ids import SourceId
-from protocol.messages import Level
 
 SENSORS: dict[str, type[EvmSensor]] = {
     "evm.bridge": BridgeSensor,
     "evm.backing": BackingSensor,
     "evm.oracle": OracleSensor,
 }
-
-COOLDOWN_MS_MAX = 30 * 86_400_000
 
 
 def family(shop: Shop) -> dict[str, Any]:
@@ -97,20 +95,17 @@ def pausable(name: str, keys: Section, shop: Shop) -> Instances:
     """A contract that pauses as OpenZeppelin's do: `contract`; what a pause closes there, only its owner can say."""
     keys.text("kind")
     chain, contract, asset = keys.chain("chain"), keys.address("contract"), keys.address("asset")
-    rung = keys.word("rung", [level.name for level in (Level.GUARD, Level.ISOLATE, Level.HALT)])
-    closes, blocks_exit = keys.names("closes"), keys.flag("blocks_exit", True)
-    max_ms, cooldown_ms = keys.duration("max", MAX_MS), keys.duration("cooldown", COOLDOWN_MS_MAX)
+    said = owned(keys)
     account = account_of(keys, shop)
     if chain is not None and chain not in shop.chains:
         keys.fault("chain", f"no [[connection]] sees {chain}; add one")
     if chain is None or contract is None or asset is None or chain not in shop.chains or account is None:
         return Instances()
-    if rung is None or not closes or max_ms is None or cooldown_ms is None:
+    if said is None:
         return Instances()
     client, own = client_of(shop), PausableTarget(name, chain, contract, asset)
-    said = declared(closes, Level[rung], blocks_exit=blocks_exit, max_ms=max_ms, cooldown_ms=cooldown_ms)
-    lever = PauseLever(own, said, client, sender_of(shop, client, chain, account))
-    return Instances(levers={f"{name}:{said.call}": lever})
+    lever = PauseLever(own, declared(said), client, sender_of(shop, client, chain, account))
+    return Instances(levers={f"{name}:{lever.declared.call}": lever})
 
 
 def account_of(keys: Section, shop: Shop) -> Account | None:

@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.api import Instances
 from adapters.catalog import Shop
+from adapters.declared import owned
 from adapters.evm import access_manager as managed
 from adapters.evm import pausable as pausables
 from adapters.evm import safe as safes
 from adapters.evm import safe_module as modules
 from adapters.evm import timelock as locks
-from adapters.evm.factory import COOLDOWN_MS_MAX, account_of, client_of, sender_of
+from adapters.evm.factory import account_of, client_of, sender_of
 from adapters.evm.safe_council import SafeTarget, Shows
 from adapters.evm.safe_inbox import Inbox
 from adapters.evm.safe_tx import CALLS_MAX, Listed, listed, shown_by
 from adapters.evm.sending import Sender
 from adapters.section import Section
-from protocol.messages import Level
 
 LOCKED_CALLS_MAX = 32
-RUNGS = [level.name for level in (Level.GUARD, Level.ISOLATE, Level.HALT)]
-
-
-@dataclass(frozen=True)
-class Said:
-    """What only the contract's owner can say of a restriction: nothing on a chain does."""
-
-    rung: Level
-    closes: tuple[str, ...]
-    blocks_exit: bool
-    max_ms: int
-    cooldown_ms: int
-
-
-def said_of(keys: Section, most_ms: int) -> Said | None:
-    rung, closes = keys.word("rung", RUNGS), keys.names("closes")
-    blocks_exit = keys.flag("blocks_exit", True)
-    max_ms, cooldown_ms = keys.duration("max", most_ms), keys.duration("cooldown", COOLDOWN_MS_MAX)
-    if rung is None or not closes or max_ms is None or cooldown_ms is None:
-        return None
-    return Said(Level[rung], closes, blocks_exit, max_ms, cooldown_ms)
 
 
 def seat_of(keys: Section, shop: Shop) -> tuple[str, Sender] | None:
@@ -92,16 +70,14 @@ def safe(name: str, keys: Section, shop: Shop) -> Instances:
     restrict, lift, shows = calls_of(keys, "restrict"), calls_of(keys, "lift"), shows_of(keys)
     batch = max(len(restrict), len(lift)) > 1
     multi_send, inbox = keys.address("multi_send", needed=batch), inbox_of(keys, shop)
-    said, seat = said_of(keys, safes.MAX_MS), seat_of(keys, shop)
+    said, seat = owned(keys), seat_of(keys, shop)
     if contract is None or not restrict or not lift or shows is None or (batch and multi_send is None):
         return Instances()
     if inbox is None or said is None or seat is None:
         return Instances()
     chain, sender = seat
     target = SafeTarget(name, chain, contract, restrict, lift, shows, multi_send or b"")
-    declared = safes.declared(
-        said.closes, said.rung, blocks_exit=said.blocks_exit, max_ms=said.max_ms, cooldown_ms=said.cooldown_ms
-    )
+    declared = safes.declared(said)
     lever = safes.SafeLever(target, declared, client_of(shop), sender, (inbox, shop.tell))
     return Instances(levers={f"{name}:{safes.CALL}": lever})
 
@@ -110,7 +86,7 @@ def safe_module(name: str, keys: Section, shop: Shop) -> Instances:
     """`contract` is the Safe; `pauses` who is paused by it. Wide, and refused unless that is accepted."""
     keys.text("kind")
     contract, pauses, asset = keys.address("contract"), keys.address("pauses"), keys.address("asset")
-    said, seat = said_of(keys, pausables.MAX_MS), seat_of(keys, shop)
+    said, seat = owned(keys), seat_of(keys, shop)
     if not keys.flag("accept_wide", False):
         keys.fault(
             "accept_wide", f"a thief of this key could {modules.WIDE}; write accept_wide = true, or use evm.safe"
@@ -119,9 +95,7 @@ def safe_module(name: str, keys: Section, shop: Shop) -> Instances:
     if contract is None or pauses is None or asset is None or said is None or seat is None:
         return Instances()
     chain, sender = seat
-    declared = pausables.declared(
-        said.closes, said.rung, blocks_exit=said.blocks_exit, max_ms=said.max_ms, cooldown_ms=said.cooldown_ms
-    )
+    declared = pausables.declared(said)
     target = pausables.PausableTarget(name, chain, pauses, asset)
     lever = modules.ModulePauseLever(target, contract, declared, client_of(shop), sender)
     return Instances(levers={f"{name}:{modules.CALL}": lever})
@@ -130,7 +104,7 @@ def safe_module(name: str, keys: Section, shop: Shop) -> Instances:
 def timelock(name: str, keys: Section, shop: Shop) -> Instances:
     """`contract` is a TimelockController; `calls` what is cancelled where it waits there. People only."""
     keys.text("kind")
-    contract, said, seat = keys.address("contract"), said_of(keys, locks.MAX_MS), seat_of(keys, shop)
+    contract, said, seat = keys.address("contract"), owned(keys), seat_of(keys, shop)
     keys.address("asset")
     words = keys.lines("calls", LOCKED_CALLS_MAX)
     try:
@@ -141,9 +115,7 @@ def timelock(name: str, keys: Section, shop: Shop) -> Instances:
     if contract is None or not words or said is None or seat is None:
         return Instances()
     chain, sender = seat
-    declared = locks.declared(
-        said.closes, said.rung, blocks_exit=said.blocks_exit, max_ms=said.max_ms, cooldown_ms=said.cooldown_ms
-    )
+    declared = locks.declared(said)
     lever = locks.CancelLever(locks.LockTarget(name, chain, contract, calls), declared, client_of(shop), sender)
     return Instances(levers={f"{name}:{locks.CALL}": lever})
 
@@ -153,17 +125,10 @@ def access_manager(name: str, keys: Section, shop: Shop) -> Instances:
     keys.text("kind")
     call = keys.word("call", [managed.CLOSE, managed.PAUSE])
     manager, contract, asset = keys.address("contract"), keys.address("manages"), keys.address("asset")
-    said, seat = said_of(keys, managed.MAX_MS), seat_of(keys, shop)
+    said, seat = owned(keys), seat_of(keys, shop)
     if call is None or manager is None or contract is None or asset is None or said is None or seat is None:
         return Instances()
     chain, sender = seat
     target = managed.ManagedTarget(name, chain, manager, contract, asset)
-    declared = managed.declared(
-        call,
-        said.closes,
-        said.rung,
-        blocks_exit=said.blocks_exit,
-        max_ms=said.max_ms,
-        cooldown_ms=said.cooldown_ms,
-    )
+    declared = managed.declared(call, said)
     return Instances(levers={f"{name}:{call}": managed.LEVERS[call](target, declared, client_of(shop), sender)})

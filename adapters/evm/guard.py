@@ -5,9 +5,8 @@ whose a flag of the target is it knows. A quorum's certificate needs no lever: `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from adapters.api import Beyond, ExpiresBy, LeverDeclaration, LeverOrder, Outcome, Plan
+from adapters.declared import Owned
 from adapters.evm.client import ChainClient
 from adapters.evm.errors import ChainError, NoGas, Reverted
 from adapters.evm.guard_state import ABI, CLOSED, OPEN, SHOWN, GuardTarget, Standing, read_standing, refusals
@@ -17,11 +16,8 @@ from adapters.evm.sending import Sender
 from adapters.evm.survey.generic import beyond
 from adapters.evm.survey.look import STRANGER, Looker
 from adapters.evm.wire import ask_logs
-from protocol.messages import Level
 
 CALL = "guard.pull"
-MAX_MS = 24 * 3_600_000
-"""The longest restriction that a configuration may ask for."""
 OWNERS: tuple[tuple[str, str, tuple[object, ...]], ...] = (
     ("give the guard to anybody", "offer(address)", (STRANGER,)),
     ("name the guard's operator", "set_operator(address)", (STRANGER,)),
@@ -30,23 +26,9 @@ OWNERS: tuple[tuple[str, str, tuple[object, ...]], ...] = (
 )
 
 
-def declared(
-    closes: Sequence[str], rung: Level, *, blocks_exit: bool, max_ms: int, cooldown_ms: int
-) -> LeverDeclaration:
-    ways = ", ".join(closes)
-    exits = "nobody gets out that way either" if blocks_exit else "ways out stay open"
-    return LeverDeclaration(
-        call=CALL,
-        rung=rung,
-        closes=frozenset(closes),
-        blocks_exit=blocks_exit,
-        reversible=True,
-        expires_by=ExpiresBy.GUARD,
-        max_ms=max_ms,
-        cooldown_ms=cooldown_ms,
-        says=f"the guard makes its listed call, which closes {ways} (as its owner read the target's source); {exits}; "
-        "once it is over anybody may end it, and this node does",
-    )
+def declared(said: Owned) -> LeverDeclaration:
+    what, read = "the guard makes its listed call, which closes", "as its owner read the target's source"
+    return said.declare(CALL, what, read=read, expires_by=ExpiresBy.GUARD)
 
 
 class GuardLever:

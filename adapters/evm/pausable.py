@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.api import Beyond, ExpiresBy, LeverDeclaration, Outcome
+from adapters.api import Beyond, LeverDeclaration, Outcome
+from adapters.declared import Owned
 from adapters.evm.changes import REACH_S, Past, Told
 from adapters.evm.client import ChainClient
 from adapters.evm.errors import Reverted
@@ -18,11 +19,8 @@ from adapters.evm.sending import Sender
 from adapters.evm.survey.generic import beyond
 from adapters.evm.survey.look import Looker
 from adapters.evm.wire import Log, Revert, ask_call
-from protocol.messages import Level
 
 CALL = "pausable.pause"
-MAX_MS = 24 * 3_600_000
-"""The longest pause that a configuration may ask for."""
 
 
 @dataclass(frozen=True)
@@ -43,23 +41,8 @@ class Standing:
     """The chain's own time, read before the rest."""
 
 
-def declared(
-    closes: Sequence[str], rung: Level, *, blocks_exit: bool, max_ms: int, cooldown_ms: int
-) -> LeverDeclaration:
-    ways = ", ".join(closes)
-    exits = "nobody gets out that way either" if blocks_exit else "ways out stay open"
-    return LeverDeclaration(
-        call=CALL,
-        rung=rung,
-        closes=frozenset(closes),
-        blocks_exit=blocks_exit,
-        reversible=True,
-        expires_by=ExpiresBy.NODE,
-        max_ms=max_ms,
-        cooldown_ms=cooldown_ms,
-        says=f"the contract is paused, which closes {ways} (as its owner read its source); {exits}; "
-        "it ends when this node lifts it",
-    )
+def declared(said: Owned) -> LeverDeclaration:
+    return said.declare(CALL, "the contract is paused, which closes", read="as its owner read its source")
 
 
 class PauseLever(FlagLever[Standing]):

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.api import ExpiresBy, LeverDeclaration
+from adapters.api import LeverDeclaration
+from adapters.declared import by_node
 from adapters.evm.abi import Abi
 from protocol.messages import Level
 
-HOUR_MS = 3_600_000
 SPREAD_DEFAULT = 100_000
 """What stands where a market has no spread ratio of its own, in millionths; the setter and its event call that 0."""
 SPREAD_PPM = 10_000
@@ -64,22 +64,8 @@ class PerpRow:
     unit: str
 
 
-def _declared(call: str, rung: Level, closes: set[str], hours: int, cool: int, says: str) -> LeverDeclaration:
-    return LeverDeclaration(
-        call=call,
-        rung=rung,
-        closes=frozenset(closes),
-        blocks_exit=True,
-        reversible=True,
-        expires_by=ExpiresBy.NODE,
-        max_ms=hours * HOUR_MS,
-        cooldown_ms=cool * HOUR_MS,
-        says=says,
-    )
-
-
 HALT = PerpRow(
-    _declared(
+    by_node(
         "perp2.halt",
         Level.HALT,
         {"open", "close"},
@@ -87,6 +73,7 @@ HALT = PerpRow(
         6,
         "nothing is opened or closed in the market: positions are locked in until this node ends it; free collateral, "
         "liquidity and liquidations still move, and funding goes on",
+        blocks_exit=True,
     ),
     "setMaxTickCrossedWithinBlock",
     "MaxTickCrossedWithinBlockChanged",
@@ -98,7 +85,7 @@ HALT = PerpRow(
     unit="ticks",
 )
 SPREAD = PerpRow(
-    _declared(
+    by_node(
         "perp2.spread",
         Level.GUARD,
         set(),
@@ -106,6 +93,7 @@ SPREAD = PerpRow(
         1,
         "no trade brings the market further off the index than the spread, or further than it is; opening and closing "
         "towards the index stay open, closing away from it does not",
+        blocks_exit=True,
     ),
     "setMarketMaxPriceSpreadRatio",
     "MarketMaxPriceSpreadRatioChanged",

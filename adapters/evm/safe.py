@@ -5,11 +5,12 @@ Nothing is signed here, and nothing ahead of its time. A lift needs the owners t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import trio
 
 from adapters.api import Beyond, ExpiresBy, LeverDeclaration, LeverOrder, Outcome, Plan
+from adapters.declared import Owned
 from adapters.evm.client import ChainClient
 from adapters.evm.errors import ChainError, NoGas, Reverted
 from adapters.evm.levers import CLOCK_SLACK_S, WAIT_S, misfit, until_s
@@ -21,10 +22,8 @@ from adapters.evm.sending import Sender
 from adapters.evm.survey.look import STRANGER, Looker
 from adapters.evm.trailer import Trailer
 from protocol.ids import ActionKey
-from protocol.messages import Level
 
 CALL = "safe.propose"
-MAX_MS = 24 * 3_600_000
 WATCH_S = 12.0
 """One `apply` waits that long for signatures; it is tried again, and people are called."""
 POLL_S = 0.25
@@ -32,22 +31,11 @@ LIFT_S = 24 * 3_600
 """A proposal to lift is of no use after that: another one is made when somebody asks again."""
 
 
-def declared(
-    closes: Sequence[str], rung: Level, *, blocks_exit: bool, max_ms: int, cooldown_ms: int
-) -> LeverDeclaration:
-    exits = "nobody gets out that way either" if blocks_exit else "ways out stay open"
-    return LeverDeclaration(
-        call=CALL,
-        rung=rung,
-        closes=frozenset(closes),
-        blocks_exit=blocks_exit,
-        reversible=True,
-        expires_by=ExpiresBy.HUMAN,
-        max_ms=max_ms,
-        cooldown_ms=cooldown_ms,
-        says="a Safe makes the listed calls once enough of its owners have signed them, and nothing happens before; "
-        f"that closes {', '.join(closes)} (as its owner read its source); {exits}; lifting it takes as many signatures",
-    )
+def declared(said: Owned) -> LeverDeclaration:
+    what = "a Safe makes the listed calls once enough of its owners have signed them, and nothing happens before; that"
+    ends = "lifting it takes as many signatures"
+    read = "as its owner read its source"
+    return said.declare(CALL, f"{what} closes", read=read, expires_by=ExpiresBy.HUMAN, ends=ends)
 
 
 class SafeLever:

@@ -6,15 +6,14 @@ of that section at once."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.api import ExpiresBy, LeverDeclaration
+from adapters.api import LeverDeclaration
+from adapters.declared import by_node
 from adapters.evm.abi import Abi
 from protocol.messages import Level
 
-HOUR_MS = 3_600_000
 KEY = re.compile(r"[A-Za-z0-9._-]{1,32}\Z")
 REASON = 0x546F6373
 """Of this lever's own, where the configuration names none."""
@@ -51,22 +50,8 @@ class SynthetixRow:
     """A call that suspends other keys too by the same right, and what it does in words."""
 
 
-def _declared(call: str, rung: Level, closes: Iterable[str], hours: int, cool: int, says: str) -> LeverDeclaration:
-    return LeverDeclaration(
-        call=call,
-        rung=rung,
-        closes=frozenset(closes),
-        blocks_exit=True,
-        reversible=True,
-        expires_by=ExpiresBy.NODE,
-        max_ms=hours * HOUR_MS,
-        cooldown_ms=cool * HOUR_MS,
-        says=says,
-    )
-
-
 MARKET = SynthetixRow(
-    _declared(
+    by_node(
         "synthetix.market",
         Level.HALT,
         ("open", "close", "margin"),
@@ -74,6 +59,7 @@ MARKET = SynthetixRow(
         6,
         "nothing is opened, closed or liquidated in the market and no margin goes in or out: positions are locked "
         "in until this node resumes it",
+        blocks_exit=True,
     ),
     section="Futures",
     section_view="SECTION_FUTURES",
@@ -89,7 +75,7 @@ MARKET = SynthetixRow(
     broader_says="suspend all futures markets at once, and each of the others",
 )
 SYNTH = SynthetixRow(
-    _declared(
+    by_node(
         "synthetix.synth",
         Level.HALT,
         ("transfer", "exchange"),
@@ -97,6 +83,7 @@ SYNTH = SynthetixRow(
         6,
         "the synth is neither transferred nor exchanged, and futures markets on it stand still: everybody is locked "
         "in until this node resumes it",
+        blocks_exit=True,
     ),
     section="Synth",
     section_view="SECTION_SYNTH",
@@ -112,7 +99,7 @@ SYNTH = SynthetixRow(
     broader_says="suspend any other synth",
 )
 EXCHANGE = SynthetixRow(
-    _declared(
+    by_node(
         "synthetix.synth_exchange",
         Level.ISOLATE,
         ("exchange",),
@@ -120,6 +107,7 @@ EXCHANGE = SynthetixRow(
         2,
         "the synth is exchanged into no other and none into it, so nobody leaves it at the oracle's price; it is still "
         "transferred; this node resumes it",
+        blocks_exit=True,
     ),
     section="SynthExchange",
     section_view="SECTION_SYNTH_EXCHANGE",

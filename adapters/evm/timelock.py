@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.api import Beyond, ExpiresBy, LeverDeclaration, LeverOrder, Outcome, Plan
+from adapters.declared import Owned
 from adapters.evm.abi import keccak256
 from adapters.evm.changes import Changes, Told
 from adapters.evm.client import ChainClient
@@ -25,10 +26,8 @@ from adapters.evm.survey.queue import LOCK, SCHEDULED, Operation, logs_back, pen
 from adapters.evm.trailer import Trailer
 from adapters.evm.wire import Log, Revert, ask_call
 from protocol.ids import ActionKey
-from protocol.messages import Level
 
 CALL = "timelock.cancel"
-MAX_MS = 24 * 3_600_000
 ANY = "any"
 PLANNED_MAX = 256
 WHENEVER = 2**63
@@ -59,21 +58,10 @@ def call_of(text: str) -> tuple[bytes, bytes]:
     return bytes.fromhex(found[1]), abi.function(name).selector
 
 
-def declared(
-    closes: Sequence[str], rung: Level, *, blocks_exit: bool, max_ms: int, cooldown_ms: int
-) -> LeverDeclaration:
-    return LeverDeclaration(
-        call=CALL,
-        rung=rung,
-        closes=frozenset(closes),
-        blocks_exit=blocks_exit,
-        reversible=False,
-        expires_by=ExpiresBy.HUMAN,
-        max_ms=max_ms,
-        cooldown_ms=cooldown_ms,
-        says=f"what waits in the timelock with one of the listed calls is cancelled ({', '.join(closes)}); that cannot "
-        "be undone, it has to be scheduled again with its whole delay; it hinders nobody from scheduling more",
-    )
+def declared(said: Owned) -> LeverDeclaration:
+    what, read = "what waits in the timelock with one of the listed calls is cancelled:", "as its owner says"
+    ends = "that cannot be undone, it has to be scheduled again with its whole delay; it hinders nobody from doing so"
+    return said.declare(CALL, what, read=read, expires_by=ExpiresBy.HUMAN, ends=ends, reversible=False)
 
 
 class CancelLever:

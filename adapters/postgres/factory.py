@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from adapters.api import ExpiresBy, Instances
+from adapters.api import Instances
 from adapters.catalog import Shop
 from adapters.declared import owned
 from adapters.postgres.door import Door, Server
@@ -28,7 +28,7 @@ def target(name: str, keys: Section, shop: Shop) -> Instances:
     if lever is None or said is None or mandate is None or server is None:
         return Instances()
     door: Door = shop.shared.setdefault(("postgres", server), Door(server))
-    declared = said.declare(f"postgres.{lever}", LEVERS[lever], expires_by=ExpiresBy.NODE)
+    declared = said.declare(f"postgres.{lever}", f"{LEVERS[lever]}, which closes")
     return Instances(levers={f"{name}:{declared.call}": PostgresLever(name, mandate, declared, door, fresh)})
 
 

@@ -26,7 +26,7 @@ def target(name: str, keys: Section, shop: Shop) -> Instances:
     reversible = keys.flag("reversible", False)
     if program is None or said is None or ends is None:
         return Instances()
-    what = f"the program {program.command[0]} acts"
+    what = f"the program {program.command[0]} acts, which closes"
     declared = said.declare(CALL, what, expires_by=ExpiresBy(ends), reversible=reversible)
     return Instances(levers={f"{name}:{CALL}": ProgramLever(name, declared, program)})
 

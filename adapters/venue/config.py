@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapters.api import ExpiresBy, LeverDeclaration
+from adapters.declared import ends_by, may_be_lifted, owned
 from adapters.section import Section
 from adapters.venue.calls import BEFORE, KEY, NOTE, UNTIL, Call, Words, strange
 from adapters.venue.lever import Action, Reading, Scopes, Stands
@@ -22,8 +23,6 @@ ACTIONS = {
 """Name → the least rung it may have, and whether it blocks exits unless its owner says otherwise."""
 NO_EXIT = ("lock_withdrawals",)
 """These block exits whatever anybody says."""
-MAX_MS = 24 * 3_600_000
-COOLDOWN_MS_MAX = 30 * 86_400_000
 RIGHTS_MAX = 32
 SAMPLE_MS = 1_900_000_000_000
 FLAG_WORDS = (UNTIL, KEY, NOTE)
@@ -154,31 +153,16 @@ def _pointer(table: Section, key: str, call: Call | None, document: Document) ->
 
 
 def _declared(name: str, keys: Section, apply: Call | None, lift: Call | None) -> LeverDeclaration | None:
-    least, blocks = ACTIONS[name]
-    rung = keys.word("rung", [level.name for level in (Level.GUARD, Level.ISOLATE, Level.HALT) if level >= least])
-    closes, blocks_exit = keys.names("closes"), keys.flag("blocks_exit", blocks)
-    max_ms, cooldown_ms = keys.duration("max", MAX_MS), keys.duration("cooldown", COOLDOWN_MS_MAX)
-    reversible = keys.flag("reversible", True)
-    if name in NO_EXIT and not blocks_exit:
+    said, reversible = owned(keys, *ACTIONS[name]), may_be_lifted(keys)
+    if said is not None and name in NO_EXIT and not said.blocks_exit:
         keys.fault("blocks_exit", f"{name} locks people in, whatever is said; leave it out")
-    if reversible and keys.raw("lift") is None:
-        keys.fault(
-            "lift", "is missing; write reversible = false where there is no way back: then only people may pull it"
-        )
-    if rung is None or not closes or max_ms is None or cooldown_ms is None or apply is None:
+    if said is None or apply is None:
         return None
-    keeps = apply.uses(UNTIL)
-    ends = ExpiresBy.TARGET if keeps else ExpiresBy.NODE if reversible else ExpiresBy.HUMAN
-    how = (
-        "the venue itself ends it" if keeps else "it ends when this node lifts it" if reversible else "nothing ends it"
-    )
-    ways = "nobody gets out that way either" if blocks_exit else "ways out stay open"
-    does = f"{apply.operation.name} ({apply.operation.method} {apply.operation.path})"
-    says = f"{does} closes {', '.join(closes)} (as its owner read the venue's rules); {ways}; {how}"
-    call = f"venue.{name}"
-    return LeverDeclaration(
-        call, Level[rung], frozenset(closes), blocks_exit, reversible, ends, max_ms, cooldown_ms, says
-    )
+    ends = ends_by(reversible, apply.uses(UNTIL))
+    how = {ExpiresBy.TARGET: "the venue itself ends it", ExpiresBy.HUMAN: "nothing ends it"}.get(ends, "")
+    what = f"{apply.operation.name} ({apply.operation.method} {apply.operation.path}) closes"
+    read = "as its owner read the venue's rules"
+    return said.declare(f"venue.{name}", what, read=read, expires_by=ends, ends=how, reversible=reversible)
 
 
 def _sense(action: Action, keys: Section) -> list[tuple[str, str]]:

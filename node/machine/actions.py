@@ -56,7 +56,7 @@ def _note(step: Step, decision: PolicyDecision) -> None:
         )
     )
     if decision.page:
-        views.tell(step, decision.subject, decision.threat, f"{decision.verdict.value}: {decision.why}")
+        step.tell(decision.subject, decision.threat, f"{decision.verdict.value}: {decision.why}")
 
 
 def _standing(step: Step, decision: PolicyDecision) -> Action | None:
@@ -119,7 +119,7 @@ def _open(
     )
     if phase is Phase.ASKED:
         says = f"{lever} on {subject} waits for a person: tocsin action approve {key.hex()[:12]}"
-        views.tell(step, subject, state.actions[key].threat, says)
+        step.tell(subject, state.actions[key].threat, says)
     stepping.run_next(step, state.actions[key])
 
 

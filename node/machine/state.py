@@ -32,6 +32,7 @@ from protocol.release import ClaimName, Releases, Topic
 from protocol.subjects import Subject
 
 NO_VERSION = -1
+"""In `telling`, beside a member: what contradicts its KeySet, and no fork under one."""
 
 
 @dataclass(frozen=True)

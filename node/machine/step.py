@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from node.effects import Broadcast, Effect, Send
+from node.effects import Broadcast, Effect, Send, Tell
 from node.events import Clock
 from node.machine.evolve import evolve
 from node.machine.state import State
@@ -15,7 +15,8 @@ from protocol.envelope import Entry, Verified, seal_entry
 from protocol.errors import Code
 from protocol.frames import ENTRIES_PER_FRAME_MAX, WANTS_MAX, Blobs, Entries, WantBlobs, pack_frame
 from protocol.ids import Digest, EntryHash
-from protocol.messages import Attestation, Body, EntryKind, Level
+from protocol.messages import Attestation, Body, EntryKind, Level, Tlp
+from protocol.subjects import Subject
 
 OWN_PER_STEP_MAX = 64
 """Own words of one decision: the mark holds a commit's. What is left is said on the next tick."""
@@ -63,6 +64,11 @@ class Step:
 
     def do(self, effect: Effect) -> None:
         self.effects.append(effect)
+
+    def tell(self, subject: Subject | None, threat: int, says: str) -> None:
+        """People, of a topic: as strict as the strictest word on it that is held here, and AMBER at least."""
+        words = self.state.opinions.get((subject, threat), {}).values() if subject is not None else ()
+        self.do(Tell(says, max((Tlp.AMBER, *(one.body.tlp for one in words)))))
 
     def refuse(self, peer_id: str, code: Code, *, spoilt: bool = False) -> None:
         """Counted by code and by peer; the peers are bounded by the allow-list, the codes by their enumeration.

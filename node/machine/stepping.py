@@ -8,8 +8,8 @@ from dataclasses import replace
 from adapters.api import ExpiresBy, Outcome
 from node.effects import RunStep
 from node.events import LeverStepped
-from node.machine import leases, views, watching
-from node.machine.action import ENDED, Action, Phase
+from node.machine import leases, watching
+from node.machine.action import ENDED, Action, Phase, Watch
 from node.machine.leases import MAY_STAND
 from node.machine.step import Step, cut
 from node.records import ActionStepped
@@ -77,6 +77,7 @@ def land(
 ) -> None:
     told = ActionStepped(action.key, phase.value, cut(says), reference[:256], until_ms, step.now_ms, fires or None)
     step.record(told)
+    action.watch = Watch()
     if phase in (Phase.EFFECTIVE, Phase.LAPSED, Phase.LIFTED) and action.reported != phase.value:
         action.reported = phase.value
         step.say(ActionReport(action.key, phase.value, cut(says)))
@@ -132,20 +133,19 @@ def _failed(step: Step, action: Action, event: LeverStepped) -> None:
         if action.phase is not Phase.ESCALATED and leases.ended(step, action, OVERDUE_MS):
             land(step, action, Phase.ESCALATED, outcome.says, outcome.reference)
             told = f"{action.lever} should have ended: {outcome.says}"
-            views.tell(step, action.subject, action.threat, told)
+            step.tell(action.subject, action.threat, told)
         return
     if outcome.retryable and action.attempts < TRIES_MAX:
         land(step, action, action.phase, outcome.says, outcome.reference)
         action.retry_at_ms = step.at.mono_ms + RETRY_MS[min(action.attempts - 1, len(RETRY_MS) - 1)]
         return
     before = sum(1 for _, phase, _, _ in action.steps if phase == Phase.ESCALATED.value)
-    action.retry_at_ms = step.at.mono_ms + ESCALATED_MS * (
-        1 if event.step == "undo" else min(2**before, ESCALATED_TIMES)
-    )
+    times = 1 if event.step == "undo" else min(2**before, ESCALATED_TIMES)
+    action.retry_at_ms = step.at.mono_ms + ESCALATED_MS * times
     land(step, action, Phase.ESCALATED, f"{event.step}: {outcome.says}", outcome.reference)
     if not before:
         told = f"{action.lever} on {action.subject} failed at {event.step}: {outcome.says}"
-        views.tell(step, action.subject, action.threat, told)
+        step.tell(action.subject, action.threat, told)
 
 
 TRIED_AGAIN_FROM = {

@@ -6,7 +6,6 @@ import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from adapters.policy import AlarmView, Own, Situation
-from node.effects import Tell
 from node.machine.state import State
 from node.machine.step import Step
 from node.machine.verdicts import Ruled
@@ -16,7 +15,7 @@ from protocol.feed import is_later
 from protocol.ids import Digest, GroupName
 from protocol.limits import SKEW_AHEAD_MS_MAX, STALE_CERTIFICATE_MS, STALE_WAIT_MS
 from protocol.membership import COUNTED, Epoch
-from protocol.messages import Basis, Level, Tlp
+from protocol.messages import Basis, Level
 from protocol.quorum import CheckedCertificate, certificate_id
 from protocol.release import ClaimName, Topic
 from protocol.subjects import Subject
@@ -145,12 +144,6 @@ def reasons(
     if len(ranked) >= needed:
         backed.add((PERSONS_MARK, ranked[needed - 1].to_bytes(32, "big")))
     return frozenset(sorted(backed)[:REASONS_MAX])
-
-
-def tell(step: Step, subject: Subject | None, threat: int, says: str) -> None:
-    """People, of a topic: as strict as the strictest word on it that is held here, and AMBER at least."""
-    words = step.state.opinions.get((subject, threat), {}).values() if subject is not None else ()
-    step.do(Tell(says, max((Tlp.AMBER, *(one.body.tlp for one in words)))))
 
 
 def margin_word(state: State) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from adapters.api import Outcome
 from node.effects import RunStep
-from node.machine import leases, views
-from node.machine.action import Action, Phase, Watch
+from node.machine import leases
+from node.machine.action import Action, Phase
 from node.machine.step import Step
 
 WATCH = "watch"
@@ -24,10 +24,7 @@ UNKNOWN = 3
 
 def due(step: Step, action: Action) -> None:
     """A look moves nothing, and nothing waits for it."""
-    if action.phase is not Phase.EFFECTIVE:
-        action.watch = Watch()
-        return
-    if action.running or action.watch.running or leases.ended(step, action):
+    if action.phase is not Phase.EFFECTIVE or action.running or action.watch.running or leases.ended(step, action):
         return
     watch, now_ms = action.watch, step.at.mono_ms
     if watch.at_ms == 0:
@@ -53,12 +50,12 @@ def drifted(step: Step, action: Action, outcome: Outcome) -> str:
         watch.unknown += 1
         if watch.unknown == UNKNOWN:
             told = f"nobody knows whether {action.lever} still stands on {action.subject}: {outcome.says}"
-            views.tell(step, action.subject, action.threat, told)
+            step.tell(action.subject, action.threat, told)
         return ""
     watch.missing += 1
     if watch.missing == LOOKS:
         told = f"{action.lever} on {action.subject} stood and does not stand any more: {outcome.says}"
-        views.tell(step, action.subject, action.threat, told)
+        step.tell(action.subject, action.threat, told)
     if watch.missing < LOOKS or not step.state.setup.declarations[action.lever].reversible:
         return ""
     return f"it stood and does not any more ({outcome.says}): asked for again under the same key"

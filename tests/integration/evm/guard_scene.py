@@ -10,6 +10,7 @@ from typing import Any
 import trio
 
 from adapters.api import LeverOrder, Outcome
+from adapters.declared import Owned
 from adapters.evm.abi import Abi, abi_of
 from adapters.evm.account import Account
 from adapters.evm.artifacts import artifact
@@ -95,7 +96,7 @@ class GuardScene:
     # -- the node
 
     def lever(self, who: str | Account = "guardian", max_s: int = MAX_S) -> GuardLever:
-        said = declared(("go",), Level.HALT, blocks_exit=True, max_ms=max_s * 1000, cooldown_ms=1)
+        said = declared(Owned(Level.HALT, ("go",), True, max_s * 1000, 1))
         account = self.people[who] if isinstance(who, str) else who
         return GuardLever(self.target, said, self.client, Sender(self.client, self.chain, account))
 

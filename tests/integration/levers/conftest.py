@@ -4,71 +4,76 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from node.testnet.chain_evm import EmbeddedChain
-from tests.integration.levers.aave_market import FUNDED, Market, build
+from tests.integration.levers.aave_market import FUNDED, build
 from tests.integration.levers.forked import answering, served
-from tests.integration.levers.locked_token import LockedToken, build_locked
+from tests.integration.levers.locked_token import build_locked
 from tests.integration.levers.managed_token import DAY_S, ManagedToken, build_managed
 from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN, OPEN_ZEPPELIN_4, SAFE, SYNTHETIX, missing
-from tests.integration.levers.pausable_token import Token, build_token
+from tests.integration.levers.pausable_token import build_token
 from tests.integration.levers.perp_v2_market import PACKAGES, Perp, perp_chain
-from tests.integration.levers.safe_token import SafeToken, build_safe
-from tests.integration.levers.synthetix_system import System, build_system
+from tests.integration.levers.safe_token import build_safe
+from tests.integration.levers.synthetix_system import build_system
 
 AHEAD_S = multiprocessing.Value("d", 0.0)
 """Shared with the processes that serve a chain."""
 
 
-@pytest.fixture(scope="session")
-def built() -> tuple[EmbeddedChain, Market]:
-    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
-    return chain, build("", answering(chain))
+ACCOUNTS = {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()}
 
 
-@pytest.fixture
-def market(request: pytest.FixtureRequest) -> Iterator[Market]:
-    why = missing(AAVE)
+def skip_without(*packages: str) -> None:
+    why = next(filter(None, map(missing, packages)), "")
     if why:
         pytest.skip(why)
-    chain, found = request.getfixturevalue("built")
-    with served(chain) as url:
-        yield replace(found, url=url, answer=None)
 
 
-@pytest.fixture(scope="session")
-def minted() -> tuple[EmbeddedChain, Token]:
-    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
-    return chain, build_token("", answering(chain))
+def once(build: Callable[[str, Any], Any]) -> Any:
+    """(chain, what stands on it), for all tests."""
+
+    def made() -> tuple[EmbeddedChain, Any]:
+        chain = EmbeddedChain(1, ACCOUNTS)
+        return chain, build("", answering(chain))
+
+    return pytest.fixture(scope="session")(made)
 
 
-@pytest.fixture
-def token(request: pytest.FixtureRequest) -> Iterator[Token]:
-    why = missing(OPEN_ZEPPELIN_4)
-    if why:
-        pytest.skip(why)
-    chain, found = request.getfixturevalue("minted")
-    with served(chain) as url:
-        yield replace(found, url=url, answer=None)
+def copied(whole: str, *packages: str, first: str = "") -> Any:
+    """A test's own: `whole` is the fixture that built it, `first` one that comes before."""
+
+    def copy(request: pytest.FixtureRequest) -> Iterator[Any]:
+        skip_without(*packages)
+        if first:
+            request.getfixturevalue(first)
+        chain, found = request.getfixturevalue(whole)
+        with served(chain) as url:
+            yield _at(found, url)
+
+    return pytest.fixture(copy)
+
+
+def _at(found: Any, url: str) -> Any:
+    if hasattr(found, "url"):
+        return replace(found, url=url, answer=None)
+    return replace(found, token=replace(found.token, url=url, answer=None))
 
 
 @pytest.fixture(scope="session")
 def governed() -> tuple[EmbeddedChain, ManagedToken]:
     """Built eight days ago, since when longer delays hold."""
-    accounts = {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()}
     AHEAD_S.value = -8 * DAY_S
-    chain = EmbeddedChain(1, accounts, clock=lambda: time.time() + AHEAD_S.value)
+    chain = EmbeddedChain(1, ACCOUNTS, clock=lambda: time.time() + AHEAD_S.value)
     return chain, build_managed("", answering(chain))
 
 
 @pytest.fixture
 def ahead(request: pytest.FixtureRequest) -> Iterator[Callable[[float], None]]:
     """Moves the managed token's chain to so many seconds after the wall clock; asked for before it: never back."""
-    why = missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN)
-    if why:
-        pytest.skip(why)
+    skip_without(OPEN_ZEPPELIN_4, OPEN_ZEPPELIN)
     request.getfixturevalue("governed")
 
     def moved(seconds: float) -> None:
@@ -79,74 +84,15 @@ def ahead(request: pytest.FixtureRequest) -> Iterator[Callable[[float], None]]:
     moved(0)
 
 
-@pytest.fixture
-def managed(request: pytest.FixtureRequest, ahead: Callable[[float], None]) -> Iterator[ManagedToken]:
-    why = missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN)
-    if why:
-        pytest.skip(why)
-    chain, found = request.getfixturevalue("governed")
-    with served(chain) as url:
-        yield replace(found, token=replace(found.token, url=url, answer=None))
-
-
-@pytest.fixture(scope="session")
-def signed_for() -> tuple[EmbeddedChain, SafeToken]:
-    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
-    return chain, build_safe("", answering(chain))
-
-
-@pytest.fixture
-def safe(request: pytest.FixtureRequest) -> Iterator[SafeToken]:
-    why = missing(OPEN_ZEPPELIN_4) or missing(SAFE)
-    if why:
-        pytest.skip(why)
-    chain, found = request.getfixturevalue("signed_for")
-    with served(chain) as url:
-        yield replace(found, token=replace(found.token, url=url, answer=None))
-
-
-@pytest.fixture(scope="session")
-def delayed() -> tuple[EmbeddedChain, LockedToken]:
-    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
-    return chain, build_locked("", answering(chain))
-
-
-@pytest.fixture
-def locked(request: pytest.FixtureRequest) -> Iterator[LockedToken]:
-    why = missing(OPEN_ZEPPELIN_4) or missing(OPEN_ZEPPELIN)
-    if why:
-        pytest.skip(why)
-    chain, found = request.getfixturevalue("delayed")
-    with served(chain) as url:
-        yield replace(found, token=replace(found.token, url=url, answer=None))
-
-
-@pytest.fixture(scope="session")
-def founded() -> tuple[EmbeddedChain, System]:
-    chain = EmbeddedChain(1, {bytes.fromhex(address[2:]): wei for address, wei in FUNDED.items()})
-    return chain, build_system("", answering(chain))
-
-
-@pytest.fixture
-def system(request: pytest.FixtureRequest) -> Iterator[System]:
-    why = missing(SYNTHETIX)
-    if why:
-        pytest.skip(why)
-    chain, found = request.getfixturevalue("founded")
-    with served(chain) as url:
-        yield replace(found, url=url, answer=None)
-
-
 @pytest.fixture(scope="session")
 def listed() -> tuple[EmbeddedChain, Perp]:
     return perp_chain()
 
 
-@pytest.fixture
-def perp(request: pytest.FixtureRequest) -> Iterator[Perp]:
-    why = next(filter(None, map(missing, PACKAGES)), "")
-    if why:
-        pytest.skip(why)
-    chain, found = request.getfixturevalue("listed")
-    with served(chain) as url:
-        yield replace(found, url=url, answer=None)
+built, market = once(build), copied("built", AAVE)
+minted, token = once(build_token), copied("minted", OPEN_ZEPPELIN_4)
+signed_for, safe = once(build_safe), copied("signed_for", OPEN_ZEPPELIN_4, SAFE)
+delayed, locked = once(build_locked), copied("delayed", OPEN_ZEPPELIN_4, OPEN_ZEPPELIN)
+founded, system = once(build_system), copied("founded", SYNTHETIX)
+managed = copied("governed", OPEN_ZEPPELIN_4, OPEN_ZEPPELIN, first="ahead")
+perp = copied("listed", *PACKAGES)

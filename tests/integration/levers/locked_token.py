@@ -11,6 +11,7 @@ from typing import Any
 import trio
 
 from adapters.api import LeverOrder
+from adapters.declared import Owned
 from adapters.evm.abi import Abi, keccak256
 from adapters.evm.account import Account
 from adapters.evm.client import ChainClient, Connection
@@ -75,7 +76,7 @@ class LockScene:
     def lever(self, role: str = GUARD, calls: tuple[str, ...] = ("mint(address,uint256)",)) -> CancelLever:
         token = self.locked.token
         meant = frozenset(call_of(f"0x{token.at.hex()} {one}") for one in calls)
-        said = declared(("mint",), Level.ISOLATE, blocks_exit=False, max_ms=HOUR_MS, cooldown_ms=HOUR_MS)
+        said = declared(Owned(Level.ISOLATE, ("mint",), False, HOUR_MS, HOUR_MS))
         sender = Sender(self.client, token.chain, Account(KEYS[role]))
         return CancelLever(LockTarget("lock", token.chain, self.locked.at, meant), said, self.client, sender)
 

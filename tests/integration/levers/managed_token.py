@@ -14,6 +14,7 @@ from typing import Any
 import trio
 
 from adapters.api import LeverOrder
+from adapters.declared import Owned
 from adapters.evm.abi import Abi
 from adapters.evm.access_manager import CLOSE, LEVERS, ManagedLever, ManagedTarget, declared
 from adapters.evm.account import Account
@@ -106,7 +107,7 @@ class ManagedScene:
     def lever(self, call: str = CLOSE, role: str = NODE, contract: bytes = b"") -> ManagedLever:
         token = self.managed.token
         target = ManagedTarget("wrapped", token.chain, self.managed.at, contract or token.at, token.at)
-        said = declared(call, WAYS, Level.HALT, blocks_exit=True, max_ms=HOUR_MS, cooldown_ms=HOUR_MS)
+        said = declared(call, Owned(Level.HALT, WAYS, True, HOUR_MS, HOUR_MS))
         return LEVERS[call](target, said, self.client, Sender(self.client, token.chain, Account(KEYS[role])))
 
     def order(self, call: str = CLOSE, seconds: float = 600, key: ActionKey = KEY) -> LeverOrder:

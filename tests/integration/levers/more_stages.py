@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapters.declared import Owned
 from adapters.evm.access_manager import CLOSE, LEVERS, ManagedTarget, declared
 from adapters.evm.perp_v2 import PerpLever
 from adapters.evm.perp_v2_rows import HALT, PERP_ROWS, PerpRow, PerpTarget
@@ -26,7 +27,7 @@ PERSONS_REASON = 2
 
 def managed_stage(managed: ManagedToken) -> Stage:
     token, manager = managed.token, managed.at
-    said = declared(CLOSE, WAYS, Level.HALT, blocks_exit=True, max_ms=HOUR_MS, cooldown_ms=HOUR_MS)
+    said = declared(CLOSE, Owned(Level.HALT, WAYS, True, HOUR_MS, HOUR_MS))
     target = ManagedTarget("wrapped", token.chain, manager, token.at, token.at)
 
     def move(people: People, shut: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapters.declared import Owned
 from adapters.evm.aave import AaveLever
 from adapters.evm.aave_reserve import AaveTarget
 from adapters.evm.aave_rows import AAVE_ROWS, AaveRow
@@ -61,7 +62,7 @@ def aave_stage(row: AaveRow, market: Market) -> Stage:
 
 def pause_stage(token: Token, safe: bytes = b"") -> Stage:
     """With `safe`: by the module of a Safe that may pause it."""
-    said = declared(WAYS, Level.HALT, blocks_exit=True, max_ms=HOUR_MS, cooldown_ms=HOUR_MS)
+    said = declared(Owned(Level.HALT, WAYS, True, HOUR_MS, HOUR_MS))
     target = PausableTarget("wrapped", token.chain, token.at, token.at)
 
     def lever(client: ChainClient, sender: Sender) -> PauseLever:

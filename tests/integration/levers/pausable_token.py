@@ -11,6 +11,7 @@ from typing import Any
 import trio
 
 from adapters.api import LeverOrder
+from adapters.declared import Owned
 from adapters.evm.abi import Abi, keccak256
 from adapters.evm.account import Account
 from adapters.evm.client import ChainClient, Connection
@@ -82,7 +83,7 @@ class PauseScene:
 
     def lever(self, role: str = GUARD) -> PauseLever:
         target = PausableTarget("wrapped", self.token.chain, self.token.at, self.token.at)
-        said = declared(WAYS, Level.HALT, blocks_exit=True, max_ms=HOUR_MS, cooldown_ms=HOUR_MS)
+        said = declared(Owned(Level.HALT, WAYS, True, HOUR_MS, HOUR_MS))
         return PauseLever(target, said, self.client, Sender(self.client, self.token.chain, Account(KEYS[role])))
 
     def order(self, seconds: float = 600, key: ActionKey = KEY) -> LeverOrder:

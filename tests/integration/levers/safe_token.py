@@ -12,6 +12,7 @@ from typing import Any
 import trio
 
 from adapters.api import LeverOrder
+from adapters.declared import Owned
 from adapters.evm.abi import Abi
 from adapters.evm.account import Account
 from adapters.evm.client import ChainClient, Connection
@@ -113,13 +114,13 @@ class SafeScene:
         lists = {name: tuple(listed(f"{at} {one}") for one in calls[name]) for name in ("restrict", "lift")}
         shows, multi_send = Shows(*shown_by(f"{at} paused() = true")), other.get("multi_send", built.multi_send)
         target = SafeTarget("council", built.token.chain, built.safe, **lists, shows=shows, multi_send=multi_send)
-        said = declared(WAYS, Level.HALT, blocks_exit=True, max_ms=HOUR_MS, cooldown_ms=HOUR_MS)
+        said = declared(Owned(Level.HALT, WAYS, True, HOUR_MS, HOUR_MS))
         sender = Sender(self.client, built.token.chain, Account(KEYS[role]))
         return SafeLever(target, said, self.client, sender, (self.inbox, self.told.append), watch_s)
 
     def module(self, role: str = GUARD) -> ModulePauseLever:
         token = self.built.token
-        said = pause_declared(WAYS, Level.HALT, blocks_exit=True, max_ms=HOUR_MS, cooldown_ms=HOUR_MS)
+        said = pause_declared(Owned(Level.HALT, WAYS, True, HOUR_MS, HOUR_MS))
         target = PausableTarget("council", token.chain, token.at, token.at)
         sender = Sender(self.client, token.chain, Account(KEYS[role]))
         return ModulePauseLever(target, self.built.safe, said, self.client, sender)

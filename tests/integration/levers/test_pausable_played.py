@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from adapters.api import Beyond, LeverOrder, Outcome
+from adapters.declared import Owned
 from adapters.evm.abi import keccak256
 from adapters.evm.account import Account
 from adapters.evm.pausable import CALL, PausableTarget, PauseLever, declared
@@ -74,7 +75,7 @@ class Contract:
 def outcome(contract: Contract, step: Callable[[PauseLever, LeverOrder], Awaitable[T]]) -> T:
     async def run() -> T:
         async with client_of(contract.fake) as client:
-            said = declared(("transfer",), Level.ISOLATE, blocks_exit=False, max_ms=3_600_000, cooldown_ms=1)
+            said = declared(Owned(Level.ISOLATE, ("transfer",), False, 3_600_000, 1))
             lever = PauseLever(PausableTarget("t", CHAIN, AT, AT), said, client, Sender(client, CHAIN, NODE))
             until_ms = (contract.fake.time_s + 600) * 1000
             return await step(lever, LeverOrder(KEY, CALL, asset(CHAIN, AT), Level.ISOLATE, until_ms, False))

@@ -28,7 +28,7 @@ END_MS = time.time_ns() // 1_000_000 + 1_800_000
 SUBJECT = subject_of(Kind.DOMAIN, "shop.example")
 ORDER = LeverOrder(ActionKey(b"\x0a" * 32), "shop", SUBJECT, Level.ISOLATE, END_MS, False)
 DECLARED = Owned(Level.ISOLATE, ("orders",), False, 3_600_000, 3_600_000).declare(
-    "program.run", "a program acts", expires_by=ExpiresBy.NODE
+    "program.run", "a program acts, which closes", expires_by=ExpiresBy.NODE
 )
 YES = f'{{"v":1,"ok":true,"says":"yes","until_ms":{END_MS}}}'
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import trio
 
-from adapters.api import ExpiresBy, LeverOrder
+from adapters.api import LeverOrder
 from adapters.declared import Owned
 from adapters.postgres.door import Door, Server
 from adapters.postgres.levers import LEVERS, PostgresLever
@@ -30,7 +30,7 @@ def main() -> None:
 
     psycopg.Connection.commit = commit_and_die  # type: ignore[method-assign]
     declared = Owned(Level.ISOLATE, ("orders",), False, 3_600_000, 3_600_000).declare(
-        f"postgres.{call}", LEVERS[call], expires_by=ExpiresBy.NODE
+        f"postgres.{call}", f"{LEVERS[call]}, which closes"
     )
     door = Door(Server("127.0.0.1", int(port), database, user, Path(secret)))
     left = FreshPassword(Path(fresh)) if fresh else None

@@ -14,7 +14,7 @@ import psycopg
 import trio
 from psycopg import sql
 
-from adapters.api import ExpiresBy, LeverOrder
+from adapters.api import LeverOrder
 from adapters.declared import Owned
 from adapters.postgres.door import WHOLE_S, Door
 from adapters.postgres.door import Server as Where
@@ -151,7 +151,7 @@ class Shop:
         self, lever: str, mandate: str = "", *, fresh: Path | None = None, door: Door | None = None
     ) -> PostgresLever:
         said = Owned(Level.ISOLATE, ("orders",), False, HOUR_MS, HOUR_MS).declare(
-            f"postgres.{lever}", LEVERS[lever], expires_by=ExpiresBy.NODE
+            f"postgres.{lever}", f"{LEVERS[lever]}, which closes"
         )
         left = None if fresh is None else FreshPassword(fresh)
         return PostgresLever("shop", mandate or lever.replace("_", "-"), said, door or self.door(), left)

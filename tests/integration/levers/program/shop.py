@@ -32,7 +32,7 @@ class App:
 
     def lever(self) -> ProgramLever:
         said = Owned(Level.ISOLATE, ("orders",), False, HOUR_MS, HOUR_MS).declare(
-            "program.run", f"{self.name} acts", expires_by=ExpiresBy.NODE, reversible=True
+            "program.run", f"{self.name} acts, which closes", expires_by=ExpiresBy.NODE, reversible=True
         )
         return ProgramLever(self.name, said, Program(self.command, self.folder, (), LIMITS))
 
