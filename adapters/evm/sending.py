@@ -12,6 +12,7 @@ from adapters.evm.abi import Abi, created_address
 from adapters.evm.artifacts import Artifact
 from adapters.evm.client import Account, ChainClient
 from adapters.evm.errors import ChainDown, NoGas, NotMined, NotSeen, NotSent, ProvidersDisagree, Reverted
+from adapters.evm.pool import PATIENCE_S, STUCK_S, Pool, Waiting, fees_of, raised
 from adapters.evm.wire import (
     Ask,
     Receipt,
@@ -25,17 +26,8 @@ from adapters.evm.wire import (
 )
 
 POLL_S = 0.05
-TIP_WEI = 10**9
-FEE_WEI_MAX = 2_000 * 10**9
-"""Per unit of gas. A provider that names more is not followed: it could make a lever burn its account."""
 GAS_CALL_MAX = 3_000_000
 GAS_DEPLOY_MAX = 20_000_000
-
-
-@dataclass(frozen=True)
-class Sent:
-    tx: bytes
-    nonce: int
 
 
 @dataclass(frozen=True)
@@ -54,12 +46,20 @@ class Costs:
 
 
 class Sender:
-    """One account on one chain."""
+    """One account on one chain. What waits for its block for longer than `patience_s` is pushed; what was not sent in
+    this life, and waits for longer than `stuck_s`, is replaced."""
 
-    def __init__(self, client: ChainClient, chain: str, account: Account) -> None:
+    def __init__(
+        self,
+        client: ChainClient,
+        chain: str,
+        account: Account,
+        patience_s: float = PATIENCE_S,
+        stuck_s: float = STUCK_S,
+    ) -> None:
         self.client, self.chain, self.account = client, chain, account
-        self._lock = trio.Lock()
-        self._pending: dict[bytes, int] = {}
+        self._pool = Pool(client, chain, account, patience_s, stuck_s)
+        self.in_flight = self._pool.in_flight
 
     async def simulate(self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any], trailer: bytes = b"") -> None:
         """An eth_call as the account, and whether it can pay. Reverted, NoGas, ChainDown, ProvidersDisagree."""
@@ -102,56 +102,53 @@ class Sender:
         return costs, created_address(self.account.address, costs.nonce)
 
     async def wait(self, tx: bytes, deadline_s: float = 60) -> Receipt:
-        """The receipt that all connections show. Reverted where it failed, NotMined past the deadline."""
+        """The receipt that all connections show, of whichever price was mined. Reverted where it failed, NotMined past
+        the deadline."""
         last = "no connection shows a receipt"
         with trio.move_on_after(deadline_s):
             while True:
                 try:
-                    receipt = (await self.client.receipt(self.chain, tx)).value
+                    receipt = await self._pool.receipt(tx)
                     if receipt is not None:
-                        self._pending.pop(tx, None)
+                        self._pool.mined(tx)
                         if not receipt.ok:
                             raise Reverted("it was mined and failed", f"transaction 0x{tx.hex()} on {self.chain}")
                         return receipt
+                    await self._pool.push_late(tx)
                 except (ChainDown, ProvidersDisagree, NotSeen) as broken:
                     last = str(broken)
                 await trio.sleep(POLL_S)
         raise NotMined(
-            f"transaction 0x{tx.hex()} on {self.chain}: {await self._fate(tx) or last}; look before retrying"
+            f"transaction 0x{tx.hex()} on {self.chain}: {await self._pool.fate(tx) or last}; look before retrying"
         )
 
-    async def in_flight(self) -> bool:
-        """Whether a provider knows of a transaction of the account that is in no block yet. ChainDown."""
-        own = self.account.address
-        answers, faults = await self.client.every(self.chain, [ask_nonce(own), ask_nonce(own, "latest")])
-        if not answers:
-            raise ChainDown(f"{self.chain} gives no answer: {'; '.join(map(str, faults))}")
-        return any(pending > latest for pending, latest in answers.values())
-
-    async def _fate(self, tx: bytes) -> str:
-        nonce = self._pending.pop(tx, None)
-        try:
-            read = await self.client.read(self.chain, ask_nonce(self.account.address, "latest"))
-        except (ChainDown, ProvidersDisagree, NotSeen):
-            return ""
-        if nonce is not None and read.value[0] > nonce:
-            return f"another transaction of the account took its nonce {nonce}"
-        return "not mined yet, it may still be"
-
-    async def _send(self, to: bytes | None, data: bytes, gas_max: int) -> Sent:
-        async with self._lock:
+    async def _send(self, to: bytes | None, data: bytes, gas_max: int) -> Waiting:
+        async with self._pool.lock:
             costs = await self._costs(to, data, gas_max)
-            transaction: dict[str, Any] = {"chainId": int(self.chain.removeprefix("eip155:")), "nonce": costs.nonce}
-            transaction |= {"gas": costs.gas, "value": 0, "data": data, **costs.fees}
-            raw, tx = self.account.sign(transaction if to is None else transaction | {"to": to})
+            nonce = costs.nonce if self._pool.over is None else self._pool.over
+            unpriced: dict[str, Any] = {"chainId": int(self.chain.removeprefix("eip155:")), "nonce": nonce}
+            unpriced |= {"gas": costs.gas, "value": 0, "data": data} | ({} if to is None else {"to": to})
+            one = await self._submitted(unpriced, costs)
+            self._pool.sent(one)
+        return one
+
+    async def _submitted(self, unpriced: dict[str, Any], costs: Costs) -> Waiting:
+        """Ever dearer where it is to take somebody's place, whose price nobody tells. NoGas, NotSent."""
+        fees = costs.fees
+        while True:
+            raw, tx = self.account.sign(unpriced | fees)
             try:
                 await self.client.submit(self.chain, raw)
             except NotSent as refused:
-                if "insufficient funds" in str(refused).lower():
+                says = str(refused).lower()
+                if "insufficient funds" in says:
                     raise NoGas(self.account.address, costs.balance, costs.most, self.chain) from None
-                raise
-            self._pending[tx] = costs.nonce
-        return Sent(tx, costs.nonce)
+                dearer = raised(fees, fees)
+                if self._pool.over is None or "underpriced" not in says or dearer == fees:
+                    raise
+                fees = dearer
+                continue
+            return Waiting(tx, unpriced["nonce"], unpriced, fees, trio.current_time(), [tx])
 
     async def _costs(self, to: bytes | None, data: bytes, gas_max: int) -> Costs:
         costs = await self._priced(to, data, gas_max)
@@ -179,13 +176,5 @@ class Sender:
             raise Reverted(rows[0][0].reason, f"the transaction to 0x{to.hex() if to else ''} on {self.chain}")
         nonces = {row[1] for row in rows}
         nonce = nonces.pop() if len(nonces) == 1 else (await self.client.read(self.chain, ask_nonce(own))).value[0]
-        fees = _fees([row[3].base_fee for row in rows], [row[4] for row in rows])
+        fees = fees_of([row[3].base_fee for row in rows], [row[4] for row in rows])
         return Costs(nonce, min(max(estimates) * 5 // 4, gas_max), fees, max(row[2] for row in rows))
-
-
-def _fees(bases: list[int | None], prices: list[int]) -> dict[str, int]:
-    known = [base for base in bases if base is not None]
-    if not known:
-        return {"gasPrice": min(max(prices), FEE_WEI_MAX)}
-    most = min(2 * max(known) + TIP_WEI, FEE_WEI_MAX)
-    return {"maxFeePerGas": most, "maxPriorityFeePerGas": min(TIP_WEI, most)}

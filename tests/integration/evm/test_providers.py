@@ -11,7 +11,8 @@ from adapters.evm.client import Account, Connection
 from adapters.evm.errors import ChainDown, ChainError, NoGas, NotMined, NotSeen, ProvidersDisagree, Reverted
 from adapters.evm.lever_rows import Target
 from adapters.evm.levers import levers_for
-from adapters.evm.sending import FEE_WEI_MAX, Sender, _fees
+from adapters.evm.pool import FEE_WEI_MAX, fees_of
+from adapters.evm.sending import Sender
 from adapters.evm.verifiers import EvmVerifier
 from protocol.evidence import ReleaseWithoutBurn, Ruling, claim_of
 from protocol.ids import ActionKey, SourceId
@@ -191,8 +192,8 @@ def test_keys_and_addresses_with_keys_are_in_no_repr():
 
 
 def test_a_provider_cannot_make_an_account_burn_its_gas():
-    assert _fees([10**20], [0])["maxFeePerGas"] == FEE_WEI_MAX
-    assert _fees([None], [10**20]) == {"gasPrice": FEE_WEI_MAX}
+    assert fees_of([10**20], [0])["maxFeePerGas"] == FEE_WEI_MAX
+    assert fees_of([None], [10**20]) == {"gasPrice": FEE_WEI_MAX}
 
 
 # -- levers and claims on lying providers

@@ -33,6 +33,7 @@ class Rough:
         self.chain, self.floor = chain, len(chain.blocks)
         self.pool: list[Any] = []
         self.holding, self.dear, self.poor = False, False, b""
+        self.least_wei = 0
         self.second, self.ahead_s = "honest", 0
         self.behind: Rpc | None = None
         self.rpc = Rpc(chain)
@@ -43,6 +44,7 @@ class Rough:
             "eth_getBalance": lambda who, tag="latest": self._balance(known, who, tag),
             "rough_hold": self._hold,
             "rough_drop": self._drop,
+            "rough_price": self._price,
             "rough_reorganise": self._reorganise,
             "rough_set": self._set,
             "rough_final": self._final,
@@ -59,7 +61,7 @@ class Rough:
             raise ChainError(-32000, "max fee per gas less than block base fee")
         if bytes(sent.sender) == self.poor:
             raise ChainError(-32000, "insufficient funds for gas * price + value")
-        if not self.holding and not self.pool:
+        if not self.holding and not self.pool and sent.max_fee_per_gas >= self.least_wei:
             return octets(self.chain.send_raw(read_octets(raw)))
         self._replace(sent)
         return octets(bytes(sent.hash))
@@ -95,10 +97,13 @@ class Rough:
     def tick(self) -> None:
         """What waits is mined in the order of nonces, and what no block takes any more is forgotten."""
         if not self.holding:
-            for sent in sorted(self.pool, key=lambda one: one.nonce):
+            waiting, self.pool = sorted(self.pool, key=lambda one: one.nonce), []
+            for sent in waiting:
+                if sent.max_fee_per_gas < self.least_wei:
+                    self.pool.append(sent)
+                    continue
                 with contextlib.suppress(ChainError):
                     self.chain.send_raw(bytes(sent.encode()))
-            self.pool.clear()
         self.chain.tick()
 
     # -- what happens to it
@@ -106,6 +111,11 @@ class Rough:
     def _hold(self, held: bool) -> bool:
         self.holding = held
         return True
+
+    def _price(self, least_wei: int) -> int:
+        """Blocks take nothing that offers less for a unit of gas; it waits in the pool."""
+        self.least_wei = least_wei
+        return len(self.pool)
 
     def _drop(self) -> int:
         """What waits is lost."""
@@ -198,6 +208,9 @@ class Served:
 
     def hold(self, held: bool) -> None:
         self.people.ask("rough_hold", held)
+
+    def price(self, least_wei: int) -> None:
+        self.people.ask("rough_price", least_wei)
 
     def drop(self) -> int:
         return int(self.people.ask("rough_drop"))

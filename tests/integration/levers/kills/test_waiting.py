@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import trio
 
+from adapters.evm.sending import Sender
 from tests.integration.levers.aave_market import KEYS, LTV, Market
 from tests.integration.levers.kills.rough import Served, serving
 from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
@@ -68,6 +69,14 @@ def test_a_zeroed_ltv_is_set_once_and_put_back(rough_market: tuple[Market, Serve
     tell(market, story)
 
 
+async def tried_until_done(lever, given) -> bool:
+    for _ in range(100):
+        if (await lever.apply(await lever.plan(given))).ok:
+            return True
+        await trio.sleep(0.1)
+    return False
+
+
 async def _moved_on(lever, given):
     with trio.move_on_after(1.5):
         return await lever.apply(await lever.plan(given))
@@ -120,5 +129,22 @@ def test_what_was_replaced_by_another_of_the_account_is_sent_again(rough_token: 
         chain.hold(False)
         token.people.send(KEYS[GUARD], address_of(GUARD), b"")
         assert (await lever.apply(await lever.plan(given))).ok and token.view("paused")
+
+    tell_token(token, story)
+
+
+def test_a_pause_that_became_too_cheap_while_its_node_was_gone_is_set_once_all_the_same(
+    rough_token: tuple[Token, Served],
+):
+    token, chain = rough_token
+
+    async def story(scene: PauseScene) -> None:
+        given, before = scene.order(), scene.sent_by()
+        chain.price(4 * 10**9)
+        await gone_while_it_waits(scene, scene.lever(), given)
+        lever = scene.lever()
+        lever._sender = Sender(scene.client, token.chain, lever._sender.account, patience_s=0.3, stuck_s=0.3)
+        assert await tried_until_done(lever, given)
+        assert scene.sent_by() == before + 1 and token.view("paused")
 
     tell_token(token, story)
