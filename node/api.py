@@ -20,7 +20,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from node import present, present_governance, present_keys
 from node.api_stream import OWNER, Asker, EventStream, last_event_id
 from node.effects import Reply
-from node.events import ActionCommand, Command, Event, OperatorAsked, Publish, Raise, ReleaseTopic, TakeKey, Withdraw
+from node.events import (
+    Acknowledge,
+    ActionCommand,
+    Command,
+    Event,
+    OperatorAsked,
+    Publish,
+    Raise,
+    ReleaseTopic,
+    TakeKey,
+    Withdraw,
+)
 from node.loop import now
 from node.machine.state import State
 from node.machine.step import Step
@@ -45,17 +56,25 @@ class Refused(Exception):
         self.status, self.code, self.what, self.do = status, code, what, do
 
 
+@dataclass(frozen=True)
+class Who:
+    """`proven`: by a token of that person's."""
+
+    person: str
+    proven: bool
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
     person: Annotated[str, Field(min_length=1, max_length=PERSON_CHARS_MAX)] = "operator"
 
 
-def who(request: Request, body: _Body) -> str:
-    """Who a command is recorded under: on TCP whose token it is, and nobody else."""
+def who(request: Request, body: _Body) -> Who:
+    """Who a command is recorded under: on TCP whose token it is, and nobody else; on the socket whoever is named."""
     asker: Asker = request.scope.get("asker", OWNER)
     if asker.person and "person" in body.model_fields_set and body.person != asker.person:
         raise Refused(403, "another-person", f"this token is {asker.person}'s", "leave out person")
-    return asker.person or body.person
+    return Who(asker.person or body.person, bool(asker.person))
 
 
 class RaiseBody(_Body):
@@ -66,7 +85,13 @@ class RaiseBody(_Body):
     incident: Annotated[str, Field(max_length=64)] = ""
 
 
-class ReleaseBody(_Body):
+class EndBody(_Body):
+    """`take_back`: what one person asked, where the policy wants two."""
+
+    take_back: bool = False
+
+
+class ReleaseBody(EndBody):
     through_ms: Annotated[int, Field(ge=0, le=1 << 53)] = 0
 
 
@@ -119,13 +144,14 @@ class Surface:
             raise Refused(404, "unknown-action", f"no action {id_[:64]!r}, or several", "list them: tocsin action list")
         return action
 
-    async def command(self, person: str, command: Command) -> dict[str, Any]:
+    async def command(self, who: Who, command: Command) -> dict[str, Any]:
+        """`done` false: it waits for a second person, until `waits_until_ms`."""
         ticket = next(self.numbers)
         send, receive = trio.open_memory_channel[Reply](1)
         self.tickets[ticket] = send
         try:
             with trio.fail_after(ANSWER_S):
-                await self.submit(OperatorAsked(ticket, person, command))
+                await self.submit(OperatorAsked(ticket, who.person, command, who.proven))
                 reply = await receive.receive()
         except trio.TooSlowError:
             raise Refused(503, "busy", "the node did not answer in time", "look at: tocsin status") from None
@@ -133,7 +159,8 @@ class Surface:
             self.tickets.pop(ticket, None)
         if not reply.ok:
             raise Refused(409, "refused", reply.says)
-        return {"ok": True, "says": reply.says}
+        waits = {"waits_until_ms": reply.waits_until_ms} if reply.waits_until_ms else {}
+        return {"ok": True, "done": not waits, "says": reply.says, **waits}
 
 
 def make_app(surface: Surface) -> FastAPI:
@@ -264,24 +291,37 @@ def _alert_routes(app: FastAPI, surface: Surface) -> None:
 
     @app.post("/v1/alerts/{id_}/release")
     async def release(request: Request, id_: str, body: ReleaseBody) -> dict[str, Any]:
-        return await surface.command(who(request, body), ReleaseTopic(*surface.topic(id_), body.through_ms))
+        return await surface.command(
+            who(request, body), ReleaseTopic(*surface.topic(id_), body.through_ms, body.take_back)
+        )
+
+    @app.post("/v1/alerts/{id_}/acknowledge")
+    async def acknowledge(request: Request, id_: str, body: _Body) -> dict[str, Any]:
+        """A person has seen it: told with the alert, once for each level."""
+        return await surface.command(who(request, body), Acknowledge(*surface.topic(id_)))
 
 
 def _action_routes(app: FastAPI, surface: Surface) -> None:
     @app.get("/v1/actions")
     async def actions() -> list[dict[str, Any]]:
         held = surface.state.actions.values()
-        return [present.action(one) for one in sorted(held, key=lambda one: (one.opened_ms, one.key))]
+        step = surface.step()
+        return [present.action(step, one) for one in sorted(held, key=lambda one: (one.opened_ms, one.key))]
 
     @app.get("/v1/actions/{id_}")
     async def action(id_: str) -> dict[str, Any]:
-        return present.action(surface.action(id_))
+        return present.action(surface.step(), surface.action(id_))
 
     @app.post("/v1/actions/{id_}/{verb}")
-    async def act(request: Request, id_: str, verb: str, body: _Body) -> dict[str, Any]:
+    async def act(request: Request, id_: str, verb: str, body: EndBody) -> dict[str, Any]:
         if verb not in ("approve", "refuse", "lift"):
             raise Refused(404, "unknown-verb", f"an action cannot be asked to {verb[:32]!r}", "approve, refuse or lift")
-        return await surface.command(who(request, body), ActionCommand(surface.action(id_).key, verb))
+        if body.take_back and verb != "lift":
+            raise Refused(
+                422, "bad-request", "only what was asked to be lifted can be taken back", "leave out take_back"
+            )
+        command = ActionCommand(surface.action(id_).key, verb, body.take_back)
+        return await surface.command(who(request, body), command)
 
 
 def _governance_routes(app: FastAPI, surface: Surface) -> None:

@@ -91,7 +91,8 @@ class Reply:
     ticket: int
     ok: bool
     says: str
-    id: str = ""
+    waits_until_ms: int = 0
+    """It is asked and not done: until then for a second person; 0 where it is done."""
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,20 @@ def a_person(said: str) -> str:
     return person
 
 
+def a_sentence(said: object) -> str:
+    """What the node said in small letters, for people."""
+    text = str(said or "done")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def asked_lines(asked: dict[str, Any] | None) -> list[str]:
+    """Of an alert or an action: what waits for a second person."""
+    if not asked:
+        return []
+    what = "to lift it" if asked.get("what") == "lift" else "to say that it is over"
+    return [f"  NEEDS A SECOND PERSON: {asked.get('person')} asks {what}; {until(asked.get('until_ms'))}"]
+
+
 _ID = re.compile(r"(0x)?[0-9a-fA-F]{6,64}\Z")
 
 

@@ -19,7 +19,7 @@ from governance import charter as charters
 from governance.card import parse_card, write_card
 from governance.faults import CardFaults
 from governance.keyset_request import RequestFaults, faults_of, parse_request, write_request
-from node.api import BackupBody, RaiseBody, Refused, ReleaseBody, StatementBody, make_app
+from node.api import BackupBody, RaiseBody, Refused, ReleaseBody, StatementBody, Who, make_app
 from node.events import Raise
 from node.records import OperatorDid, pack_record
 from protocol.envelope import seal_entry
@@ -83,9 +83,9 @@ def policy(raw: bytes) -> None:
     expect(bool(say(read, DECLARED, LEASE_MS_MOST, 7, 2)), "a policy of which nothing can be said")
 
 
-async def _submitted(person: str, command: Any) -> dict[str, Any]:
+async def _submitted(who: Who, command: Any) -> dict[str, Any]:
     """What the node does with it: written down and said, so it must be writable and sayable."""
-    pack_record(OperatorDid(person[:64], type(command).__name__, 1))
+    pack_record(OperatorDid(who.person[:64], type(command).__name__, 1))
     if isinstance(command, Raise):
         expect(0 <= command.lease_ms <= 86_400_000, "a lease out of bounds")
         notice = Notice(command.incident[:64], Tlp.GREEN)
