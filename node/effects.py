@@ -9,6 +9,7 @@ from protocol.frames import WantEntries
 from protocol.ids import ActionKey, Digest, MemberName
 from protocol.limits import U63_MAX
 from protocol.messages import Claim, Tlp
+from protocol.release import Topic
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,8 @@ class Tell:
 
     text: str
     tlp: Tlp = Tlp.AMBER
+    topic: Topic | None = None
+    """The alert that it is about."""
 
 
 Effect = Send | Broadcast | Gossip | ServeEntries | ServeBlobs | LookUp | VerifyClaim | RunStep | Reply | Tell

@@ -23,6 +23,7 @@ from node.commands.common import (
     an_id,
     asked_lines,
     connect,
+    moment,
     say,
     say_json,
     say_list,
@@ -312,7 +313,7 @@ def release(
     take_back
         Take back what one person asked and no second one has said.
     """
-    through_ms = _moment(through) if through else None
+    through_ms = moment(through, "--through") if through else None
     with connect(config) as control:
         said = control.release(an_id(alert_id), a_person(person), through_ms, take_back)
     if output == "json":
@@ -322,17 +323,3 @@ def release(
     else:
         say("Released for our group. Restrictions lift when Q groups have; your own lever: `tocsin action lift`.")
     return OK
-
-
-def _moment(written: str) -> int:
-    from datetime import datetime
-
-    if written.isascii() and written.isdigit() and len(written) <= 15:
-        return int(written)
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise usage(f"--through: {written!r} is no moment", "write it like 2026-04-18T19:00:00Z")
-    return int(moment.timestamp() * 1000)

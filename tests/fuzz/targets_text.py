@@ -19,7 +19,8 @@ from governance import charter as charters
 from governance.card import parse_card, write_card
 from governance.faults import CardFaults
 from governance.keyset_request import RequestFaults, faults_of, parse_request, write_request
-from node.api import BackupBody, RaiseBody, Refused, ReleaseBody, StatementBody, Who, make_app
+from node.api import BackupBody, RaiseBody, ReleaseBody, StatementBody, make_app
+from node.api_surface import Refused, Who
 from node.events import Raise
 from node.records import OperatorDid, pack_record
 from protocol.envelope import seal_entry
@@ -94,6 +95,10 @@ async def _submitted(who: Who, command: Any) -> dict[str, Any]:
     return {"ok": True}
 
 
+async def _seen(request: Request, things: Any) -> None:
+    """Who reads what is written down before the answer."""
+
+
 async def _saved(path: str) -> dict[str, Any]:
     return {"ok": bool(path.encode())}
 
@@ -101,7 +106,11 @@ async def _saved(path: str) -> dict[str, Any]:
 def _routes() -> dict[str, Callable[..., Awaitable[Any]]]:
     topic = (cast.COIN, cast.THREAT)
     surface: Any = SimpleNamespace(
-        command=_submitted, topic=lambda id_: topic, action=lambda id_: SimpleNamespace(key=bytes(32)), backup=_saved
+        command=_submitted,
+        topic=lambda id_: topic,
+        action=lambda id_: SimpleNamespace(key=bytes(32)),
+        backup=_saved,
+        saw=_seen,
     )
     return {route.endpoint.__name__: route.endpoint for route in make_app(surface).routes if hasattr(route, "endpoint")}
 
@@ -110,6 +119,7 @@ ROUTES = _routes()
 BODIES: tuple[tuple[str, Any], ...] = (
     ("raise_alert", RaiseBody),
     ("release", ReleaseBody),
+    ("acknowledge", RaiseBody.__base__),
     ("withdraw", RaiseBody.__base__),
     ("publish", StatementBody),
     ("backup", BackupBody),
