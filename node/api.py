@@ -5,44 +5,33 @@ Reads look at the state; commands go through the loop's inbox like everything el
 
 from __future__ import annotations
 
-import itertools
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import trio
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from node import present, present_governance, present_keys
+from node import inside, present, present_governance, present_keys
 from node.api_stream import OWNER, Asker, EventStream, last_event_id
-from node.effects import Reply
-from node.events import ActionCommand, Command, Event, OperatorAsked, Publish, Raise, ReleaseTopic, TakeKey, Withdraw
+from node.api_surface import Refused, Surface, Who
+from node.events import (
+    Acknowledge,
+    ActionCommand,
+    Publish,
+    Raise,
+    ReleaseTopic,
+    Withdraw,
+)
 from node.loop import now
-from node.machine.state import State
-from node.machine.step import Step
-from node.stream import Streams
-from node.watch import Watch
 from protocol.errors import ProtocolError
 from protocol.limits import ENTRY_BYTES_MAX
 from protocol.messages import Level, threat_from_word
-from protocol.release import Topic
 from protocol.subjects import from_text
 
 log = logging.getLogger("tocsin.api")
-ANSWER_S = 10.0
 PERSON_CHARS_MAX = 64
-
-
-class Refused(Exception):
-    """Answered as {"error": {code, what, do}}."""
-
-    def __init__(self, status: int, code: str, what: str, do: str = "") -> None:
-        super().__init__(what)
-        self.status, self.code, self.what, self.do = status, code, what, do
 
 
 class _Body(BaseModel):
@@ -50,12 +39,12 @@ class _Body(BaseModel):
     person: Annotated[str, Field(min_length=1, max_length=PERSON_CHARS_MAX)] = "operator"
 
 
-def who(request: Request, body: _Body) -> str:
-    """Who a command is recorded under: on TCP whose token it is, and nobody else."""
+def who(request: Request, body: _Body) -> Who:
+    """Who a command is recorded under: on TCP whose token it is, and nobody else; on the socket whoever is named."""
     asker: Asker = request.scope.get("asker", OWNER)
     if asker.person and "person" in body.model_fields_set and body.person != asker.person:
         raise Refused(403, "another-person", f"this token is {asker.person}'s", "leave out person")
-    return asker.person or body.person
+    return Who(asker.person or body.person, bool(asker.person))
 
 
 class RaiseBody(_Body):
@@ -66,7 +55,13 @@ class RaiseBody(_Body):
     incident: Annotated[str, Field(max_length=64)] = ""
 
 
-class ReleaseBody(_Body):
+class EndBody(_Body):
+    """`take_back`: what one person asked, where the policy wants two."""
+
+    take_back: bool = False
+
+
+class ReleaseBody(EndBody):
     through_ms: Annotated[int, Field(ge=0, le=1 << 53)] = 0
 
 
@@ -82,58 +77,6 @@ class KeyBody(StatementBody):
 class BackupBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
     path: Annotated[str, Field(min_length=1, max_length=4096)]
-
-
-@dataclass
-class Surface:
-    """What the routes need of a running node."""
-
-    state: State
-    watch: Watch
-    streams: Streams
-    submit: Callable[[Event], Awaitable[None]]
-    tickets: dict[int, trio.MemorySendChannel[Reply]]
-    status: Callable[[], dict[str, Any]]
-    backup: Callable[[str], Awaitable[dict[str, Any]]]
-    next_key: Callable[[bytes], TakeKey]
-    """Opens a KeySet of our own and finds the key that it delegates; Refused where they cannot be had."""
-    export: Callable[[], dict[str, Any]]
-    """The chain of epochs, for whoever verifies or joins."""
-    stop: Callable[[], list[str]]
-    """Begins the stop; says what stands."""
-    numbers: Any = field(default_factory=lambda: itertools.count(1))
-
-    def step(self) -> Step:
-        """A throw-away step to read with: nothing is recorded through it."""
-        return Step(self.state, now())
-
-    def topic(self, id_: str) -> Topic:
-        topic = present.find_topic(self.state, id_) if len(id_) >= 6 else None
-        if topic is None:
-            raise Refused(404, "unknown-alert", f"no alert {id_[:64]!r}, or several", "list them: tocsin alert list")
-        return topic
-
-    def action(self, id_: str) -> Any:
-        action = present.find_action(self.state, id_) if len(id_) >= 6 else None
-        if action is None:
-            raise Refused(404, "unknown-action", f"no action {id_[:64]!r}, or several", "list them: tocsin action list")
-        return action
-
-    async def command(self, person: str, command: Command) -> dict[str, Any]:
-        ticket = next(self.numbers)
-        send, receive = trio.open_memory_channel[Reply](1)
-        self.tickets[ticket] = send
-        try:
-            with trio.fail_after(ANSWER_S):
-                await self.submit(OperatorAsked(ticket, person, command))
-                reply = await receive.receive()
-        except trio.TooSlowError:
-            raise Refused(503, "busy", "the node did not answer in time", "look at: tocsin status") from None
-        finally:
-            self.tickets.pop(ticket, None)
-        if not reply.ok:
-            raise Refused(409, "refused", reply.says)
-        return {"ok": True, "says": reply.says}
 
 
 def make_app(surface: Surface) -> FastAPI:
@@ -191,12 +134,17 @@ def _people_routes(app: FastAPI, surface: Surface) -> None:
 
 def _read_routes(app: FastAPI, surface: Surface) -> None:
     @app.get("/v1/status")
-    async def status() -> dict[str, Any]:
-        return surface.status()
+    async def status(request: Request) -> dict[str, Any]:
+        status = surface.status()
+        named = {one["key"] for one in status["escalated"]} | {one["id"] for one in status["asked"]}
+        await surface.saw(request, inside.named(surface.state, named))
+        return status
 
     @app.get("/v1/exposures")
-    async def exposures() -> list[dict[str, Any]]:
-        return present.exposures(surface.state, now().wall_ms)
+    async def exposures(request: Request) -> list[dict[str, Any]]:
+        told = present.exposures(surface.state, now().wall_ms)
+        await surface.saw(request, inside.exposures(surface.state))
+        return told
 
     @app.get("/v1/feeds")
     async def feeds(links: bool = True) -> list[dict[str, Any]]:
@@ -209,38 +157,46 @@ def _read_routes(app: FastAPI, surface: Surface) -> None:
         wait_s: Annotated[float, Query(ge=0, le=60)] = 0,
     ) -> dict[str, Any] | Response:
         """Server-sent events where they are accepted, else what the ring holds after a number (a long poll)."""
+        await surface.saw(request, [inside.EVENTS])
         if "text/event-stream" in request.headers.get("accept", ""):
             after_id = last_event_id(request.headers.get("last-event-id", ""))
             if after_id == -1:
                 raise Refused(422, "bad-event-id", "Last-Event-ID is an event's id of this stream", "leave it out")
-            return EventStream(surface.streams, after_id)
+            return EventStream(surface.streams, after_id, lambda: surface.still_reads(request, [inside.EVENTS]))
         found = await surface.watch.after(after, wait_s)
         return {"events": found, "next": found[-1]["n"] if found else after}
 
     @app.get("/v1/explain/{id_}")
-    async def explain(id_: str) -> dict[str, Any]:
+    async def explain(request: Request, id_: str) -> dict[str, Any]:
         told = present.explain(surface.step(), id_) if len(id_) >= 6 else None
         if told is None:
             raise Refused(404, "unknown-id", f"no alert or action {id_[:64]!r}", "list them: tocsin alert list")
+        await surface.saw(request, inside.explained(surface.state, told["id"]))
         return told
 
     @app.get("/v1/certificates/{digest}")
-    async def certificate(digest: str) -> dict[str, Any]:
+    async def certificate(request: Request, digest: str) -> dict[str, Any]:
         for held in surface.state.certificates.values():
             if len(digest) >= 6 and held.digest.hex().startswith(digest.lower()):
+                await surface.saw(request, inside.alerts(surface.state, [held.certificate.topic], "certificate"))
                 return {"digest": held.digest.hex(), "hex": held.raw.hex()}
         raise Refused(404, "unknown-certificate", f"no certificate {digest[:64]!r}", "list them: tocsin alert list")
 
 
 def _alert_routes(app: FastAPI, surface: Surface) -> None:
     @app.get("/v1/alerts")
-    async def alerts() -> list[dict[str, Any]]:
-        step = surface.step()
-        return [present.alert(step, topic) for topic in present.topics(surface.state)]
+    async def alerts(request: Request) -> list[dict[str, Any]]:
+        step, topics = surface.step(), present.topics(surface.state)
+        told = [present.alert(step, topic) for topic in topics]
+        await surface.saw(request, inside.alerts(surface.state, topics))
+        return told
 
     @app.get("/v1/alerts/{id_}")
-    async def alert(id_: str) -> dict[str, Any]:
-        return present.alert(surface.step(), surface.topic(id_))
+    async def alert(request: Request, id_: str) -> dict[str, Any]:
+        topic = surface.topic(id_)
+        told = present.alert(surface.step(), topic)
+        await surface.saw(request, inside.alerts(surface.state, [topic]))
+        return told
 
     @app.post("/v1/alerts")
     async def raise_alert(request: Request, body: RaiseBody) -> dict[str, Any]:
@@ -264,24 +220,42 @@ def _alert_routes(app: FastAPI, surface: Surface) -> None:
 
     @app.post("/v1/alerts/{id_}/release")
     async def release(request: Request, id_: str, body: ReleaseBody) -> dict[str, Any]:
-        return await surface.command(who(request, body), ReleaseTopic(*surface.topic(id_), body.through_ms))
+        return await surface.command(
+            who(request, body), ReleaseTopic(*surface.topic(id_), body.through_ms, body.take_back)
+        )
+
+    @app.post("/v1/alerts/{id_}/acknowledge")
+    async def acknowledge(request: Request, id_: str, body: _Body) -> dict[str, Any]:
+        """A person has seen it: told with the alert, once for each level."""
+        return await surface.command(who(request, body), Acknowledge(*surface.topic(id_)))
 
 
 def _action_routes(app: FastAPI, surface: Surface) -> None:
     @app.get("/v1/actions")
-    async def actions() -> list[dict[str, Any]]:
-        held = surface.state.actions.values()
-        return [present.action(one) for one in sorted(held, key=lambda one: (one.opened_ms, one.key))]
+    async def actions(request: Request) -> list[dict[str, Any]]:
+        held = sorted(surface.state.actions.values(), key=lambda one: (one.opened_ms, one.key))
+        step = surface.step()
+        told = [present.action(step, one) for one in held]
+        await surface.saw(request, inside.actions(held))
+        return told
 
     @app.get("/v1/actions/{id_}")
-    async def action(id_: str) -> dict[str, Any]:
-        return present.action(surface.action(id_))
+    async def action(request: Request, id_: str) -> dict[str, Any]:
+        action = surface.action(id_)
+        told = present.action(surface.step(), action)
+        await surface.saw(request, inside.actions([action]))
+        return told
 
     @app.post("/v1/actions/{id_}/{verb}")
-    async def act(request: Request, id_: str, verb: str, body: _Body) -> dict[str, Any]:
+    async def act(request: Request, id_: str, verb: str, body: EndBody) -> dict[str, Any]:
         if verb not in ("approve", "refuse", "lift"):
             raise Refused(404, "unknown-verb", f"an action cannot be asked to {verb[:32]!r}", "approve, refuse or lift")
-        return await surface.command(who(request, body), ActionCommand(surface.action(id_).key, verb))
+        if body.take_back and verb != "lift":
+            raise Refused(
+                422, "bad-request", "only what was asked to be lifted can be taken back", "leave out take_back"
+            )
+        command = ActionCommand(surface.action(id_).key, verb, body.take_back)
+        return await surface.command(who(request, body), command)
 
 
 def _governance_routes(app: FastAPI, surface: Surface) -> None:
@@ -309,12 +283,13 @@ def _governance_routes(app: FastAPI, surface: Surface) -> None:
 
 def _house_routes(app: FastAPI, surface: Surface) -> None:
     @app.post("/v1/backup")
-    async def backup(body: BackupBody) -> dict[str, Any]:
+    async def backup(request: Request, body: BackupBody) -> dict[str, Any]:
         if not body.path.startswith("/") or "\0" in body.path:
             raise Refused(422, "bad-path", "a relative path would mean the node's own directory", "give a whole path")
         done = await surface.backup(body.path)
         if not done["ok"]:
             raise Refused(409, "refused", done["says"])
+        await surface.saw(request, [inside.COPY])
         return done
 
     @app.post("/v1/statements")

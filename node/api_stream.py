@@ -37,9 +37,10 @@ def last_event_id(said: str) -> int | None:
 class EventStream(Response):
     """One reader's stream, until it goes."""
 
-    def __init__(self, streams: Streams, after: int | None) -> None:
+    def __init__(self, streams: Streams, after: int | None, reads: Callable[[], None]) -> None:
+        """`reads` is called again and again, for as long as somebody does."""
         super().__init__()
-        self._streams, self._after = streams, after
+        self._streams, self._after, self._reads = streams, after, reads
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         asker: Asker = scope.get("asker", OWNER)
@@ -63,8 +64,12 @@ class EventStream(Response):
         async def write(part: bytes) -> None:
             await send({"type": "http.response.body", "body": part, "more_body": True})
 
+        def welcome() -> bool:
+            self._reads()
+            return asker.welcome()
+
         async with trio.open_nursery() as nursery:
             nursery.start_soon(gone, nursery.cancel_scope)
-            await self._streams.tell(self._after, write, asker.welcome)
+            await self._streams.tell(self._after, write, welcome)
             nursery.cancel_scope.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})

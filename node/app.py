@@ -23,23 +23,19 @@ import trio
 from adapters.api import Observation
 from governance.charter import write as write_charter
 from node import backup as backups
-from node import owner
+from node import inside, owner
 from node.allowed import allowed_now, follow_members, list_observers_anew, observers_of
-from node.api import Surface, make_app
+from node.api import make_app
+from node.api_surface import Surface
 from node.config import NodeConfig
 from node.discipline import LOOK_S, Discipline
 from node.dispatch import Dispatch
 from node.doors import serve
 from node.effects import Tell
-from node.events import (
-    Event,
-    FrameArrived,
-    PeerCameUp,
-    PeerWentDown,
-    SensorReported,
-)
+from node.events import Event, FrameArrived, PeerCameUp, PeerWentDown, SensorReported
 from node.exposing import read_exposures, watch_chain
 from node.hearing import Crier, members_heard
+from node.insiders import Insiders
 from node.instances import instances_of
 from node.loop import Loop, batch_of, now
 from node.machine import Machine, Setup
@@ -105,6 +101,7 @@ class Node:
         self.misbehaved: dict[str, int] = {}
         self.counted = Counted()
         self.looks = Looks(config)
+        self.insiders = Insiders(config.insiders)
         self.service = Service({})
         self.chain_faults: dict[str, str] = {}
         """Connection id → "" or what is wrong, as last asked."""
@@ -187,12 +184,13 @@ class Node:
             performer.append(
                 Performer(
                     self.transport,
-                    self.parts.store,
+                    parts.store,
                     self.instances.verifiers,
                     dispatch,
                     self.instances.sinks,
                     nursery,
                     loop.inbox.send,
+                    functools.partial(inside.note_told, self.insiders),
                 )
             )
             self.tell_sinks = performer[0]
@@ -220,6 +218,7 @@ class Node:
                     nursery.start_soon(kept, str(getattr(sink, "name", "")), sink.run)
             nursery.start_soon(self._stop_when_asked)
             nursery.start_soon(self.extra)
+            nursery.start_soon(self.insiders.keep)
             nursery.start_soon(self.service.keep, loop.silent_s, functools.partial(in_a_line, self))
             # what stands by now stands for good, and looking through it costs more than what could be found there
             gc.freeze()
@@ -328,6 +327,7 @@ class Node:
             state=self.machine.state,
             watch=self.watch,
             streams=self.streams,
+            insiders=self.insiders,
             submit=self.loop.inbox.send,
             tickets=performer.tickets,
             status=self.status,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from governance.charter import Charter
-from node import keys
+from node import keys, people
 from node.check_types import Finding
 from node.config import NodeConfig
 from node.keys import KeyFault, Purpose
@@ -118,3 +118,24 @@ def policy_findings(config: NodeConfig, charter: Charter | None) -> Iterator[Fin
     yield from (Finding("policy", False, fault, "") for fault in faults)
     if not faults:
         yield Finding("policy", True, f"{config.policy} is sane")
+        yield from _two_people(config)
+
+
+def _two_people(config: NodeConfig) -> Iterator[Finding]:
+    """Whether there are two who could end a restriction, where the policy wants two."""
+    policy = read_policy(config.policy) if config.policy is not None else None
+    if policy is None or isinstance(policy, PolicyReport) or policy.ending.need < 2:
+        return
+    try:
+        listed = people.read(config.people) if config.console is not None else ()
+    except people.PeopleFault as error:
+        yield Finding("two people", False, str(error), "")
+        return
+    names = {one.name.casefold() for one in listed if one.role == "releaser"} | {policy.ending.socket.casefold()} - {""}
+    named = ", ".join(sorted(names)) or "nobody"
+    if len(names) >= policy.ending.need:
+        yield Finding("two people", True, f"a restriction is ended by two of {named}")
+        return
+    says = f"the policy wants two people to end a restriction, and only {named} can: it will stand until its lease"
+    do = "[console] in node.toml and `tocsin person add NAME --role releaser`; release.socket names one at the socket"
+    yield Finding("two people", False, says, do)

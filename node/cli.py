@@ -15,6 +15,7 @@ from node.commands import (
     actions,
     alerts,
     founding,
+    insiders,
     joining,
     keeping,
     keying,
@@ -69,7 +70,14 @@ def build_app() -> App:
     voting = (members.member_app, votes.vote_app, joining.network_app)
     for group in (*groups, keeping.policy_app, *voting, registry.registry_app):
         app.command(group)
-    last: tuple[Command, ...] = (keeping.backup, keeping.restore, verifying.verify, keeping.explain, keeping.doctor)
+    last: tuple[Command, ...] = (
+        insiders.insiders,
+        keeping.backup,
+        keeping.restore,
+        verifying.verify,
+        keeping.explain,
+        keeping.doctor,
+    )
     for command in (*last, keeping.version):
         app.command(command)
     return app

@@ -38,6 +38,7 @@ BESIDE_BYTES_MAX = 4 * 1024 * 1024
 CONTROL_PATH_BYTES_MAX = 107
 """sockaddr_un holds 108 bytes on Linux, the last one a zero."""
 STORE_NAME, MARK_NAME, KEYS_NAME, PEOPLE_NAME = "store.sqlite", "mark.cbor", "keys", "people.json"
+INSIDERS_NAME = "insiders.jsonl"
 
 
 class ConfigFaults(FileFaults):
@@ -84,6 +85,11 @@ class NodeConfig:
         """A file that the configuration names, from its own directory; at most a byte above what is taken. OSError."""
         with (self.path.parent / name).open("rb") as file:
             return file.read(BESIDE_BYTES_MAX + 1)
+
+    @property
+    def insiders(self) -> Path:
+        """Who read what is not for everybody (node.insiders)."""
+        return self.data_dir / INSIDERS_NAME
 
     @property
     def people(self) -> Path:

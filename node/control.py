@@ -118,8 +118,14 @@ class Control:
     def withdraw(self, alert_id: str, person: str) -> dict[str, Any]:
         return dict(self._post(f"/alerts/{quote(alert_id, safe='')}/withdraw", {"person": person}) or {})
 
-    def release(self, alert_id: str, person: str, through_ms: int | None = None) -> dict[str, Any]:
-        body = {"person": person, "through_ms": through_ms}
+    def acknowledge(self, alert_id: str, person: str) -> dict[str, Any]:
+        return dict(self._post(f"/alerts/{quote(alert_id, safe='')}/acknowledge", {"person": person}) or {})
+
+    def release(
+        self, alert_id: str, person: str, through_ms: int | None = None, take_back: bool = False
+    ) -> dict[str, Any]:
+        """`done` false: it waits for a second person."""
+        body = {"person": person, "through_ms": through_ms, "take_back": take_back or None}
         return dict(self._post(f"/alerts/{quote(alert_id, safe='')}/release", body) or {})
 
     def actions(self) -> list[dict[str, Any]]:
@@ -128,9 +134,10 @@ class Control:
     def action(self, key: str) -> dict[str, Any]:
         return dict(self._get(f"/actions/{quote(key, safe='')}"))
 
-    def decide(self, key: str, verb: str, person: str) -> dict[str, Any]:
-        """`verb`: approve, refuse or lift."""
-        return dict(self._post(f"/actions/{quote(key, safe='')}/{verb}", {"person": person}) or {})
+    def decide(self, key: str, verb: str, person: str, take_back: bool = False) -> dict[str, Any]:
+        """`verb`: approve, refuse or lift. `done` false: it waits for a second person."""
+        body = {"person": person, "take_back": take_back or None}
+        return dict(self._post(f"/actions/{quote(key, safe='')}/{verb}", body) or {})
 
     def explain(self, any_id: str) -> dict[str, Any]:
         return dict(self._get(f"/explain/{quote(any_id, safe='')}"))

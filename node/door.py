@@ -40,7 +40,7 @@ ROUTES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         ("GET", f"/v1/(alerts|actions|explain|certificates|proposals)/{_ID}", "viewer"),
         ("POST", "/v1/sign-in", "viewer"),
         ("POST", "/v1/alerts", "operator"),
-        ("POST", f"/v1/alerts/{_ID}/withdraw", "operator"),
+        ("POST", f"/v1/alerts/{_ID}/(withdraw|acknowledge)", "operator"),
         ("POST", f"/v1/actions/{_ID}/(approve|refuse)", "operator"),
         ("POST", f"/v1/alerts/{_ID}/release", "releaser"),
         ("POST", f"/v1/actions/{_ID}/lift", "releaser"),

@@ -9,6 +9,7 @@ from protocol.frames import WantEntries
 from protocol.ids import ActionKey, Digest, MemberName
 from protocol.limits import U63_MAX
 from protocol.messages import Claim, Tlp
+from protocol.release import Topic
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class Reply:
     ticket: int
     ok: bool
     says: str
-    id: str = ""
+    waits_until_ms: int = 0
+    """It is asked and not done: until then for a second person; 0 where it is done."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,8 @@ class Tell:
 
     text: str
     tlp: Tlp = Tlp.AMBER
+    topic: Topic | None = None
+    """The alert that it is about."""
 
 
 Effect = Send | Broadcast | Gossip | ServeEntries | ServeBlobs | LookUp | VerifyClaim | RunStep | Reply | Tell

@@ -116,6 +116,8 @@ class ReleaseTopic:
     threat: int
     through_ms: int
     """0: now."""
+    back: bool = False
+    """Takes back what one person asked and no other has said yet."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ class ActionCommand:
     key: ActionKey
     verb: str
     """approve, refuse or lift."""
+    back: bool = False
+    """As of ReleaseTopic; of a lift alone."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,15 @@ class TakeKey:
     sealed: SealedKeySet
 
 
-Command = Raise | Withdraw | ReleaseTopic | ActionCommand | Publish | TakeKey
+@dataclass(frozen=True)
+class Acknowledge:
+    """A person has seen it."""
+
+    subject: Subject
+    threat: int
+
+
+Command = Raise | Withdraw | ReleaseTopic | ActionCommand | Acknowledge | Publish | TakeKey
 
 
 @dataclass(frozen=True)
@@ -150,6 +162,8 @@ class OperatorAsked:
     ticket: int
     person: str
     command: Command
+    proven: bool = False
+    """The person's own token says who it is; else the name is what somebody at the control socket wrote."""
 
 
 Event = (

@@ -107,8 +107,9 @@ def _person(row: dict[str, Any]) -> Person:
     return person
 
 
-def add(path: Path, name: str, role: str, *, once: bool = False) -> str:
-    """The token, which is nowhere else from now on. PeopleFault where the name is taken or none."""
+def add(path: Path, name: str, role: str, *, once: bool = False, another: bool = False) -> str:
+    """The token, which is nowhere else from now on. PeopleFault where the name is taken or none. `another`: one more of
+    somebody who is listed, and spelled as there: two tokens of one person are one person's."""
     if _NAME.match(name) is None:
         raise PeopleFault(f"{name!r} is no name: 1 to 64 characters of A-Z, a-z, 0-9 and . _ @ -")
     if role not in ROLES:
@@ -118,8 +119,12 @@ def add(path: Path, name: str, role: str, *, once: bool = False) -> str:
     person = Person(name, role, id_, salt.hex(), hash_of(secret, salt).hex(), int(time.time() * 1000), once)
 
     def added(people: tuple[Person, ...]) -> tuple[tuple[Person, ...], None]:
-        if any(one.name == name for one in people):
-            raise PeopleFault(f"{name} is listed already; remove it first: tocsin person remove {name}")
+        same = [one for one in people if one.name.casefold() == name.casefold()]
+        if same and not another:
+            do = f"another token of the same person: --another; or first: tocsin person remove {same[0].name}"
+            raise PeopleFault(f"{same[0].name} is listed already; {do}")
+        if another and name not in [one.name for one in same]:
+            raise PeopleFault(f"nobody called {name} is listed; leave --another out")
         if len(people) >= PEOPLE_MAX:
             raise PeopleFault(f"{PEOPLE_MAX} people are listed, which is all there may be")
         return (*people, person), None
@@ -129,10 +134,10 @@ def add(path: Path, name: str, role: str, *, once: bool = False) -> str:
 
 
 def remove(path: Path, name: str) -> bool:
-    """Whether it was listed."""
+    """Every token of that person. Whether it was listed."""
 
     def removed(people: tuple[Person, ...]) -> tuple[tuple[Person, ...], bool]:
-        left = tuple(one for one in people if one.name != name)
+        left = tuple(one for one in people if one.name.casefold() != name.casefold())
         return left, len(left) < len(people)
 
     return _change(path, removed)

@@ -58,7 +58,9 @@ class Performer:
         sinks: Sequence[Sink],
         nursery: trio.Nursery,
         report: Callable[[Event], Awaitable[None]],
+        knows: Callable[[str, Tell], None] = lambda sink, effect: None,
     ) -> None:
+        """`knows` hears which sink was told what."""
         self._transport = transport
         self._store = store
         self._verifiers = {type_: one for one in verifiers for type_ in sorted(one.claim_types)}
@@ -69,6 +71,7 @@ class Performer:
         self._reading = trio.CapacityLimiter(1)
         self._serving = 0
         self._report = report
+        self._knows = knows
         self.tickets: dict[int, trio.MemorySendChannel[Reply]] = {}
 
     def __call__(self, effect: Effect) -> None:
@@ -94,7 +97,7 @@ class Performer:
         elif isinstance(effect, Tell):
             for sink in self._sinks:
                 if effect.tlp <= getattr(sink, "ceiling", Tlp.AMBER):
-                    self._nursery.start_soon(self._tell, sink, effect.text)
+                    self._nursery.start_soon(self._tell, sink, effect)
                 elif isinstance(counts := getattr(sink, "counts", None), Counter):
                     counts["withheld"] += 1
 
@@ -106,7 +109,10 @@ class Performer:
             if peer.up and not peer.observer:
                 self._transport.send(peer.peer_id, Channel.SYNC, raw)
 
-    async def _tell(self, sink: Sink, text: str) -> None:
+    async def _tell(self, sink: Sink, effect: Tell) -> None:
+        text = effect.text
+        # ahead of it: one that fails half way may have told it all the same
+        self._knows(str(getattr(sink, "name", type(sink).__name__)), effect)
         try:
             with trio.move_on_after(TELL_S_MAX):
                 await sink.tell(text)

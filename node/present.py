@@ -6,10 +6,11 @@ import time
 from typing import Any
 
 from adapters.exposure import is_fresh, usd_at_risk, utilisation_of, why_unknown
-from node.machine import views
+from node.machine import persons, views
 from node.machine.action import Action
 from node.machine.state import State
 from node.machine.step import Step
+from node.records import EndingAsked
 from node.watch import threat_word
 from protocol.alarm import is_live, weigh
 from protocol.codec import encode
@@ -88,6 +89,11 @@ def alert(step: Step, topic: Topic) -> Json:
         "certificate": certificate,
         "opinions": [_opinion(state, topic, author, now_ms) for author in sorted(opinions)],
         "own": {"verdict": own.value, "level": own_level.name, "why": _own_why(state, topic)},
+        "seen_by": [
+            {"person": one.person, "at_ms": one.at_ms, "level": one.level.name}
+            for one in persons.who_saw(state, topic, now_ms)
+        ],
+        "asked": asked(persons.first_word(state, topic, now_ms)),
     }
 
 
@@ -119,7 +125,24 @@ def _own_why(state: State, topic: Topic) -> str:
     return ""
 
 
-def action(one: Action) -> Json:
+def asked(first: EndingAsked | None) -> Json | None:
+    """What one person asked for and a second has yet to say."""
+    if first is None:
+        return None
+    what = "lift" if first.key else "release"
+    return {"what": what, "person": first.person, "at_ms": first.at_ms, "until_ms": first.until_ms}
+
+
+def all_asked(state: State, now_ms: int) -> list[Json]:
+    """By when they were asked; `id` is the action's or the alert's."""
+    waiting = [one for one in state.asked.values() if one.until_ms > now_ms]
+    return [
+        {**(asked(one) or {}), "id": one.key.hex() or alert_id((one.subject, one.threat)), "subject": str(one.subject)}
+        for one in sorted(waiting, key=lambda one: one.at_ms)
+    ]
+
+
+def action(step: Step, one: Action) -> Json:
     return {
         "key": one.key.hex(),
         "lever": one.lever,
@@ -133,6 +156,7 @@ def action(one: Action) -> Json:
         "rule": one.rule,
         "why": one.why,
         "certificate": one.certificate.hex(),
+        "asked": asked(persons.first_word(step.state, one.key, step.now_ms)),
         "claims": [{"type": type_, "id": id_.hex()} for type_, id_ in sorted(one.claims)],
         "steps": [
             {"at_ms": at_ms, "phase": phase, "says": says, "reference": reference}

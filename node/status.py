@@ -10,7 +10,7 @@ from node.hearing import Heard, members_heard, sentence, told
 from node.loop import now
 from node.machine.action import ENDED, Phase
 from node.machine.expiry import own_warning
-from node.present import quorum
+from node.present import all_asked, quorum
 from protocol.ids import MemberName
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def status_of(node: Node) -> dict[str, Any]:
         "certificates": len(state.certificates),
         "actions": sum(1 for one in state.actions.values() if one.phase not in ENDED),
         "escalated": _escalated(node),
+        "release_people": parts.policy.ending.need,
+        "asked": all_asked(state, now().wall_ms),
         "uptime_s": round(time.monotonic() - node.started, 3),
         "version": VERSION,
         "listening": list(node.transport.listening),

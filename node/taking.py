@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from node import rotation
-from node.api import Refused
+from node.api_surface import Refused
 from node.events import TakeKey
 from node.keys import KeyFault
 from node.machine.state import State

@@ -220,6 +220,30 @@ def _operator(record: rec.OperatorDid, state: State) -> Happening:
     return {"kind": "operator", "person": record.person, "deed": record.deed}
 
 
+def _asked(record: rec.EndingAsked, state: State) -> Happening:
+    return {"kind": "asked", "person": record.person, "until_ms": record.until_ms, **_wish(record)}
+
+
+def _closed(record: rec.EndingClosed, state: State) -> Happening:
+    return {"kind": "asked-no-more", "how": record.how, "person": record.person, **_wish(record)}
+
+
+def _wish(record: rec.EndingAsked | rec.EndingClosed) -> Happening:
+    what = "lift" if record.key else "release"
+    told = {"what": what, "subject": str(record.subject), "threat": threat_word(record.threat)}
+    return {**told, "key": record.key.hex()} if record.key else told
+
+
+def _seen(record: rec.AlertSeen, state: State) -> Happening:
+    return {
+        "kind": "acknowledged",
+        "person": record.person,
+        "subject": str(record.subject),
+        "threat": threat_word(record.threat),
+        "level": record.level.name,
+    }
+
+
 def _epoch_certified(record: rec.EpochCertified, state: State) -> Happening:
     return {"kind": "epoch-certified", "number": parse_value(parse_epoch_certificate(record.raw).value).number}
 
@@ -248,6 +272,9 @@ _TELLERS: dict[type, Callable[[Any, State], Happening | None]] = {
     rec.ActionRenewed: _renewed,
     rec.SigningStopped: _stopped,
     rec.OperatorDid: _operator,
+    rec.EndingAsked: _asked,
+    rec.EndingClosed: _closed,
+    rec.AlertSeen: _seen,
     rec.EpochCertified: _epoch_certified,
     rec.EpochEntered: _epoch_entered,
 }

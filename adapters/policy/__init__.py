@@ -3,6 +3,7 @@
 from adapters.policy.check import check
 from adapters.policy.decide import decide, within_limits
 from adapters.policy.model import (
+    Ending,
     Exposure,
     Fault,
     LeverUse,
@@ -21,6 +22,7 @@ from adapters.policy.situation import AlarmView, Decision, Own, Situation, Verdi
 __all__ = [
     "AlarmView",
     "Decision",
+    "Ending",
     "Exposure",
     "Fault",
     "LeverUse",

@@ -130,6 +130,17 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Ending:
+    """How many people it takes to lift an own lever or to say a release. `socket`: whose the control socket is, "" for
+    nobody's: whoever opens it may claim any name, so a claim is never one of two people."""
+
+    need: int = 1
+    within_ms: int = 30 * UNIT_MS["m"]
+    """So long the first word waits for the second."""
+    socket: str = ""
+
+
+@dataclass(frozen=True)
 class Policy:
     """Rules are a set, kept in the order of their names; `lines` only tells people where a thing was written."""
 
@@ -139,6 +150,7 @@ class Policy:
     levers: Mapping[str, LeverUse] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     limits: Limits = Limits()
+    ending: Ending = Ending()
     lines: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def asset_of(self, rule: Rule) -> str:

@@ -11,6 +11,8 @@ from adapters.api import ExpiresBy
 from adapters.policy.lines import find_deep_key, find_lines
 from adapters.policy.model import (
     ANY,
+    UNIT_MS,
+    Ending,
     Exposure,
     Fault,
     LeverUse,
@@ -21,7 +23,7 @@ from adapters.policy.model import (
     PolicyFaults,
     Rule,
 )
-from adapters.policy.table import READ, Ledger, Table
+from adapters.policy.table import READ, Ledger, Table, shown
 from protocol.errors import ProtocolError
 from protocol.limits import ENTRY_BYTES_MAX, MANIFEST_SUBJECTS_MAX, MEMBERS_MAX
 from protocol.messages import Basis, Level
@@ -32,6 +34,8 @@ TEXT_CHARS_MAX = 256 * 1024
 THINGS_MAX = 256
 """Assets, exposures, levers or rules of one policy: decide runs rules × alarms."""
 USD_MAX = 1e15
+PEOPLE_MOST = 2
+WITHIN_MS = (UNIT_MS["m"], UNIT_MS["d"])
 _SUBJECT_HEAD_BYTES = 3
 _ENTRY_REST_BYTES = 512
 """Of a Manifest's entry: seal, author, hashes and heads."""
@@ -40,6 +44,8 @@ _LEVELS = {"none": Level.NONE, "GUARD": Level.GUARD, "ISOLATE": Level.ISOLATE, "
 _BASES = {"OBSERVED": Basis.OBSERVED, "VERIFIED": Basis.VERIFIED}
 _OWN = {word.value: word for word in OwnWord}
 _EXPIRES = {by.value: by for by in ExpiresBy}
+_PERSON = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}\Z")
+"""As a node names its people."""
 _AT_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -75,6 +81,7 @@ def parse(raw: Mapping[str, Any], lines: Mapping[str, int] | None = None) -> Pol
         levers={name: _lever(name, table) for name, table in top.tables("lever")},
         rules=tuple(_rule(name, table) for name, table in top.tables("rule")),
         limits=_limits(ledger.table(top.raw("limits") if top.has("limits") else {}, "limits")),
+        ending=_ending(ledger.table(top.raw("release") if top.has("release") else {}, "release")),
         lines=dict(lines or {}),
     )
     top.done()
@@ -192,6 +199,18 @@ def _limits(table: Table) -> Limits:
     table.word("beyond", {"hold": True}, default=True)
     table.done()
     return limits
+
+
+def _ending(table: Table) -> Ending:
+    need, usual = table.count("need", PEOPLE_MOST), Ending()
+    within_ms = table.duration("within", needed=False) or usual.within_ms
+    if not WITHIN_MS[0] <= within_ms <= WITHIN_MS[1]:
+        table.fault("within", "is under a minute or over a day", 'write it like "30m"')
+    socket = table.text("socket")
+    if socket and not _PERSON.match(socket):
+        table.fault("socket", f"{shown(socket)} is no person's name", "write it as `tocsin person list` shows it")
+    table.done()
+    return Ending(need or usual.need, within_ms, socket)
 
 
 def _check_references(policy: Policy, ledger: Ledger) -> None:

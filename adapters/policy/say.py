@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from adapters.api import ExpiresBy, ExposureReading
 from adapters.policy.check import Declarations, declared_of
 from adapters.policy.decide import decide
-from adapters.policy.model import Exposure, LeverUse, Mode, OwnWord, Policy, Rule, spell_ms
+from adapters.policy.model import Ending, Exposure, LeverUse, Mode, OwnWord, Policy, Rule, spell_ms
 from adapters.policy.situation import AlarmView, Own, Situation, Verdict
 from protocol.membership import LEASE_MS_MOST
 from protocol.messages import Basis, Level, Threat
@@ -40,7 +40,7 @@ def say(
     policy: Policy, declarations: Declarations, epoch_lease_ms: Mapping[Level, int], n_groups: int, f: int
 ) -> list[str]:
     """Sentences for a person who is to sign this policy. Needs no sane policy: `check` may have refused it."""
-    sentences = [_MODE_SAYS[policy.mode]]
+    sentences = [_MODE_SAYS[policy.mode], *_ending(policy.ending)]
     if n_groups < 4:
         sentences.append(f"{n_groups} control groups: the network only informs, every decision is held.")
     if not policy.exposures:
@@ -50,6 +50,15 @@ def say(
     sentences.extend(_idle(policy))
     sentences.extend(_liars(policy, declarations, epoch_lease_ms, n_groups, f))
     return sentences
+
+
+def _ending(ending: Ending) -> Iterator[str]:
+    if ending.need > 1:
+        whose = f"is {ending.socket}'s" if ending.socket else "is nobody's and does not count"
+        yield (
+            f"a lift and a release need {ending.need} people within {spell_ms(ending.within_ms)}; "
+            f"the control socket {whose}."
+        )
 
 
 def _exposure(

@@ -18,7 +18,7 @@ DURATION_MS_MAX = 30 * UNIT_MS["d"]
 _CLOCK_WORDS = frozenset(
     {"at", "between", "cron", "date", "day", "days", "hour", "hours", "schedule", "time", "weekday", "weekdays", "when"}
 )
-_LATER_WORDS = frozenset({"people", "never", "freeze_budget", "release", "looser_waits"})
+_LATER_WORDS = frozenset({"people", "never", "freeze_budget", "looser_waits"})
 
 
 def duration_ms(value: Any) -> int:

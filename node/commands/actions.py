@@ -14,7 +14,9 @@ from node.commands.common import (
     Output,
     Person,
     a_person,
+    a_sentence,
     an_id,
+    asked_lines,
     connect,
     say,
     say_json,
@@ -73,6 +75,7 @@ def show(key: str, /, *, config: ConfigFile = NODE_TOML, output: Output = "human
         f"  key {action.get('key')}",
         f"  stands {until(action.get('until_ms'))}{', set by a person' if action.get('by_human') else ''}",
         f"  rule {action.get('rule')}: {action.get('why')}",
+        *asked_lines(action.get("asked")),
     )
     steps = [_step(step) for step in action.get("steps") or ()]
     if steps:
@@ -86,13 +89,15 @@ def _step(step: dict[str, Any]) -> tuple[object, ...]:
     return clock, step.get("phase"), step.get("says"), step.get("reference") or "-"
 
 
-def _decide(key: str, verb: str, person: str, config: ConfigFile, output: str, told: str) -> int:
+def _decide(
+    key: str, verb: str, person: str, config: ConfigFile, output: str, told: str, take_back: bool = False
+) -> int:
     with connect(config) as control:
-        said = control.decide(an_id(key), verb, a_person(person))
+        said = control.decide(an_id(key), verb, a_person(person), take_back)
     if output == "json":
         say_json(said)
     else:
-        say(told)
+        say(told if said.get("done", True) and not take_back else a_sentence(said.get("says")))
     return OK
 
 
@@ -125,8 +130,17 @@ def refuse(key: str, /, *, person: Person = "", config: ConfigFile = NODE_TOML, 
 
 
 @action_app.command
-def lift(key: str, /, *, person: Person = "", config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
-    """Lift a restriction of your own lever now: the owner's local act, which asks nobody else.
+def lift(
+    key: str,
+    /,
+    *,
+    take_back: bool = False,
+    person: Person = "",
+    config: ConfigFile = NODE_TOML,
+    output: Output = "human",
+) -> int:
+    """Lift a restriction of your own lever now: the owner's local act, which asks nobody else's node. Where the policy
+    wants two people (`release = { need = 2 }`) the first asks and another carries it out.
 
     Example: `tocsin action lift 77ab01`
 
@@ -134,5 +148,8 @@ def lift(key: str, /, *, person: Person = "", config: ConfigFile = NODE_TOML, ou
     ----------
     key
         A key of `tocsin action list`, or at least 6 digits of it.
+    take_back
+        Take back what one person asked and no second one has said: the restriction goes on standing.
     """
-    return _decide(key, "lift", person, config, output, "Lifting; `tocsin action show` says when it was read back.")
+    told = "Lifting; `tocsin action show` says when it was read back."
+    return _decide(key, "lift", person, config, output, told, take_back)

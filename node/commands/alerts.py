@@ -19,8 +19,11 @@ from node.commands.common import (
     Output,
     Person,
     a_person,
+    a_sentence,
     an_id,
+    asked_lines,
     connect,
+    moment,
     say,
     say_json,
     say_list,
@@ -32,7 +35,7 @@ from node.commands.common import (
 if TYPE_CHECKING:
     from node.control import Control
 
-alert_app = App(name="alert", help="Alarms: list, raise, withdraw, release.")
+alert_app = App(name="alert", help="Alarms: list, acknowledge, raise, withdraw, release.")
 POLL_S = 1.0
 
 
@@ -94,6 +97,9 @@ def show(
 
 def _lines(alert: dict[str, Any]) -> list[str]:
     certificate, own = alert.get("certificate"), alert.get("own")
+    seen = [
+        f"{one.get('person')} {_clock(one.get('at_ms'))} ({one.get('level')})" for one in alert.get("seen_by") or ()
+    ]
     lines = [
         f"{alert.get('threat')} on {alert.get('subject')}: {alert.get('level')}",
         f"  id {alert.get('id')}",
@@ -105,19 +111,23 @@ def _lines(alert: dict[str, Any]) -> list[str]:
     if own:
         why = f" ({own['why']})" if own.get("why") else ""
         lines.append(f"  our own verdict: {own.get('verdict')}{why}")
-    return lines
+    lines.append(f"  seen by {', '.join(seen) or 'nobody yet: tocsin alert ack'}")
+    return lines + asked_lines(alert.get("asked"))
+
+
+def _clock(at_ms: float | None) -> str:
+    return time.strftime("%d %b %H:%M:%S", time.gmtime((at_ms or 0) / 1000))
 
 
 def _opinion(opinion: dict[str, Any]) -> tuple[object, ...]:
     claims = [f"{claim.get('type')} {str(claim.get('id', ''))[:8]}" for claim in opinion.get("claims") or ()]
-    since_s = (opinion.get("since_ms") or 0) / 1000
     person = " by a person" if opinion.get("by_person") else ""
     return (
         opinion.get("author"),
         opinion.get("group"),
         opinion.get("level"),
         f"{opinion.get('basis')}{person}",
-        time.strftime("%d %b %H:%M:%S", time.gmtime(since_s)),
+        _clock(opinion.get("since_ms")),
         until(opinion.get("expires_ms")),
         ", ".join(map(str, opinion.get("sources") or ())) or "-",
         ", ".join(claims) or "-",
@@ -236,6 +246,28 @@ def _await_level(control: Control, said: dict[str, Any], level: str, wait_s: int
     return OK
 
 
+@alert_app.command(name="ack")
+def acknowledge(
+    alert_id: str, /, *, person: Person = "", config: ConfigFile = NODE_TOML, output: Output = "human"
+) -> int:
+    """Say that you have seen it: recorded with your name and the time, and told with the alert.
+
+    Example: `tocsin alert ack 3fa9c1d2`
+
+    Parameters
+    ----------
+    alert_id
+        An id of `tocsin alert list`, or at least 6 digits of it.
+    """
+    with connect(config) as control:
+        said = control.acknowledge(an_id(alert_id), a_person(person))
+    if output == "json":
+        say_json(said)
+    else:
+        say("Acknowledged; nothing else changes.")
+    return OK
+
+
 @alert_app.command
 def withdraw(alert_id: str, /, *, person: Person = "", config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
     """Take your own member's opinion back. Restrictions already applied keep their lease.
@@ -262,11 +294,13 @@ def release(
     /,
     *,
     through: str = "",
+    take_back: bool = False,
     person: Person = "",
     config: ConfigFile = NODE_TOML,
     output: Output = "human",
 ) -> int:
-    """Say that what was said up to a moment no longer holds. With Q groups that say so, restrictions lift.
+    """Say that what was said up to a moment no longer holds. With Q groups that say so, restrictions lift. Where the
+    policy wants two people (`release = { need = 2 }`) the first asks and another carries it out.
 
     Example: `tocsin alert release 3fa9c1d2 --through 2026-04-18T19:00:00Z`
 
@@ -276,26 +310,16 @@ def release(
         An id of `tocsin alert list`, or at least 6 digits of it.
     through
         Milliseconds since 1970 or an ISO time with its zone; now where absent. Never later than now.
+    take_back
+        Take back what one person asked and no second one has said.
     """
-    through_ms = _moment(through) if through else None
+    through_ms = moment(through, "--through") if through else None
     with connect(config) as control:
-        said = control.release(an_id(alert_id), a_person(person), through_ms)
+        said = control.release(an_id(alert_id), a_person(person), through_ms, take_back)
     if output == "json":
         say_json(said)
+    elif take_back or not said.get("done", True):
+        say(a_sentence(said.get("says")))
     else:
         say("Released for our group. Restrictions lift when Q groups have; your own lever: `tocsin action lift`.")
     return OK
-
-
-def _moment(written: str) -> int:
-    from datetime import datetime
-
-    if written.isascii() and written.isdigit() and len(written) <= 15:
-        return int(written)
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise usage(f"--through: {written!r} is no moment", "write it like 2026-04-18T19:00:00Z")
-    return int(moment.timestamp() * 1000)

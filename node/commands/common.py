@@ -158,6 +158,35 @@ def a_person(said: str) -> str:
     return person
 
 
+def a_sentence(said: object) -> str:
+    """What the node said in small letters, for people."""
+    text = str(said or "done")
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def asked_lines(asked: dict[str, Any] | None) -> list[str]:
+    """Of an alert or an action: what waits for a second person."""
+    if not asked:
+        return []
+    what = "to lift it" if asked.get("what") == "lift" else "to say that it is over"
+    return [f"  NEEDS A SECOND PERSON: {asked.get('person')} asks {what}; {until(asked.get('until_ms'))}"]
+
+
+def moment(written: str, option: str) -> int:
+    """Milliseconds since 1970."""
+    from datetime import datetime
+
+    if written.isascii() and written.isdigit() and len(written) <= 15:
+        return int(written)
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise usage(f"{option}: {clean(written)!r} is no moment", "write it like 2026-04-18T19:00:00Z")
+    return int(at.timestamp() * 1000)
+
+
 _ID = re.compile(r"(0x)?[0-9a-fA-F]{6,64}\Z")
 
 

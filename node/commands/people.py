@@ -37,6 +37,7 @@ def add(
     name: str,
     *,
     role: Literal["viewer", "operator", "releaser"],
+    another: bool = False,
     config: ConfigFile = NODE_TOML,
     output: Output = "human",
 ) -> int:
@@ -50,12 +51,14 @@ def add(
         Under which what the person does is recorded.
     role
         A viewer sees; an operator also raises, withdraws, approves and refuses; a releaser also releases and lifts.
+    another
+        One more token of a person who is listed: for another device. Two tokens of one person are still one person.
     """
     from node import people
 
     loaded = load_config(config)
     try:
-        token = people.add(_path(config), name, role)
+        token = people.add(_path(config), name, role, another=another)
     except people.PeopleFault as error:
         raise CommandError(str(error)) from None
     if output == "json":
@@ -90,7 +93,7 @@ def list_(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
 
 @person_app.command
 def remove(name: str, *, config: ConfigFile = NODE_TOML) -> int:
-    """Take a person's token out of force. A running node knows at its next request, and ends open streams.
+    """Take a person's tokens out of force. A running node knows at its next request, and ends open streams.
 
     Example: `tocsin person remove anna`
     """

@@ -22,6 +22,7 @@ from node.commands.common import (
     say_json,
     say_table,
     span,
+    until,
     usage,
 )
 
@@ -125,6 +126,9 @@ def _status_lines(facts: dict[str, Any]) -> list[str]:
     lines += [f"  SEAT: {one}" for one in facts.get("flagged") or ()]
     for one in facts.get("escalated") or ():
         lines.append(f"  NEEDS A PERSON: {one.get('lever')} on {one.get('subject')}: {one.get('says')}")
+    for one in facts.get("asked") or ():
+        what = f"{one.get('what')} {str(one.get('id'))[:12]} on {one.get('subject')}"
+        lines.append(f"  NEEDS A SECOND PERSON: {one.get('person')} asks: {what}; {until(one.get('until_ms'))}")
     refusals = facts.get("refusals_total") or {}
     if refusals:
         lines.append("  refused: " + ", ".join(f"{code} {count}" for code, count in sorted(refusals.items())))

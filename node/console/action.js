@@ -2,6 +2,7 @@
 
 import { el } from "/dom.js";
 import { press } from "/press.js";
+import { ending, waiting } from "/second.js";
 import { short, time } from "/words.js";
 
 const WAY = ["ordered", "planned", "simulated", "sending", "sent", "effective"];
@@ -24,6 +25,7 @@ export function action(one, may) {
     ),
     way(one),
     last ? el("p", { class: "says" }, last.says, last.reference ? el("code", { title: last.reference }, ` ${short(last.reference)}`) : "", el("span", { class: "dim" }, ` ${time(last.at_ms)}`)) : "",
+    waiting(one),
     buttons(one, may, ended),
   );
 }
@@ -56,6 +58,6 @@ function buttons(one, may, ended) {
     found.push(press(`approve-${one.key}`, "Approve", `/v1/actions/${one.key}/approve`, "primary"));
     found.push(press(`refuse-${one.key}`, "Refuse", `/v1/actions/${one.key}/refuse`));
   }
-  if (may.release && !ended) found.push(press(`lift-${one.key}`, "Lift now", `/v1/actions/${one.key}/lift`));
+  if (may.release && !ended) found.push(...ending(one, `lift-${one.key}`, "Lift now", `/v1/actions/${one.key}/lift`, may));
   return found.length ? el("div", { class: "buttons" }, found) : "";
 }

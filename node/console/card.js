@@ -5,7 +5,8 @@ import { el } from "/dom.js";
 import { ladder } from "/ladder.js";
 import { press } from "/press.js";
 import { quorum } from "/quorum.js";
-import { rank, sentence, share, short, subject, usd } from "/words.js";
+import { ending, waiting } from "/second.js";
+import { rank, sentence, share, short, subject, time, usd } from "/words.js";
 
 const OWN = {
   verified: "Our own check agrees",
@@ -88,7 +89,9 @@ function done(actions, may) {
 function foot(alert, may) {
   const found = [];
   if (may.operate && rank(alert.own.level) >= 0) found.push(press(`withdraw-${alert.id}`, "Withdraw our word", `/v1/alerts/${alert.id}/withdraw`));
-  if (may.release) found.push(press(`release-${alert.id}`, "Say that it is over", `/v1/alerts/${alert.id}/release`));
+  if (may.operate && !alert.seen_by.some((one) => one.person === may.person)) found.push(press(`ack-${alert.id}`, "I have seen it", `/v1/alerts/${alert.id}/acknowledge`));
+  if (may.release) found.push(...ending(alert, `release-${alert.id}`, "Say that it is over", `/v1/alerts/${alert.id}/release`, may));
   const ends = alert.certificate ? el("span", { class: "dim" }, "Certificate ends in ", el("span", { "data-until": alert.certificate.ends_ms }, "…")) : "";
-  return found.length || ends ? el("footer", { class: "card-foot" }, ends, el("div", { class: "buttons" }, found)) : "";
+  const seen = alert.seen_by.map((one) => `${one.person} ${time(one.at_ms)}`).join(", ");
+  return found.length || ends || seen ? el("footer", { class: "card-foot" }, waiting(alert), ends, seen ? el("span", { class: "dim" }, `Seen by ${seen}`) : "", el("div", { class: "buttons" }, found)) : "";
 }

@@ -5,7 +5,7 @@ import { el } from "/dom.js";
 
 const ARMED_MS = 5000;
 
-export function press(id, label, path, kind = "") {
+export function press(id, label, path, kind = "", body = {}) {
   let armed = 0;
   const button = el("button", { id, type: "button", class: kind }, label);
   const calm = () => {
@@ -24,7 +24,7 @@ export function press(id, label, path, kind = "") {
     calm();
     button.disabled = true;
     try {
-      const told = await command(path);
+      const told = await command(path, body);
       say(`${label}: ${told.says}`);
     } catch (error) {
       say(`${label}: ${error.message}${error.cure ? `; ${error.cure}` : ""}`, true);

@@ -23,7 +23,20 @@ from node.events import (
     SensorReported,
     Ticked,
 )
-from node.machine import actions, alarms, asking, claims, expiry, governing, heads, observers, past, stepping, views
+from node.machine import (
+    actions,
+    alarms,
+    asking,
+    claims,
+    ending,
+    expiry,
+    governing,
+    heads,
+    observers,
+    past,
+    stepping,
+    views,
+)
 from node.machine.action import ENDED
 from node.machine.evolve import evolve
 from node.machine.incoming import frame_arrived, looked_up
@@ -152,6 +165,7 @@ class Machine:
         observers.tell_due(step)
         past.tell_due(step)
         stepping.actions_due(step)
+        ending.expire_due(step)
         if step.at.mono_ms >= state.decide_at_ms and (alive or state.opinions or state.ruled or state.exposures):
             state.decide_at_ms = step.at.mono_ms + DECIDE_AGAIN_MS
             actions.decide_topics(step)

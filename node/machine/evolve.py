@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from node.machine import deciding
+from node.machine import deciding, persons
 from node.machine.action import ENDED, Action, Phase
 from node.machine.state import State
 from node.machine.verdicts import Ruled
@@ -14,10 +14,13 @@ from node.records import (
     ActionOpened,
     ActionRenewed,
     ActionStepped,
+    AlertSeen,
     BlobKept,
     CertificateAccepted,
     ClaimRuled,
     DecisionMade,
+    EndingAsked,
+    EndingClosed,
     EntryAccepted,
     EpochCertified,
     EpochEntered,
@@ -338,6 +341,7 @@ def _stepped(state: State, record: ActionStepped, known: Any) -> None:
         action.armed_only = False
     if phase in ENDED:
         action.ended_ms = record.at_ms
+    persons.stepped(state, action)
 
 
 def _nothing(state: State, record: OperatorDid, known: Any) -> None:
@@ -368,6 +372,9 @@ _TABLE: dict[type, Callable[[State, Any, Any], None]] = {
     CertificateAccepted: _certificate,
     EquivocationProven: _equivocation,
     FalseStatement: _false,
+    EndingAsked: persons.asked,
+    EndingClosed: persons.closed,
+    AlertSeen: persons.seen,
     DecisionMade: _decision,
     ActionOpened: _opened,
     ActionRenewed: _renewed,

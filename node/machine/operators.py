@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from node.effects import Reply
-from node.events import ActionCommand, OperatorAsked, Publish, Raise, ReleaseTopic, TakeKey, Withdraw
-from node.machine import actions, alarms
-from node.machine.action import ENDED
-from node.machine.state import State
+from node.events import Acknowledge, ActionCommand, OperatorAsked, Publish, Raise, ReleaseTopic, TakeKey, Withdraw
+from node.machine import actions, alarms, persons, views
+from node.machine.ending import PERSON_CHARS_MAX, ending_asked
 from node.machine.statements import publish, take_key
 from node.machine.step import Step
-from node.records import OperatorDid
-from protocol.alarm import is_live
-from protocol.limits import CLAIMS_MAX, SOURCES_MAX
-from protocol.messages import Attestation, Basis, Claim, Level, Release, Tlp
-from protocol.release import ClaimName, Topic
+from node.records import AlertSeen, OperatorDid
+from protocol.alarm import is_live, weigh
+from protocol.limits import SOURCES_MAX
+from protocol.messages import Attestation, Basis, Level, Tlp
 
 
 def operator_asked(step: Step, event: OperatorAsked) -> None:
     command = event.command
+    if isinstance(command, ReleaseTopic) or (isinstance(command, ActionCommand) and command.verb == "lift"):
+        ending_asked(step, event, command)
+        return
     if isinstance(command, Raise):
         fault = _raise(step, command)
     elif isinstance(command, Withdraw):
         fault = _withdraw(step, command)
-    elif isinstance(command, ReleaseTopic):
-        fault = _release(step, command)
+    elif isinstance(command, Acknowledge):
+        fault = _acknowledge(step, command, event.person)
     elif isinstance(command, Publish):
         fault = publish(step, command.sealed)
     elif isinstance(command, TakeKey):
@@ -33,7 +34,8 @@ def operator_asked(step: Step, event: OperatorAsked) -> None:
     if fault:
         step.do(Reply(event.ticket, False, fault))
         return
-    step.record(OperatorDid(event.person[:64], type(command).__name__, step.now_ms))
+    if not isinstance(command, Acknowledge):
+        step.record(OperatorDid(event.person[:64], type(command).__name__, step.now_ms))
     step.do(Reply(event.ticket, True, "done"))
 
 
@@ -105,37 +107,18 @@ def _withdraw(step: Step, command: Withdraw) -> str:
     return ""
 
 
-def _release(step: Step, command: ReleaseTopic) -> str:
-    """Counts with Q of them; frees nobody's lever alone."""
-    state = step.state
-    topic = (command.subject, command.threat)
-    fault = state.may_sign()
-    if fault:
-        return f"this node must not sign: {fault}"
-    through_ms = command.through_ms or step.now_ms
-    if through_ms > step.now_ms:
-        return "a release dated in the future would blind the network to what comes until then"
-    claims = _claims_to_release(state, topic)
-    step.say(Release(state.epoch.hash, command.subject, command.threat, through_ms, claims))
-    alarms.release_arrived(step, topic)
+def _acknowledge(step: Step, command: Acknowledge, person: str) -> str:
+    """Each person once for each level: who looks again writes nothing anew."""
+    state, topic = step.state, (command.subject, command.threat)
+    running = views.running(state, topic, step.now_ms)
+    if topic not in state.opinions and not running:
+        return "no alert on it"
+    certified = state.certificates[running[0]].certificate.level if running else Level.NONE
+    weighed = weigh(state.opinions.get(topic, {}).values(), state.epoch, step.now_ms, state.releases)
+    level, person = max(weighed.level, certified), person[:PERSON_CHARS_MAX]
+    if not any(one.person == person and one.level >= level for one in persons.who_saw(state, topic, step.now_ms)):
+        step.record(AlertSeen(*topic, level, person, step.now_ms))
     return ""
-
-
-def _claims_to_release(state: State, topic: Topic) -> tuple[Claim, ...]:
-    """What our own check supports first, then what most say: a liar's claims crowd none of these out."""
-    names: dict[ClaimName, Claim] = {}
-    told: dict[ClaimName, int] = {}
-    supported: set[ClaimName] = set()
-    for _, held in sorted(state.opinions.get(topic, {}).items()):
-        for claim in held.body.claims:
-            name = (claim.type, claim.id)
-            names.setdefault(name, claim)
-            told[name] = told.get(name, 0) + 1
-            ruled = state.ruled.get(claim)
-            if ruled is not None and ruled.judgement.supports(*topic):
-                supported.add(name)
-    ranked = sorted(names, key=lambda name: (name not in supported, -told[name], name))
-    return tuple(sorted(names[name] for name in ranked[:CLAIMS_MAX]))
 
 
 def _action(step: Step, command: ActionCommand, person: str) -> str:
@@ -144,9 +127,4 @@ def _action(step: Step, command: ActionCommand, person: str) -> str:
         return "no action of this key"
     if command.verb == "approve":
         return actions.approve(step, action, person)
-    if command.verb == "refuse":
-        return actions.refuse(step, action, person)
-    if action.phase in ENDED:
-        return f"it has ended already ({action.phase.value})"
-    actions.lift(step, action, f"lifted by {person}, the owner's own word")
-    return ""
+    return actions.refuse(step, action, person)

@@ -19,6 +19,7 @@ from node.machine.action import Action
 from node.machine.asked import Asked
 from node.machine.links import Lack, Link
 from node.machine.verdicts import Missing, Ruled
+from node.records import AlertSeen, EndingAsked, Wish
 from protocol.alarm import Opinion
 from protocol.crypto import Signer, sha256
 from protocol.envelope import SealedKeySet, Verified
@@ -140,6 +141,10 @@ class State:
     """Proofs that are told again: when next, and how often. NO_VERSION: what contradicts a KeySet."""
     false_statements: dict[MemberName, list[str]] = field(default_factory=dict)
     actions: dict[ActionKey, Action] = field(default_factory=dict)
+    asked: dict[Wish, EndingAsked] = field(default_factory=dict)
+    """What one person asked for where the policy wants two."""
+    seen_by: dict[Topic, dict[str, AlertSeen]] = field(default_factory=dict)
+    """Who acknowledged an alert, by name: the last of each."""
     last_decisions: dict[tuple[str, str, bytes], str] = field(default_factory=dict)
     contradicted: dict[MemberName, SealedKeySet] = field(default_factory=dict)
     """A KeySet of who sealed two of one version, or more than an epoch takes: the first that did not hold. What was

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from node import inside
+from node.loop import now
 from node.metrics.disk import Looks
 from node.metrics.gather import text_of
 from node.metrics.health import health_json, ready_json
@@ -68,6 +70,8 @@ class Meters:
             return _fault(405, "read-only", "only GET is answered here")
         if not self._any_host and not is_plain_host(host):
             return _fault(421, "strange-host", "ask for it by its address")
+        if scope["path"] == METRICS:
+            self._node.insiders.knew(inside.scraper(scope, self._behind is None), [inside.METRICS], now().wall_ms)
         kept_at, kept = self._kept.get(scope["path"], (-KEPT_S, None))
         if kept is not None and trio.current_time() - kept_at < KEPT_S:
             return kept

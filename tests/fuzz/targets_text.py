@@ -19,7 +19,8 @@ from governance import charter as charters
 from governance.card import parse_card, write_card
 from governance.faults import CardFaults
 from governance.keyset_request import RequestFaults, faults_of, parse_request, write_request
-from node.api import BackupBody, RaiseBody, Refused, ReleaseBody, StatementBody, make_app
+from node.api import BackupBody, RaiseBody, ReleaseBody, StatementBody, make_app
+from node.api_surface import Refused, Who
 from node.events import Raise
 from node.records import OperatorDid, pack_record
 from protocol.envelope import seal_entry
@@ -83,15 +84,19 @@ def policy(raw: bytes) -> None:
     expect(bool(say(read, DECLARED, LEASE_MS_MOST, 7, 2)), "a policy of which nothing can be said")
 
 
-async def _submitted(person: str, command: Any) -> dict[str, Any]:
+async def _submitted(who: Who, command: Any) -> dict[str, Any]:
     """What the node does with it: written down and said, so it must be writable and sayable."""
-    pack_record(OperatorDid(person[:64], type(command).__name__, 1))
+    pack_record(OperatorDid(who.person[:64], type(command).__name__, 1))
     if isinstance(command, Raise):
         expect(0 <= command.lease_ms <= 86_400_000, "a lease out of bounds")
         notice = Notice(command.incident[:64], Tlp.GREEN)
         me, key = cast.member(0), stage.hot_key("m0", 0)
         seal_entry(cast.NETWORK, key, author=me, key_version=0, seq=0, prev=ZERO_HASH, issued_ms=1, body=notice)
     return {"ok": True}
+
+
+async def _seen(request: Request, things: Any) -> None:
+    """Who reads what is written down before the answer."""
 
 
 async def _saved(path: str) -> dict[str, Any]:
@@ -101,7 +106,11 @@ async def _saved(path: str) -> dict[str, Any]:
 def _routes() -> dict[str, Callable[..., Awaitable[Any]]]:
     topic = (cast.COIN, cast.THREAT)
     surface: Any = SimpleNamespace(
-        command=_submitted, topic=lambda id_: topic, action=lambda id_: SimpleNamespace(key=bytes(32)), backup=_saved
+        command=_submitted,
+        topic=lambda id_: topic,
+        action=lambda id_: SimpleNamespace(key=bytes(32)),
+        backup=_saved,
+        saw=_seen,
     )
     return {route.endpoint.__name__: route.endpoint for route in make_app(surface).routes if hasattr(route, "endpoint")}
 
@@ -110,6 +119,7 @@ ROUTES = _routes()
 BODIES: tuple[tuple[str, Any], ...] = (
     ("raise_alert", RaiseBody),
     ("release", ReleaseBody),
+    ("acknowledge", RaiseBody.__base__),
     ("withdraw", RaiseBody.__base__),
     ("publish", StatementBody),
     ("backup", BackupBody),

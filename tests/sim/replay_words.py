@@ -276,6 +276,9 @@ _RECORDS: dict[type, Callable[[Any], str]] = {
     kept.VoteLocked: lambda one: lock_words(one.raw),
     kept.EpochCertified: lambda one: epoch_words(one.raw),
     kept.EpochEntered: lambda one: f"epoch {one.number} is in force here",
+    kept.EndingAsked: lambda one: f"{one.person} asks to end {topic_words(one.subject, one.threat)}",
+    kept.EndingClosed: lambda one: f"asked no more: {topic_words(one.subject, one.threat)}, {one.how} {one.person}",
+    kept.AlertSeen: lambda one: f"{one.person} has seen {one.level.name} {topic_words(one.subject, one.threat)}",
     kept.SigningStopped: lambda one: f"key {one.key_version} never signs again: {one.why}",
 }
 

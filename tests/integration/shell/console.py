@@ -23,7 +23,11 @@ class House:
         self.people = folder / "data" / "people.json"
         self.tokens = {role: people.add(self.people, f"{role}-1", role) for role in people.ROLES}
         self.url = f"http://127.0.0.1:{self.port}"
+        self.before()
         self.node = Process(folder).up()
+
+    def before(self) -> None:
+        """What is to be there when it starts."""
 
     def __enter__(self) -> House:
         return self

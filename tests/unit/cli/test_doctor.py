@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from governance.charter import Parameters, create, sign
-from node import keys, mark
+from node import keys, mark, people
 from node.check import examine
 from node.check_types import Finding, Probes, try_port
 from node.commands.home import Home, founder_of, make_home
@@ -259,3 +259,15 @@ def test_a_member_behind_nat_is_made_and_found_in_order(tmp_path: Path) -> None:
     assert home.card.addresses == ()
     found = [one for one in examine(home.config_path, Site(tmp_path).probes) if one.name == "port"]
     assert [(one.ok, one.says) for one in found] == [(None, "listens nowhere: this node dials, nobody can dial it")]
+
+
+def test_two_people_that_nobody_could_be_are_a_fault_until_there_are_two(site: Site) -> None:
+    (site.home.directory / "policy.toml").write_text('policy = 1\nrelease = { need = 2, socket = "Anna" }\n')
+    (fault,) = site.faults()
+    assert "only anna can" in fault and "tocsin person add" in fault
+    site.add('[console]\nlisten = "127.0.0.1:8443"\n')
+    people.add(site.data / "people.json", "anna", "releaser")
+    people.add(site.data / "people.json", "carol", "operator")
+    assert "only anna can" in site.faults()[0]
+    people.add(site.data / "people.json", "bob", "releaser")
+    assert site.faults() == []

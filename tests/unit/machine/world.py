@@ -252,8 +252,9 @@ class Node:
         (one,) = self.state.actions.values()
         return one
 
-    def ask(self, command: Any, person: str = "ann") -> Reply:
-        self.handle(OperatorAsked(len(self.replies), person, command))
+    def ask(self, command: Any, person: str = "ann", *, token: bool = False) -> Reply:
+        """`token`: over TCP; else at the control socket, under whatever name."""
+        self.handle(OperatorAsked(len(self.replies), person, command, token))
         return self.replies[-1]
 
     def sense(self, *claims: ClaimBlob, level: Level = Level.ISOLATE, subject: Subject = COIN) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.policy import Fault, Mode, PolicyFaults, parse, parse_text
+from adapters.policy import Ending, Fault, Mode, PolicyFaults, parse, parse_text
 from protocol.messages import Level
 from tests.unit.policy.stage import EXAMPLES, RSETH, example
+
+MINUTE_MS = 60_000
 
 
 def faults_of(text: str) -> tuple[Fault, ...]:
@@ -86,7 +88,22 @@ def test_a_clock_condition_inside_a_rule_is_refused_too() -> None:
     assert "clock" in faults_of(text)[0].what
 
 
-@pytest.mark.parametrize("word", ["people", "never", "freeze_budget", "release", "looser_waits"])
+def test_one_person_ends_a_restriction_unless_two_are_wanted() -> None:
+    assert parse_text("policy = 1").ending == Ending(1, 30 * MINUTE_MS, "")
+    two = parse_text('policy = 1\nrelease = { need = 2, within = "10m", socket = "anna@desk" }').ending
+    assert two == Ending(2, 10 * MINUTE_MS, "anna@desk")
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["need = 3", "need = 0", "need = true", 'within = "10s"', 'within = "2d"', 'socket = "an na"', "ready = 1"],
+)
+def test_what_no_two_people_could_do_is_refused(written: str) -> None:
+    (fault,) = faults_of(f"policy = 1\nrelease = {{ {written} }}\n")
+    assert fault.path == f"release.{written.partition(' ')[0]}" and fault.line == 2 and fault.cure
+
+
+@pytest.mark.parametrize("word", ["people", "never", "freeze_budget", "looser_waits"])
 def test_words_of_a_later_version_are_refused_and_not_silently_ignored(word: str) -> None:
     (fault,) = faults_of(f"policy = 1\n{word} = 1\n")
     assert "not in this version" in fault.what

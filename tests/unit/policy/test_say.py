@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.policy import parse_text, say
+from adapters.policy import parse, parse_text, say
 from protocol.membership import LEASE_MS_MOST
 from protocol.messages import Level
 from tests.unit.policy.stage import DECLARED, EXAMPLES, HOUR_MS, example
@@ -51,6 +51,12 @@ def test_a_lease_is_said_as_the_charter_cuts_it() -> None:
 def test_on_observe_and_in_a_network_of_three_it_says_that_nothing_moves() -> None:
     assert "no lever moves" in said("Unexposed exchange")
     assert "only informs" in said("Unexposed exchange", n=3)
+
+
+@pytest.mark.parametrize(("socket", "whose"), [("", "nobody's and does not count"), ("anna", "anna's")])
+def test_that_two_people_are_needed_is_said_and_whose_the_socket_is(socket: str, whose: str) -> None:
+    told = say(parse({"policy": 1, "release": {"need": 2, "socket": socket}}), {}, LEASE_MS_MOST, 7, 2)
+    assert told[1] == f"a lift and a release need 2 people within 30m; the control socket is {whose}."
 
 
 def test_a_lever_that_no_rule_moves_is_named() -> None:
