@@ -26,6 +26,7 @@ from node.commands import (
     survey,
     verifying,
     votes,
+    watching,
 )
 from node.commands.common import FAILED, INTERRUPTED, OK, UNREACHABLE, USAGE, CommandError, tell_error
 
@@ -52,6 +53,7 @@ def build_app() -> App:
         running.up,
         running.down,
         running.status,
+        watching.watch,
         running.testnet,
         survey.survey,
     )
