@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError
 from node.commands import (
     actions,
     alerts,
+    completing,
     founding,
     joining,
     keeping,
@@ -71,8 +72,9 @@ def build_app() -> App:
     voting = (members.member_app, votes.vote_app, joining.network_app)
     for group in (*groups, keeping.policy_app, *voting, registry.registry_app):
         app.command(group)
-    last: tuple[Command, ...] = (keeping.backup, keeping.restore, verifying.verify, keeping.explain, keeping.doctor)
-    for command in (*last, keeping.version):
+    keep: tuple[Command, ...] = (keeping.backup, keeping.restore, verifying.verify, keeping.explain, keeping.doctor)
+    last: tuple[Command, ...] = (keeping.version, completing.completion)
+    for command in (*keep, *last):
         app.command(command)
     return app
 

@@ -81,7 +81,7 @@ def read(path: Path) -> tuple[Person, ...]:
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise PeopleFault(f"{path}: cannot be read: {error.strerror}") from None
+        raise PeopleFault(f"{path}: cannot be read: {error.strerror}; check path and rights") from None
     with os.fdopen(descriptor, "rb") as file:
         if os.fstat(descriptor).st_mode & 0o077:
             raise PeopleFault(f"{path}: others than its owner can read or write it; chmod 600 {path}")
@@ -121,7 +121,7 @@ def add(path: Path, name: str, role: str, *, once: bool = False) -> str:
         if any(one.name == name for one in people):
             raise PeopleFault(f"{name} is listed already; remove it first: tocsin person remove {name}")
         if len(people) >= PEOPLE_MAX:
-            raise PeopleFault(f"{PEOPLE_MAX} people are listed, which is all there may be")
+            raise PeopleFault(f"{PEOPLE_MAX} people are listed, which is all there may be; tocsin person remove NAME")
         return (*people, person), None
 
     _change(path, added)

@@ -23,6 +23,7 @@ from node.commands.common import (
     say_json,
     usage,
 )
+from node.commands.listing import ListOutput, say_rows
 
 config_app = App(name="config", help="The node's configuration.")
 policy_app = App(name="policy", help="The owner's policy.")
@@ -124,7 +125,7 @@ def explain(any_id: str, /, *, config: ConfigFile = NODE_TOML, output: Output = 
 _SIGNS = {True: "ok   ", False: "FAULT", None: "note "}
 
 
-def doctor(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+def doctor(*, config: ConfigFile = NODE_TOML, output: ListOutput = "human") -> int:
     """Look for everything that would keep this node from starting, signing or acting; each with its cure.
 
     Example: `tocsin doctor --config lender-a/node.toml`
@@ -134,9 +135,11 @@ def doctor(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
 
     findings = examine(config, real_probes())
     sick = any(one.ok is False for one in findings)
+    rows = [{"name": one.name, "ok": one.ok, "says": one.says, "do": one.do} for one in findings]
     if output == "json":
-        rows = [{"name": one.name, "ok": one.ok, "says": one.says, "do": one.do} for one in findings]
         say_json({"ok": not sick, "findings": rows})
+    elif output == "jsonl":
+        say_rows(rows)
     else:
         for one in findings:
             say(f"{_SIGNS[one.ok]}  {one.name:<8} {one.says}{f'; {one.do}' if one.do else ''}")
