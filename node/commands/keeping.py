@@ -104,7 +104,7 @@ def restore(
 
 
 def explain(any_id: str, /, *, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
-    """Why it fired, who re-ran what, what the policy did: one screen.
+    """What is claimed, by whom, who re-ran it, what it means here, what was done and why, when it ends, what is next.
 
     Example: `tocsin explain 3fa9c1d2`
 
@@ -118,7 +118,8 @@ def explain(any_id: str, /, *, config: ConfigFile = NODE_TOML, output: Output = 
     if output == "json":
         say_json(told)
     else:
-        say(*(told.get("sentences") or ["Nothing is known of it."]))
+        for part in told.get("sections") or ():
+            say(part["title"], *(f"  {one}" for one in part["sentences"] or ["Nothing."]), "")
     return OK
 
 
