@@ -107,14 +107,21 @@ def _outside(config: NodeConfig, file: str) -> bytes:
 
 
 def policy_findings(config: NodeConfig, charter: Charter | None) -> Iterator[Finding]:
+    """`charter` None: only its form can be judged."""
     if config.policy is None:
         yield Finding("policy", None, "no policy: the node observes, answers claims, and touches nothing", "")
         return
-    if charter is None or not charter.members:
-        read = read_policy(config.policy)
-        faults = read.faults if isinstance(read, PolicyReport) else ()
+    read = read_policy(config.policy)
+    if isinstance(read, PolicyReport):
+        faults = read.faults
+    elif charter is None or not charter.members:
+        faults = ()
     else:
         faults = judge_policy(config.policy, config, charter).faults
     yield from (Finding("policy", False, fault, "") for fault in faults)
-    if not faults:
-        yield Finding("policy", True, f"{config.policy} is sane")
+    if isinstance(read, PolicyReport) or faults:
+        return
+    yield Finding("policy", True, f"{config.policy} is sane")
+    if read.mode.name == "OBSERVE":
+        cure = 'once it has watched for a while: mode = "ask" (a person approves) or "act" in it'
+        yield Finding("policy", None, "mode observe: every decision is told, no lever moves", cure)

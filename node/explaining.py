@@ -205,7 +205,8 @@ def _next(step: Step, told: Json | None, own: Sequence[Action]) -> Sentences:
         yield f"Take your own word back: tocsin alert withdraw {id_}"
     if told["certificate"]:
         yield f"Say that it is over (Q groups lift it for all): tocsin alert release {id_}"
-        yield f"Prove it to anybody offline: tocsin alert show {id_} --export FILE, then tocsin verify FILE --charter CHARTER"
+        verify = "tocsin verify FILE --charter CHARTER"
+        yield f"Prove it to anybody offline: tocsin alert show {id_} --export FILE, then {verify}"
     elif not mine and told["level"] != "NONE":
         # others chose the subject's letters, and this line is there to be pasted into a shell
         subject = shlex.quote(told["subject"])
