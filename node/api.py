@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from node import inside, present, present_governance, present_keys
+from node import explaining, inside, present, present_governance, present_keys
 from node.api_stream import OWNER, Asker, EventStream, last_event_id
 from node.api_surface import Refused, Surface, Who
 from node.events import (
@@ -168,7 +168,7 @@ def _read_routes(app: FastAPI, surface: Surface) -> None:
 
     @app.get("/v1/explain/{id_}")
     async def explain(request: Request, id_: str) -> dict[str, Any]:
-        told = present.explain(surface.step(), id_) if len(id_) >= 6 else None
+        told = explaining.explain(surface.step(), id_) if len(id_) >= 6 else None
         if told is None:
             raise Refused(404, "unknown-id", f"no alert or action {id_[:64]!r}", "list them: tocsin alert list")
         await surface.saw(request, inside.explained(surface.state, told["id"]))

@@ -7,41 +7,30 @@ that every check is tested without one. `tocsin doctor` runs them; nothing here 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from governance.charter import Charter, CharterFaults, check, parse
+from governance.charter import CharterFaults, check, parse
 from governance.charter_toml import CHARTER_CHARS_MAX
 from governance.faults import FileFaults
 from node import keys, mark
+from node.check_machine import MACHINE_CHECKS
 from node.check_policy import policy_findings
-from node.check_types import Finding, Probes
-from node.config import ConfigFaults, NodeConfig, load
+from node.check_reach import adapters, agreement, levers
+from node.check_running import RUNNING_CHECKS
+from node.check_types import Facts, Finding, Probes
+from node.config import ConfigFaults, load
 from node.config_identity import evm_address_of, peer_id_of
 from node.config_model import split_multiaddr
 from node.expiry import CURE, warning
 from node.keys import KeyFault, Purpose
 from node.origin import NoSeatError, Origin, OriginFault, origin_of
 from protocol.errors import ProtocolError
-from protocol.ids import PublicKey, SourceId
+from protocol.ids import SourceId
 from protocol.messages import KeySet
 
 LEVER_BALANCE_WEI_LEAST = 10**16
 """A hundredth of a coin: some hundred transactions of a lever at ordinary prices."""
-
-
-@dataclass
-class Facts:
-    """What earlier checks found, for later ones; None where it could not be had."""
-
-    config: NodeConfig
-    probes: Probes
-    charter: Charter | None = None
-    origin: Origin | None = None
-    attestation: PublicKey | None = None
-    own_peer_id: str = ""
-    status: dict[str, Any] | None = field(default=None)
 
 
 def examine(config_path: Path, probes: Probes) -> list[Finding]:
@@ -322,28 +311,8 @@ def _account_gas(facts: Facts, name: str, file: str, chain: str, url: str) -> Fi
     return Finding("lever", True, f"target {name}: {address} has gas on {chain}")
 
 
-def _clock(facts: Facts) -> Iterator[Finding]:
-    if facts.status is None:
-        yield Finding("clock", None, "the node does not run: its clock was not held against the members'", "")
-        return
-    skew_ms, most_ms = facts.status.get("skew_ms"), facts.config.clock.skew_max_ms
-    if type(skew_ms) is not int:
-        yield Finding("clock", None, "too few members were heard to say", "")
-    elif abs(skew_ms) > most_ms:
-        cure = "mend time synchronisation (chronyc tracking); the node signs nothing until then"
-        yield Finding("clock", False, f"{skew_ms} ms from the members' median, {most_ms} allowed", cure)
-    else:
-        yield Finding("clock", True, f"{skew_ms} ms from the members' median")
-
-
-def _signing(facts: Facts) -> Iterator[Finding]:
-    signing = (facts.status or {}).get("signing") or {}
-    if facts.status is not None and not signing.get("may"):
-        yield Finding("signing", False, f"the node signs nothing: {signing.get('why')}", "")
-
-
 def _policy(facts: Facts) -> Iterator[Finding]:
-    yield from policy_findings(facts.config, facts.charter)
+    yield from policy_findings(facts.config, facts.charter if facts.adapters_whole else None)
 
 
 CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
@@ -352,11 +321,14 @@ CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     _charter,
     _seat,
     _store,
+    *MACHINE_CHECKS,
+    adapters,
     _policy,
     _observers,
     _port,
     _chains,
+    agreement,
     _gas,
-    _clock,
-    _signing,
+    levers,
+    *RUNNING_CHECKS,
 )

@@ -15,7 +15,7 @@ from node.keys import KeyFault, Purpose
 
 if TYPE_CHECKING:
     from adapters.api import Instances, LeverDeclaration
-    from adapters.policy import Policy
+    from adapters.policy import Ending, Policy
 
 POLICY_BYTES_MAX = 1024 * 1024
 
@@ -107,33 +107,39 @@ def _outside(config: NodeConfig, file: str) -> bytes:
 
 
 def policy_findings(config: NodeConfig, charter: Charter | None) -> Iterator[Finding]:
+    """`charter` None: only its form can be judged."""
     if config.policy is None:
         yield Finding("policy", None, "no policy: the node observes, answers claims, and touches nothing", "")
         return
-    if charter is None or not charter.members:
-        read = read_policy(config.policy)
-        faults = read.faults if isinstance(read, PolicyReport) else ()
+    read = read_policy(config.policy)
+    if isinstance(read, PolicyReport):
+        faults = read.faults
+    elif charter is None or not charter.members:
+        faults = ()
     else:
         faults = judge_policy(config.policy, config, charter).faults
     yield from (Finding("policy", False, fault, "") for fault in faults)
-    if not faults:
-        yield Finding("policy", True, f"{config.policy} is sane")
-        yield from _two_people(config)
+    if isinstance(read, PolicyReport) or faults:
+        return
+    yield Finding("policy", True, f"{config.policy} is sane")
+    if read.mode.name == "OBSERVE":
+        cure = 'once it has watched for a while: mode = "ask" (a person approves) or "act" in it'
+        yield Finding("policy", None, "mode observe: every decision is told, no lever moves", cure)
+    yield from _two_people(read.ending, config)
 
 
-def _two_people(config: NodeConfig) -> Iterator[Finding]:
+def _two_people(ending: Ending, config: NodeConfig) -> Iterator[Finding]:
     """Whether there are two who could end a restriction, where the policy wants two."""
-    policy = read_policy(config.policy) if config.policy is not None else None
-    if policy is None or isinstance(policy, PolicyReport) or policy.ending.need < 2:
+    if ending.need < 2:
         return
     try:
         listed = people.read(config.people) if config.console is not None else ()
     except people.PeopleFault as error:
         yield Finding("two people", False, str(error), "")
         return
-    names = {one.name.casefold() for one in listed if one.role == "releaser"} | {policy.ending.socket.casefold()} - {""}
+    names = {one.name.casefold() for one in listed if one.role == "releaser"} | {ending.socket.casefold()} - {""}
     named = ", ".join(sorted(names)) or "nobody"
-    if len(names) >= policy.ending.need:
+    if len(names) >= ending.need:
         yield Finding("two people", True, f"a restriction is ended by two of {named}")
         return
     says = f"the policy wants two people to end a restriction, and only {named} can: it will stand until its lease"

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import ctypes
 import http.client
 import json
 import os
 import socket
+import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from governance.charter import Charter
+from node.config import NodeConfig
+from node.origin import Origin
+from protocol.ids import PublicKey
+
 RPC_TIMEOUT_S = 3.0
-RPC_BYTES_MAX = 65_536
+RPC_BYTES_MAX = 1024 * 1024
+"""A block of a busy chain with the hashes of its transactions."""
+SYNCS = 5
+LEVERS_S_MAX = 30.0
+TIME_ERROR = 5
+"""adjtimex(2): nobody keeps the kernel's clock."""
+TIMEX_BYTES = 512
+"""More than `struct timex` has anywhere; zeroes ask and change nothing."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,9 @@ class Finding:
 @dataclass(frozen=True)
 class Probes:
     """`port(host, port)` → "" where free, else why not. `rpc(url, method, params)` → result, OSError or ValueError.
-    `status(socket)` → the running node's, None where none runs."""
+    `status(socket)` → the running node's, None where none runs. `synchronised()` → whether somebody keeps this
+    machine's clock; `free_bytes` and `sync_ms` of a directory; None where it cannot be told. `levers` tries those that
+    a rule pulls, at their targets."""
 
     now_ms: int
     optimised: bool
@@ -39,10 +55,110 @@ class Probes:
     port: Callable[[str, int], str]
     rpc: Callable[[str, str, list[Any]], Any]
     status: Callable[[Path], dict[str, Any] | None]
+    synchronised: Callable[[], bool | None]
+    free_bytes: Callable[[Path], int | None]
+    sync_ms: Callable[[Path], float | None]
+    levers: Callable[[NodeConfig, Charter], Sequence[Moves]]
+
+
+@dataclass(frozen=True)
+class Moves:
+    """One lever that a rule pulls: whether its target would take it now, and why not."""
+
+    name: str
+    ok: bool
+    says: str
+
+
+@dataclass
+class Facts:
+    """What earlier checks found, for later ones; None where it could not be had."""
+
+    config: NodeConfig
+    probes: Probes
+    charter: Charter | None = None
+    origin: Origin | None = None
+    attestation: PublicKey | None = None
+    own_peer_id: str = ""
+    status: dict[str, Any] | None = field(default=None)
+    adapters_whole: bool = True
 
 
 def real_probes() -> Probes:
-    return Probes(int(time.time() * 1000), sys.flags.optimize > 0, os.environ, try_port, ask_rpc, ask_status)
+    return Probes(
+        int(time.time() * 1000),
+        sys.flags.optimize > 0,
+        os.environ,
+        try_port,
+        ask_rpc,
+        ask_status,
+        clock_is_kept,
+        free_bytes,
+        sync_ms,
+        try_levers,
+    )
+
+
+def clock_is_kept() -> bool | None:
+    try:
+        return bool(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(TIMEX_BYTES)) != TIME_ERROR)
+    except (OSError, AttributeError):
+        return None
+
+
+def free_bytes(path: Path) -> int | None:
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return None
+    return found.f_bavail * found.f_frsize
+
+
+def sync_ms(path: Path) -> float | None:
+    """The middle of some small writes that are durable, as a commit's are; nothing stays."""
+    probe = path / f".doctor-{os.getpid()}"
+    took: list[float] = []
+    try:
+        for _ in range(SYNCS):
+            began = time.perf_counter()
+            with probe.open("wb", buffering=0) as file:
+                file.write(b"x" * 4096)
+                os.fsync(file.fileno())
+            took.append((time.perf_counter() - began) * 1000)
+    except OSError:
+        return None
+    finally:
+        probe.unlink(missing_ok=True)
+    return statistics.median(took)
+
+
+def try_levers(config: NodeConfig, charter: Charter) -> list[Moves]:
+    """Imports the adapters (web3 takes two seconds). What cannot be built is told elsewhere."""
+    import trio
+
+    from node.check_policy import PolicyReport, instances_for, read_policy
+    from node.plugins import CLOSE_S_MAX, close_all
+    from node.preflight import seats, tested
+
+    policy = read_policy(config.policy) if config.policy is not None else None
+    built = instances_for(config, charter)
+    if policy is None or isinstance(policy, PolicyReport) or isinstance(built, PolicyReport):
+        return []
+
+    async def run() -> list[Moves]:
+        told: list[Moves] = []
+        try:
+            for seat in (one for one in seats(built, config.targets, policy) if one.rules):
+                found = None
+                with trio.move_on_after(LEVERS_S_MAX):
+                    found = await tested(seat, time.time_ns() // 1_000_000)
+                said = Moves(seat.name, False, f"no answer within {LEVERS_S_MAX:g} s")
+                told.append(said if found is None else Moves(seat.name, found.ok, found.says))
+        finally:
+            await close_all(built.closers, CLOSE_S_MAX)
+        return told
+
+    return trio.run(run)
 
 
 def try_port(host: str, port: int) -> str:

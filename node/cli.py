@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError
 from node.commands import (
     actions,
     alerts,
+    completing,
     founding,
     insiders,
     joining,
@@ -27,6 +28,7 @@ from node.commands import (
     survey,
     verifying,
     votes,
+    watching,
 )
 from node.commands.common import FAILED, INTERRUPTED, OK, UNREACHABLE, USAGE, CommandError, tell_error
 
@@ -53,6 +55,7 @@ def build_app() -> App:
         running.up,
         running.down,
         running.status,
+        watching.watch,
         running.testnet,
         survey.survey,
     )
@@ -70,7 +73,7 @@ def build_app() -> App:
     voting = (members.member_app, votes.vote_app, joining.network_app)
     for group in (*groups, keeping.policy_app, *voting, registry.registry_app):
         app.command(group)
-    last: tuple[Command, ...] = (
+    keep: tuple[Command, ...] = (
         insiders.insiders,
         keeping.backup,
         keeping.restore,
@@ -78,7 +81,8 @@ def build_app() -> App:
         keeping.explain,
         keeping.doctor,
     )
-    for command in (*last, keeping.version):
+    last: tuple[Command, ...] = (keeping.version, completing.completion)
+    for command in (*keep, *last):
         app.command(command)
     return app
 

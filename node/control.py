@@ -40,6 +40,22 @@ class NodeUnreachable(Exception):
         self.broke = broke
 
 
+def answer_of(socket: Path, status: int, body: bytes) -> Any:
+    """What a node said; that it is not ready is an answer too. ControlError where it said no, NodeUnreachable where it
+    was no node."""
+    try:
+        value = json.loads(body) if body else None
+    except (ValueError, RecursionError):
+        raise NodeUnreachable(socket, "what answers there is no tocsin node") from None
+    if status < 400 or (status == 503 and type(value) is dict and "ready" in value):
+        return value
+    error = value.get("error") if type(value) is dict else None
+    if type(error) is not dict:
+        error = {"code": f"http-{status}", "what": f"the node answered {status}"}
+    words = [str(error.get(key, "")) for key in ("code", "what", "do")]
+    raise ControlError(words[0], words[1], words[2], status)
+
+
 class Control:
     """A context manager. Every method raises ControlError or NodeUnreachable and nothing else."""
 
@@ -73,20 +89,7 @@ class Control:
         except (httpx.HTTPError, OSError) as error:
             why = f"the connection broke ({type(error).__name__})"
             raise NodeUnreachable(self.socket, why, broke=True) from None
-        return self._answer(response, bytes(body))
-
-    def _answer(self, response: httpx.Response, body: bytes) -> Any:
-        try:
-            value = json.loads(body) if body else None
-        except (ValueError, RecursionError):
-            raise NodeUnreachable(self.socket, "what answers there is no tocsin node") from None
-        if response.status_code < 400:
-            return value
-        error = value.get("error") if type(value) is dict else None
-        if type(error) is not dict:
-            error = {"code": f"http-{response.status_code}", "what": f"the node answered {response.status_code}"}
-        words = [str(error.get(key, "")) for key in ("code", "what", "do")]
-        raise ControlError(words[0], words[1], words[2], response.status_code)
+        return answer_of(self.socket, response.status_code, bytes(body))
 
     def _get(self, path: str, **query: Any) -> Any:
         return self._call("GET", path, params=query) if query else self._call("GET", path)

@@ -81,7 +81,7 @@ def read(path: Path) -> tuple[Person, ...]:
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise PeopleFault(f"{path}: cannot be read: {error.strerror}") from None
+        raise PeopleFault(f"{path}: cannot be read: {error.strerror}; check path and rights") from None
     with os.fdopen(descriptor, "rb") as file:
         if os.fstat(descriptor).st_mode & 0o077:
             raise PeopleFault(f"{path}: others than its owner can read or write it; chmod 600 {path}")
@@ -126,7 +126,7 @@ def add(path: Path, name: str, role: str, *, once: bool = False, another: bool =
         if another and name not in [one.name for one in same]:
             raise PeopleFault(f"nobody called {name} is listed; leave --another out")
         if len(people) >= PEOPLE_MAX:
-            raise PeopleFault(f"{PEOPLE_MAX} people are listed, which is all there may be")
+            raise PeopleFault(f"{PEOPLE_MAX} people are listed, which is all there may be; tocsin person remove NAME")
         return (*people, person), None
 
     _change(path, added)

@@ -10,6 +10,7 @@ from node.hearing import Heard, members_heard, sentence, told
 from node.loop import now
 from node.machine.action import ENDED, Phase
 from node.machine.expiry import own_warning
+from node.machine.state import State
 from node.present import all_asked, quorum
 from protocol.ids import MemberName
 
@@ -31,7 +32,7 @@ def status_of(node: Node) -> dict[str, Any]:
         "position": node.watch.position,
         "network": parts.charter.network.hex(),
         "network_name": parts.charter.parameters.name,
-        "epoch": {"number": state.epoch.number, "hash": state.epoch.hash.hex()},
+        "epoch": {"number": state.epoch.number, "hash": state.epoch.hash.hex(), "elsewhere": _elsewhere(state)},
         "signing": {"may": not why, "why": why, "key_version": state.setup.key_version, "warning": own_warning(state)},
         "quorum": {**quorum(state), "says": sentence(state, heard), "silent_since_ms": silent},
         "mode": parts.policy.mode.name.lower(),
@@ -61,6 +62,12 @@ def status_of(node: Node) -> dict[str, Any]:
         "version": VERSION,
         "listening": list(node.transport.listening),
     }
+
+
+def _elsewhere(state: State) -> list[str]:
+    """Members whose last Heartbeat names an epoch that is not known here."""
+    known = {one.hash for one in state.epochs}
+    return sorted(name for name, one in state.heartbeats.items() if one.entry.body.epoch not in known)
 
 
 def _escalated(node: Node) -> list[dict[str, str]]:

@@ -20,24 +20,23 @@ from node.commands.common import (
     connect,
     say,
     say_json,
-    say_list,
     say_table,
     until,
 )
+from node.commands.listing import Again, ListOutput, say_list
 
 action_app = App(name="action", help="Own levers: list, approve, refuse, lift.")
 
 
 @action_app.command(name="list")
-def list_(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+def list_(*, watch: Again = False, config: ConfigFile = NODE_TOML, output: ListOutput = "human") -> int:
     """Every action of our own levers, planned, waiting, standing or over.
 
     Example: `tocsin action list`
     """
-    with connect(config) as control:
-        actions = control.actions()
     columns = ("key", "lever", "rung", "phase", "stands", "subject", "why")
-    return say_list(actions, columns, _row, "No action.", output)
+    with connect(config) as control:
+        return say_list(control.actions, columns, _row, "No action.", output, watch)
 
 
 def _row(action: dict[str, Any]) -> tuple[object, ...]:

@@ -26,11 +26,11 @@ from node.commands.common import (
     moment,
     say,
     say_json,
-    say_list,
     say_table,
     until,
     usage,
 )
+from node.commands.listing import Again, ListOutput, say_list
 
 if TYPE_CHECKING:
     from node.control import Control
@@ -40,15 +40,14 @@ POLL_S = 1.0
 
 
 @alert_app.command(name="list")
-def list_(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+def list_(*, watch: Again = False, config: ConfigFile = NODE_TOML, output: ListOutput = "human") -> int:
     """Every alarm that somebody's live opinion speaks of.
 
     Example: `tocsin alert list`
     """
-    with connect(config) as control:
-        alerts = control.alerts()
     columns = ("id", "level", "threat", "subject", "groups", "certificate", "we say")
-    return say_list(alerts, columns, _row, "No alarm.", output)
+    with connect(config) as control:
+        return say_list(control.alerts, columns, _row, "No alarm.", output, watch)
 
 
 def _row(alert: dict[str, Any]) -> tuple[object, ...]:
@@ -205,7 +204,7 @@ def _check_words(subject: str, threat: str, level: str) -> None:
     try:
         from_text(subject)
     except ProtocolError as error:
-        raise usage(error.detail) from None
+        raise usage(error.detail, "write it like eip155:1/erc20:0x…; all kinds: tocsin alert raise --help") from None
 
 
 def _seconds(option: str, written: str) -> int:
@@ -214,7 +213,7 @@ def _seconds(option: str, written: str) -> int:
     except ValueError as error:
         raise usage(f"{option}: {error}", f"write it like {option} 90s") from None
     if seconds < 1:
-        raise usage(f"{option}: {written!r} is under a second")
+        raise usage(f"{option}: {written!r} is under a second", f"write it like {option} 90s")
     return seconds
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -21,7 +21,6 @@ OK, FAILED, USAGE, UNREACHABLE, NO_QUORUM = 0, 1, 2, 3, 4
 INTERRUPTED = 130
 PIPED_WIDTH = 200
 
-T = TypeVar("T")
 Output = Annotated[
     Literal["human", "json"], Parameter(name=["--output", "-o"], help="`human` for people, `json` for programs.")
 ]
@@ -77,23 +76,6 @@ def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         table.add_row(*(Text(clean(cell)) for cell in row))
     out = console()
     out.print(table, soft_wrap=False)
-
-
-def say_list(
-    found: Sequence[dict[str, Any]],
-    columns: Sequence[str],
-    row: Callable[[dict[str, Any]], Sequence[object]],
-    none: str,
-    output: Output,
-) -> int:
-    """What a `list` found: JSON for machines; for people a table, or `none` where there is nothing."""
-    if output == "json":
-        say_json(found)
-    elif not found:
-        say(none)
-    else:
-        say_table(columns, [row(one) for one in found])
-    return OK
 
 
 def tell_error(line: str) -> None:

@@ -18,9 +18,9 @@ from node.commands.common import (
     load_config,
     moment,
     say_json,
-    say_list,
     tell_error,
 )
+from node.commands.listing import say_list
 
 if TYPE_CHECKING:
     from node.insiders import Row
@@ -67,7 +67,7 @@ def insiders(*, since: str = "", until: str = "", config: ConfigFile = NODE_TOML
         writer.writerows([_cell(one) for one in _values(row)] for row in found)
     else:
         shown = [dict(zip(COLUMNS, _values(row), strict=True)) for row in found]
-        return say_list(shown, COLUMNS[:-1], lambda one: [one[name] for name in COLUMNS[:-1]], NOBODY, "human")
+        return say_list(lambda: shown, COLUMNS[:-1], lambda one: [one[name] for name in COLUMNS[:-1]], NOBODY, "human")
     return OK
 
 

@@ -23,6 +23,7 @@ from node.commands.common import (
     say_json,
     usage,
 )
+from node.commands.listing import ListOutput, say_rows
 
 config_app = App(name="config", help="The node's configuration.")
 policy_app = App(name="policy", help="The owner's policy.")
@@ -103,7 +104,7 @@ def restore(
 
 
 def explain(any_id: str, /, *, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
-    """Why it fired, who re-ran what, what the policy did: one screen.
+    """What is claimed, by whom, who re-ran it, what it means here, what was done and why, when it ends, what is next.
 
     Example: `tocsin explain 3fa9c1d2`
 
@@ -117,14 +118,15 @@ def explain(any_id: str, /, *, config: ConfigFile = NODE_TOML, output: Output = 
     if output == "json":
         say_json(told)
     else:
-        say(*(told.get("sentences") or ["Nothing is known of it."]))
+        for part in told.get("sections") or ():
+            say(part["title"], *(f"  {one}" for one in part["sentences"] or ["Nothing."]), "")
     return OK
 
 
 _SIGNS = {True: "ok   ", False: "FAULT", None: "note "}
 
 
-def doctor(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+def doctor(*, config: ConfigFile = NODE_TOML, output: ListOutput = "human") -> int:
     """Look for everything that would keep this node from starting, signing or acting; each with its cure.
 
     Example: `tocsin doctor --config lender-a/node.toml`
@@ -134,9 +136,11 @@ def doctor(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
 
     findings = examine(config, real_probes())
     sick = any(one.ok is False for one in findings)
+    rows = [{"name": one.name, "ok": one.ok, "says": one.says, "do": one.do} for one in findings]
     if output == "json":
-        rows = [{"name": one.name, "ok": one.ok, "says": one.says, "do": one.do} for one in findings]
         say_json({"ok": not sick, "findings": rows})
+    elif output == "jsonl":
+        say_rows(rows)
     else:
         for one in findings:
             say(f"{_SIGNS[one.ok]}  {one.name:<8} {one.says}{f'; {one.do}' if one.do else ''}")

@@ -19,8 +19,8 @@ from node.commands.common import (
     load_config,
     say,
     say_json,
-    say_list,
 )
+from node.commands.listing import ListOutput, say_list, say_rows
 
 if TYPE_CHECKING:
     from node.check_policy import PolicyReport
@@ -31,15 +31,14 @@ lever_app = App(name="lever", help="Own levers before they are needed: what each
 
 
 @lever_app.command(name="list")
-def list_(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+def list_(*, config: ConfigFile = NODE_TOML, output: ListOutput = "human") -> int:
     """Every lever that the targets of node.toml offer, and which rules pull it.
 
     Example: `tocsin lever list`
     """
-    found = _with(config, _facts_of_all)
     columns = ("lever", "at", "rung", "closes", "exits", "ends by", "longest", "rules")
     none = "No lever: no [target.NAME] in node.toml with a key_file."
-    return say_list(found, columns, _row, none, output)
+    return say_list(lambda: _with(config, _facts_of_all), columns, _row, none, output)
 
 
 async def _facts_of_all(seats: list[Seat]) -> list[dict[str, Any]]:
@@ -107,13 +106,13 @@ def plan(name: str, /, *, config: ConfigFile = NODE_TOML, output: Output = "huma
         say_json({"name": one.name, "plan": one.plan, "stands": one.stands})
         return OK if one.plan else FAILED
     if not one.plan:
-        raise CommandError(one.says, where=name)
+        raise CommandError(one.says, where=name, do=f"`tocsin lever test {name}` says what it lacks")
     say(f"{one.plan}{' (stands so already: nothing would be sent)' if one.stands else ''}")
     return OK
 
 
 @lever_app.command
-def test(*names: str, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+def test(*names: str, config: ConfigFile = NODE_TOML, output: ListOutput = "human") -> int:
     """Try levers at their real targets without sending anything: the right, the call, and what else its key could do.
 
     Example: `tocsin lever test`; exit 1 where one would not move
@@ -127,6 +126,8 @@ def test(*names: str, config: ConfigFile = NODE_TOML, output: Output = "human") 
     _remember(config, found)
     if output == "json":
         say_json([_plain(one) for one in found])
+    elif output == "jsonl":
+        say_rows([_plain(one) for one in found])
     else:
         for one in found:
             say(f"{one.name}: {'would move' if one.ok else 'WOULD NOT MOVE'}: {one.says}", f"  {_beyond(one)}")

@@ -17,10 +17,10 @@ from node.commands.common import (
     read_text,
     say,
     say_json,
-    say_table,
     usage,
     write_text,
 )
+from node.commands.listing import Again, ListOutput, say_list
 from node.commands.sealing import GovernanceKey, a_hash, cold_signer, hand_over, here, now_ms
 
 if TYPE_CHECKING:
@@ -36,19 +36,18 @@ Many = Annotated[list[str] | None, Parameter(negative=(), consume_multiple=False
 
 
 @member_app.command(name="list")
-def list_(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+def list_(*, watch: Again = False, config: ConfigFile = NODE_TOML, output: ListOutput = "human") -> int:
     """Every seat of the epoch in force: its group, whether it is heard, suspended, silent for too long, at its term.
 
     Example: `tocsin member list`
     """
+    columns = ("member", "group", "heard", "stands", "key")
     with connect(config) as control:
-        facts = control.network()
-    if output == "json":
-        say_json(facts["members"])
-        return OK
-    rows = [(one["name"], one["group"], one["heard"], one["stands"], one["key_version"]) for one in facts["members"]]
-    say_table(("member", "group", "heard", "stands", "key"), rows)
-    return OK
+        return say_list(lambda: control.network()["members"], columns, _row, "No member.", output, watch)
+
+
+def _row(one: dict[str, Any]) -> tuple[object, ...]:
+    return one["name"], one["group"], one["heard"], one["stands"], one["key_version"]
 
 
 @member_app.command

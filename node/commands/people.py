@@ -19,8 +19,8 @@ from node.commands.common import (
     load_config,
     say,
     say_json,
-    say_list,
 )
+from node.commands.listing import ListOutput, say_list
 
 person_app = App(name="person", help="Who may use the console and the API over TCP, and what they may do.")
 
@@ -71,7 +71,7 @@ def add(
 
 
 @person_app.command(name="list")
-def list_(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+def list_(*, config: ConfigFile = NODE_TOML, output: ListOutput = "human") -> int:
     """Who may, in which role.
 
     Example: `tocsin person list`
@@ -88,7 +88,8 @@ def list_(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
         made = time.strftime("%Y-%m-%d %H:%M", time.gmtime(int(str(one["made_ms"])) / 1000))
         return one["name"], one["role"], one["id"], made + "Z"
 
-    return say_list(shown, ("name", "role", "token", "made"), row, "Nobody; tocsin person add", output)
+    columns = ("name", "role", "token", "made")
+    return say_list(lambda: shown, columns, row, "Nobody; tocsin person add", output)
 
 
 @person_app.command

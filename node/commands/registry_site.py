@@ -135,7 +135,8 @@ def topic_of(subject: str, threat: str) -> tuple[bytes, int]:
     try:
         key = subject_key(from_text(subject))
     except ProtocolError as error:
-        raise usage(f"{subject!r} is no subject: {error.detail}") from None
+        do = "write it as `tocsin alert list` shows it"
+        raise usage(f"{subject!r} is no subject: {error.detail}", do) from None
     known = threat_from_word(threat)
     if known is None:
         raise usage(f"{threat!r} is no threat", "give one like bridge-forgery, as the alert commands do")

@@ -214,7 +214,11 @@ def put_in_force(config: NodeConfig, raw: bytes, person: str) -> tuple[KeySet, b
         raise CommandError(what, do="name what `tocsin key sign` wrote, and this member's node.toml")
     here = keys.key_path(config.data_dir, Purpose.ATTESTATION)
     if here.exists() and keys.load_signer(here, Purpose.ATTESTATION).public == sealed.keyset.attestation:
-        raise CommandError(f"version {sealed.keyset.version} is in use here already", str(here))
+        raise CommandError(
+            f"version {sealed.keyset.version} is in use here already",
+            str(here),
+            "nothing is left to do: `tocsin key show`",
+        )
     rotation.next_signer(config.data_dir, sealed.keyset)
     try:
         with Control(config.control) as control:

@@ -17,11 +17,11 @@ from node.commands.common import (
     connect,
     say,
     say_json,
-    say_list,
     say_table,
     until,
     usage,
 )
+from node.commands.listing import Again, ListOutput, say_list
 from node.commands.sealing import GovernanceKey, cold_signer, hand_over, here, now_ms, read_sealed
 
 vote_app = App(name="vote", help="Proposals and ballots: list, show, cast, sign, tally.")
@@ -29,15 +29,14 @@ Word = Literal["yes", "no"]
 
 
 @vote_app.command(name="list")
-def list_(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
+def list_(*, watch: Again = False, config: ConfigFile = NODE_TOML, output: ListOutput = "human") -> int:
     """Every proposal that this node knows and that may still make an epoch.
 
     Example: `tocsin vote list`
     """
-    with connect(config) as control:
-        proposals = control.proposals()
     columns = ("id", "what", "by", "yes", "no", "stands", "closes")
-    return say_list(proposals, columns, _row, "Nothing is open.", output)
+    with connect(config) as control:
+        return say_list(control.proposals, columns, _row, "Nothing is open.", output, watch)
 
 
 def _row(one: dict[str, Any]) -> tuple[object, ...]:

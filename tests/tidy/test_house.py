@@ -25,7 +25,7 @@ DOORS = {
     "httpx": (
         "adapters/evm/",
         "adapters/venue/http.py",
-        "node/control.py",
+        "node/control",
         "node/testnet/",
         "adapters/webhook/sink.py",
     ),

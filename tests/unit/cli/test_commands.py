@@ -187,10 +187,18 @@ def test_an_action_is_shown_step_by_step(node: FakeNode, capsys: Capsys) -> None
     assert "waiting" in run(capsys, "action", "list", "--config", node.config).out
 
 
-def test_explain_is_sentences(node: FakeNode, capsys: Capsys) -> None:
-    node.answers["GET", f"/explain/{ID[:8]}"] = (200, {"sentences": ["Three groups say so.", "No lever of ours."]})
+def test_explain_is_sentences_under_their_questions(node: FakeNode, capsys: Capsys) -> None:
+    sections = [
+        {"title": "Who says so", "sentences": ["Three groups say so.", "b\x1b[31m too."]},
+        {"title": "What was done, and why", "sentences": []},
+    ]
+    node.answers["GET", f"/explain/{ID[:8]}"] = (200, {"sections": sections})
     ran = run(capsys, "explain", ID[:8], "--config", node.config)
-    assert ran.out.splitlines() == ["Three groups say so.", "No lever of ours."]
+    assert ran.out.split("\n\n") == [
+        "Who says so\n  Three groups say so.\n  b�[31m too.",
+        "What was done, and why\n  Nothing.",
+        "",
+    ]
 
 
 def test_export_writes_the_whole_certificate_and_never_over_a_file(

@@ -10,7 +10,7 @@ import pytest
 from governance.charter import Parameters, create, sign
 from node import keys, mark, people
 from node.check import examine
-from node.check_types import Finding, Probes, try_port
+from node.check_types import Finding, Moves, Probes, try_port
 from node.commands.home import Home, founder_of, make_home
 from node.keys import Purpose
 from protocol.ids import SourceId
@@ -40,7 +40,19 @@ class Site:
         self.home: Home = make_home(base / "a", "a", "", ("/ip4/127.0.0.1/tcp/4001",), seed=b"\x01" * 32)
         self.found(self.home, Parameters("net", NOW_MS, sources=(Source(SourceId("a-home"), "a", "eip155:1"),)))
         self.answers: dict[str, Any] = {"eth_chainId": "0x1", "eth_getBalance": hex(10**18)}
-        self.probes = Probes(NOW_MS, False, {}, lambda host, port: "", self.rpc, lambda path: None)
+        self.moves: list[Moves] = []
+        self.probes = Probes(
+            NOW_MS,
+            False,
+            {},
+            port=lambda host, port: "",
+            rpc=self.rpc,
+            status=lambda path: None,
+            synchronised=lambda: True,
+            free_bytes=lambda path: 1 << 40,
+            sync_ms=lambda path: 0.9,
+            levers=lambda config, charter: self.moves,
+        )
 
     def found(self, home: Home, parameters: Parameters) -> None:
         founder = founder_of(home.directory, None, "365d", NOW_MS)
@@ -51,7 +63,7 @@ class Site:
         found = self.answers[method]
         if isinstance(found, Exception):
             raise found
-        return found
+        return found(url, *params) if callable(found) else found
 
     @property
     def data(self) -> Path:
