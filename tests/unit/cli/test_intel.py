@@ -97,7 +97,7 @@ def test_the_same_file_twice_is_kept_once_and_can_be_dropped(node: FakeNode, tmp
 
 
 @pytest.mark.parametrize(
-    ("raw", "says"), [(b"{", "no JSON"), (b'{"type": "bundle"}', "names nothing"), (b"[" * 5_000, "nested over")]
+    ("raw", "says"), [(b"{", "not closed"), (b'{"type": "bundle"}', "names nothing"), (b"[" * 5_000, "nested over")]
 )
 def test_what_is_no_file_of_theirs_is_refused(
     raw: bytes, says: str, node: FakeNode, tmp_path: Path, capsys: Capsys
