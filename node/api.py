@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from node import present, present_governance, present_keys
 from node.api_stream import OWNER, Asker, EventStream, last_event_id
+from node.api_taxii import taxii_routes
 from node.effects import Reply
 from node.events import ActionCommand, Command, Event, OperatorAsked, Publish, Raise, ReleaseTopic, TakeKey, Withdraw
 from node.loop import now
@@ -161,6 +162,7 @@ def make_app(surface: Surface) -> FastAPI:
     _action_routes(app, surface)
     _governance_routes(app, surface)
     _house_routes(app, surface)
+    taxii_routes(app, surface)
     described = app.openapi
 
     def with_tokens() -> dict[str, Any]:

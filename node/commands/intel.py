@@ -76,7 +76,8 @@ def export(
         actions, network = control.actions(), control.network()
     alarms, whole, words = shared(alerts, actions, CEILINGS[tlp])
     if not alarms:
-        raise CommandError(_nothing(whole, tlp), do=_higher(whole, tlp))
+        enough = next((word for word, ceiling in CEILINGS.items() if shared(alerts, actions, ceiling)[0]), "")
+        raise CommandError(_nothing(whole, tlp), do=_higher(whole, enough))
     value = as_format(format_, alarms, Author(str(network["network"]), str(network["member"])), now_ms())
     write_text(out, json.dumps(value, indent=2, sort_keys=True) + "\n")
     say(f"Wrote {out}: {_count(len(alarms), 'alarm')}, nothing in it above TLP:{tlp.upper()}.")
@@ -95,10 +96,10 @@ def _nothing(whole: int, tlp: str) -> str:
     return f"nothing may be written: all that is said on {_count(whole, 'alarm')} is marked above TLP:{tlp.upper()}"
 
 
-def _higher(whole: int, tlp: str) -> str:
+def _higher(whole: int, enough: str) -> str:
     if not whole:
         return "list them: tocsin alert list"
-    return "for recipients who may have more: --tlp amber" if tlp != "amber" else "it is not for others to have"
+    return f"for recipients who may have it: --tlp {enough}" if enough else "it is not for others to have"
 
 
 @intel_app.command(name="import")
@@ -202,5 +203,5 @@ def _told(id_: str, item: Item, exposed: dict[str, list[str]] | None) -> dict[st
 def _row(one: dict[str, Any]) -> tuple[object, ...]:
     ours = "?" if one["ours"] is None else ", ".join(one["ours"]) or "-"
     named = one["subject"] or f"{one['value'][:60]} (no subject of ours)"
-    said = f"{one['threat']}: {one['name'][:60]}" if one["threat"] else one["name"][:60]
+    said = one["threat"] or one["name"][:60]
     return (one["import"][:8], named, ours, said, one["source"], one["tlp"] or "not marked", one["until"] or "-")

@@ -61,7 +61,7 @@ def test_exporting_twice_writes_the_same_bytes(node: FakeNode, tmp_path: Path, c
 
 def test_for_the_public_nothing_that_is_not_marked_for_it(node: FakeNode, tmp_path: Path, capsys: Capsys) -> None:
     ran = run(capsys, "alert", "export", "--all", "-o", tmp_path / "a.json", "--config", node.config)
-    assert ran.code == 1 and "marked above TLP:CLEAR" in ran.err and "--tlp amber" in ran.err
+    assert ran.code == 1 and "marked above TLP:CLEAR" in ran.err and "--tlp green" in ran.err
     assert not (tmp_path / "a.json").exists()
 
 
