@@ -47,7 +47,7 @@ integration: $(STAMP)
 	$(PY) -m pytest -m "not long and not interop" tests/integration
 
 # What an adapter is tried on is no network of nodes.
-ADAPTERS := $(addprefix tests/integration/,bench chain evm levers venue webhook)
+ADAPTERS := $(addprefix tests/integration/,bench chain evm levers notify venue webhook)
 
 # real nodes use a third of two cores, for they wait for each other: the simulator has the rest, and never more; after
 # it the adapters' targets

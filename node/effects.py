@@ -8,7 +8,7 @@ from adapters.api import LeverOrder
 from protocol.frames import WantEntries
 from protocol.ids import ActionKey, Digest, MemberName
 from protocol.limits import U63_MAX
-from protocol.messages import Claim, Tlp
+from protocol.messages import Claim, Level, Tlp
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,9 @@ class Tell:
 
     text: str
     tlp: Tlp = Tlp.AMBER
+    about: str = ""
+    """The topic, as a sink tells it apart from others."""
+    level: Level = Level.NONE
 
 
 Effect = Send | Broadcast | Gossip | ServeEntries | ServeBlobs | LookUp | VerifyClaim | RunStep | Reply | Tell

@@ -68,7 +68,9 @@ class Step:
     def tell(self, subject: Subject | None, threat: int, says: str) -> None:
         """People, of a topic: as strict as the strictest word on it that is held here, and AMBER at least."""
         words = self.state.opinions.get((subject, threat), {}).values() if subject is not None else ()
-        self.do(Tell(says, max((Tlp.AMBER, *(one.body.tlp for one in words)))))
+        tlp = max((Tlp.AMBER, *(one.body.tlp for one in words)))
+        level = max((one.body.level for one in words), default=Level.NONE)
+        self.do(Tell(says, tlp, "" if subject is None else f"{subject} {threat}", level))
 
     def refuse(self, peer_id: str, code: Code, *, spoilt: bool = False) -> None:
         """Counted by code and by peer; the peers are bounded by the allow-list, the codes by their enumeration.
