@@ -47,7 +47,7 @@ integration: $(STAMP)
 	$(PY) -m pytest -m "not long and not interop" tests/integration
 
 # What an adapter is tried on is no network of nodes.
-ADAPTERS := $(addprefix tests/integration/,bench chain evm levers venue webhook)
+ADAPTERS := $(addprefix tests/integration/,bench chain evm levers notify venue webhook)
 
 # real nodes use a third of two cores, for they wait for each other: the simulator has the rest, and never more; after
 # it the adapters' targets
@@ -68,7 +68,7 @@ sabotage: $(STAMP)
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev pyproject.toml -o dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev --extra notify pyproject.toml -o dev.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header contracts.in -o contracts.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra fuzz pyproject.toml -o fuzz.lock
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from protocol.envelope import Entry
 from protocol.evidence import ClaimBlob, Judgement
 from protocol.ids import ActionKey, NetworkId, SourceId
-from protocol.messages import Attestation, Basis, Claim, Level
+from protocol.messages import Attestation, Basis, Claim, Level, Tlp
 from protocol.subjects import Subject
 
 
@@ -166,12 +167,46 @@ class Outstanding(Protocol):
         """One sentence each, with how it is made void. Raises as reads do."""
 
 
-class Sink(Protocol):
-    """One that names a `ceiling: Tlp` is told what is not above it, one that does not what is not above AMBER. One with
-    `async def run()` has it run as long as the node does; of one with a `name` and `counts: Counter[str]` these are
-    shown among the metrics."""
+@dataclass(frozen=True)
+class News:
+    """What people are told."""
 
-    async def tell(self, text: str) -> None: ...
+    text: str
+    tlp: Tlp = Tlp.AMBER
+    about: str = ""
+    """The topic that it concerns, made of what no member chooses freely; "" for a matter of the node's own."""
+    level: Level = Level.NONE
+    """The highest that anybody says on that topic now."""
+
+
+class Sink(Protocol):
+    """Tells people and systems. The node hands it nothing above its ceiling, and counts that as `withheld`."""
+
+    name: str
+    ceiling: Tlp
+    counts: Counter[str]
+    """Shown among the metrics; the sink's own to count in, under whatever names it likes."""
+
+    async def tell(self, news: News) -> None:
+        """Takes it within ten seconds; never raises for a receiver that is away."""
+
+
+def lacking(sink: object) -> str:
+    """What one of another author's lacks of it; "" where nothing."""
+    kinds = {"name": str, "ceiling": Tlp, "counts": Counter}
+    lacks = [name for name, kind in kinds.items() if not isinstance(getattr(sink, name, None), kind)]
+    return ", ".join(lacks if callable(getattr(sink, "tell", None)) else [*lacks, "tell"])
+
+
+@runtime_checkable
+class Delivering(Sink, Protocol):
+    """A sink with a task of its own, which runs as long as the node does; without it, `tell` delivers by itself."""
+
+    async def run(self) -> None: ...
+
+
+Acknowledged = Callable[[str, int], bool]
+"""(`News.about`, or its text where that is ""; since when, ms) → whether a person has taken it up since."""
 
 
 Countersign = Callable[[NetworkId, Entry[Attestation]], bytes]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapters.api import Instances
+from adapters.api import Acknowledged, Instances, lacking
 from adapters.section import Section
 from protocol.ids import MemberName
 from protocol.membership import Epoch
@@ -57,6 +57,7 @@ BUILT_INS: tuple[BuiltIn, ...] = (
     BuiltIn("sensor", "evm.oracle", "adapters.evm.factory:sensor"),
     BuiltIn("sensor", "evm.registry", "adapters.evm.factory:registry"),
     BuiltIn("sink", "webhook", "adapters.webhook.factory:sink"),
+    BuiltIn("sink", "notify", "adapters.notify.factory:sink"),
 )
 
 
@@ -87,6 +88,8 @@ class Shop:
     """The bytes of a secret that somebody else made, as they stand in its file."""
     files: Callable[[str], bytes] = lambda name: b""
     """The bytes of a file beside node.toml that holds no secret. OSError."""
+    acknowledged: Acknowledged = lambda about, since_ms: False
+    """Whether a person has taken a matter up: then nobody else is woken for it."""
     tell: Callable[[str], None] = lambda text: None
     """To people, through every sink: what they must look at and no machine may act on."""
     data_dir: Path | None = None
@@ -112,16 +115,20 @@ def build(
     data_dir: Path | None = None,
     outside: Callable[[str], bytes] | None = None,
     files: Callable[[str], bytes] | None = None,
+    acknowledged: Acknowledged | None = None,
 ) -> Instances:
     """Everything that the configuration names. Raises CatalogFaults with all faults at once.
 
     `secrets(name)` gives the bytes of a key file; `epoch()` the epoch now, also for the register of sources;
     `evm_keys()` the members' addresses by their newest KeySets; `evm_secrets` is as `secrets`, for keys that sign
     words (absent: the same); `outside` for secrets that others made (absent: the same); `files` for files beside the
-    configuration that are no secret (absent: there is none); `tell` goes to people (absent: to the log); `data_dir` is
+    configuration that are no secret (absent: there is none); `acknowledged` (absent: nothing ever is); `tell`
+    goes to people (absent: to the log); `data_dir` is
     the node's own directory."""
     shop = Shop(epoch, secrets, log, [], evm_keys=evm_keys, evm_secrets=evm_secrets or secrets, tell=tell or log)
     shop.data_dir, shop.outside, shop.files = data_dir, outside or secrets, files or _no_file
+    if acknowledged is not None:
+        shop.acknowledged = acknowledged
     for key in config:
         if key not in ("connection", *SECTIONS):
             shop.faults.append(f"{key}: is no section here; allowed: connection, sensor, sink, target")
@@ -180,6 +187,9 @@ def _one(section: str, name: str, table: Any, shop: Shop) -> Instances:
         return Instances()
     made = factory(name, keys, shop)
     keys.done()
+    for sink in made.sinks:
+        if lacks := lacking(sink):
+            keys.fault("kind", f"{kind[:60]!r} makes a sink without {lacks}; see Sink in adapters/api.py")
     return made
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from node import explaining, inside, present, present_governance, present_keys
 from node.api_stream import OWNER, Asker, EventStream, last_event_id
 from node.api_surface import Refused, Surface, Who
+from node.api_taxii import taxii_routes
 from node.events import (
     Acknowledge,
     ActionCommand,
@@ -104,6 +105,7 @@ def make_app(surface: Surface) -> FastAPI:
     _action_routes(app, surface)
     _governance_routes(app, surface)
     _house_routes(app, surface)
+    taxii_routes(app, surface)
     described = app.openapi
 
     def with_tokens() -> dict[str, Any]:

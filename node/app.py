@@ -20,7 +20,7 @@ from typing import Any
 
 import trio
 
-from adapters.api import Observation
+from adapters.api import Delivering, Observation
 from governance.charter import write as write_charter
 from node import backup as backups
 from node import inside, owner
@@ -214,8 +214,8 @@ class Node:
             if parts.config.metrics.listen is not None:
                 nursery.start_soon(show_metrics, self, parts.config.metrics.listen)
             for sink in self.instances.sinks:
-                if hasattr(sink, "run"):
-                    nursery.start_soon(kept, str(getattr(sink, "name", "")), sink.run)
+                if isinstance(sink, Delivering):
+                    nursery.start_soon(kept, sink.name, sink.run)
             nursery.start_soon(self._stop_when_asked)
             nursery.start_soon(self.extra)
             nursery.start_soon(self.insiders.keep)

@@ -131,6 +131,9 @@ class Control:
         body = {"person": person, "through_ms": through_ms, "take_back": take_back or None}
         return dict(self._post(f"/alerts/{quote(alert_id, safe='')}/release", body) or {})
 
+    def exposures(self) -> list[dict[str, Any]]:
+        return list(self._get("/exposures"))
+
     def actions(self) -> list[dict[str, Any]]:
         return list(self._get("/actions"))
 

@@ -6,6 +6,7 @@ comes in a header that no foreign page can set, never in an address, so it is in
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable
@@ -31,6 +32,7 @@ AT_ONCE = 64
 """Requests that are being answered, streams aside."""
 ASKS, ASKS_A_SECOND = 60, 20
 HEADERS_BYTES_MAX = 8 * 1024
+TAXII = "/taxii2/"
 _ID = "[0-9a-fA-Fx]{6,66}"
 ROUTES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
     (method, re.compile(path + r"\Z"), role)
@@ -38,6 +40,8 @@ ROUTES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         ("GET", "/v1/(me|status|feeds|events|alerts|actions|exposures|keys)", "viewer"),
         ("GET", r"/v1/(network|network/export|proposals|openapi\.json)", "viewer"),
         ("GET", f"/v1/(alerts|actions|explain|certificates|proposals)/{_ID}", "viewer"),
+        ("GET", r"/taxii2/(alarms/(collections/([0-9a-z-]{4,36}/(manifest/)?)?)?)?", "viewer"),
+        ("GET", r"/taxii2/alarms/collections/[0-9a-z-]{4,36}/objects/([0-9a-z-]{10,100}/(versions/)?)?", "viewer"),
         ("POST", "/v1/sign-in", "viewer"),
         ("POST", "/v1/alerts", "operator"),
         ("POST", f"/v1/alerts/{_ID}/(withdraw|acknowledge)", "operator"),
@@ -110,7 +114,7 @@ class Door:
     async def _let(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = _headers(scope)
         self._right_place(scope, headers)
-        if not scope["path"].startswith("/v1/"):
+        if not scope["path"].startswith(("/v1/", TAXII)):
             if not self._strangers.take(_address(scope)):
                 raise Refusal(429, "slow-down", "too many requests", headers=[(b"retry-after", b"1")])
             await self._pages(scope, receive, send)
@@ -147,12 +151,12 @@ class Door:
                 raise Refusal(415, "bad-request", "a command is application/json")
 
     async def _asker(self, scope: Scope, headers: dict[str, str]) -> Asker:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        token = _token(headers.get("authorization", ""), basic=scope["path"].startswith(TAXII))
+        if not token:
             do = "send Authorization: Bearer TOKEN; the owner makes one: tocsin person add"
             raise Refusal(401, "no-token", "a token is needed", do, [(b"www-authenticate", b"Bearer")])
         try:
-            person = await self._known.person_of(token.strip(), _address(scope))
+            person = await self._known.person_of(token, _address(scope))
         except Slow as slow:
             after = str(int(slow.retry_s + 0.999)).encode()
             raise Refusal(429, "slow-down", f"too many tries; {slow}", headers=[(b"retry-after", after)]) from None
@@ -177,6 +181,20 @@ class Door:
             return await self._known.sign_in(person)
 
         return Asker(person.name, person.role, lambda: self._known.still(person), sign_in if person.once else None)
+
+
+def _token(said: str, *, basic: bool) -> str:
+    """ "" where none was sent. `basic`: the password of Basic, which is all that most readers of TAXII can send; nobody
+    is asked for it, so no browser keeps one to send by itself."""
+    scheme, _, sent = said.partition(" ")
+    if scheme.lower() == "bearer":
+        return sent.strip()
+    if scheme.lower() != "basic" or not basic:
+        return ""
+    try:
+        return base64.b64decode(sent.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _headers(scope: Scope) -> dict[str, str]:

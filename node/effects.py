@@ -8,7 +8,7 @@ from adapters.api import LeverOrder
 from protocol.frames import WantEntries
 from protocol.ids import ActionKey, Digest, MemberName
 from protocol.limits import U63_MAX
-from protocol.messages import Claim, Tlp
+from protocol.messages import Claim, Level, Tlp
 from protocol.release import Topic
 
 
@@ -96,6 +96,10 @@ class Reply:
     """It is asked and not done: until then for a second person; 0 where it is done."""
 
 
+def about_of(topic: Topic) -> str:
+    return f"{topic[0]} {topic[1]}"
+
+
 @dataclass(frozen=True)
 class Tell:
     """To people, through every sink whose ceiling is not below it: what a node says of itself is its owner's own."""
@@ -104,6 +108,12 @@ class Tell:
     tlp: Tlp = Tlp.AMBER
     topic: Topic | None = None
     """The alert that it is about."""
+    level: Level = Level.NONE
+
+    @property
+    def about(self) -> str:
+        """The topic, as a sink tells it apart from others."""
+        return "" if self.topic is None else about_of(self.topic)
 
 
 Effect = Send | Broadcast | Gossip | ServeEntries | ServeBlobs | LookUp | VerifyClaim | RunStep | Reply | Tell

@@ -12,6 +12,7 @@ from adapters.catalog import CatalogFaults, build
 from node import keys
 from node.effects import Tell
 from node.loop import now
+from node.machine.persons import is_taken_up
 from node.parts import StartFault
 from node.plugins import KeptSensor, masked
 from protocol.ids import MemberName
@@ -52,6 +53,9 @@ def instances_of(node: Node) -> Instances:
         log.warning(text)
         node.tell_sinks(Tell(masked(text)))
 
+    def acknowledged(about: str, since_ms: int) -> bool:
+        return is_taken_up(node.machine.state, about, since_ms)
+
     try:
         built = build(
             document,
@@ -64,6 +68,7 @@ def instances_of(node: Node) -> Instances:
             data_dir=config.data_dir,
             outside=lambda name: keys.load_outside(config.data_dir / name),
             files=config.read_beside,
+            acknowledged=acknowledged,
         )
         return replace(built, sensors=tuple(KeptSensor(one) for one in built.sensors))
     except CatalogFaults as error:

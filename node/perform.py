@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import trio
 
-from adapters.api import Sink, Verifier
+from adapters.api import News, Sink, Verifier
 from node.dispatch import Dispatch
 from node.effects import (
     LOOKED_UP_MAX,
@@ -33,7 +32,7 @@ from node.transport.api import Channel, Transport
 from node.transport.limits import FRAME_MAX
 from protocol.evidence import Judgement, undecided
 from protocol.frames import ENTRIES_PER_FRAME_MAX, Blobs, Entries, pack_frame
-from protocol.messages import Claim, Tlp
+from protocol.messages import Claim
 
 log = logging.getLogger("tocsin.perform")
 VERIFYING_AT_ONCE = 8
@@ -96,10 +95,10 @@ class Performer:
                     waiting.send_nowait(effect)
         elif isinstance(effect, Tell):
             for sink in self._sinks:
-                if effect.tlp <= getattr(sink, "ceiling", Tlp.AMBER):
+                if effect.tlp <= sink.ceiling:
                     self._nursery.start_soon(self._tell, sink, effect)
-                elif isinstance(counts := getattr(sink, "counts", None), Counter):
-                    counts["withheld"] += 1
+                else:
+                    sink.counts["withheld"] += 1
 
     def _broadcast(self, raw: bytes) -> None:
         if len(raw) <= ENTRIES_FRAME_BYTES_MAX:
@@ -110,14 +109,14 @@ class Performer:
                 self._transport.send(peer.peer_id, Channel.SYNC, raw)
 
     async def _tell(self, sink: Sink, effect: Tell) -> None:
-        text = effect.text
+        news = News(effect.text, effect.tlp, effect.about, effect.level)
         # ahead of it: one that fails half way may have told it all the same
-        self._knows(str(getattr(sink, "name", type(sink).__name__)), effect)
+        self._knows(sink.name, effect)
         try:
             with trio.move_on_after(TELL_S_MAX):
-                await sink.tell(text)
+                await sink.tell(news)
         except Exception as error:  # a sink is somebody's plug-in: the alarm goes on without it
-            log.warning("a sink could not tell %r: %s", text[:80], told(error))
+            log.warning("sink %s could not tell %r: %s", sink.name, news.text[:80], told(error))
 
     async def _verify(self, claim: Claim, blob: bytes) -> None:
         verifier = self._verifiers.get(claim.type)

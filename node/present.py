@@ -113,6 +113,8 @@ def _opinion(state: State, topic: Topic, author: Any, now_ms: int) -> Json:
         "live": is_live(opinion, state.epoch, now_ms),
         "by_person": body.by_person,
         "detector": body.detector,
+        "incident": body.incident,
+        "tlp": body.tlp.name,
     }
 
 

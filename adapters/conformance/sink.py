@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import trio
 
-from adapters.api import Sink
+from adapters.api import News, Sink, lacking
 from adapters.conformance.fact import Book, Broken, Fact, NotTried, Stand, check_silent, listening
 
 TELL_S_MAX = 10.0
@@ -47,11 +47,20 @@ async def tell(sink: Sink, text: str) -> None:
     """Broken where it raises or takes longer than a node waits."""
     try:
         with trio.fail_after(TELL_S_MAX):
-            await sink.tell(text)
+            await sink.tell(News(text))
     except trio.TooSlowError:
         raise Broken(f"tell was not through after {TELL_S_MAX:g} s, which is as long as a node waits") from None
     except Exception as error:
         raise Broken(f"tell raised {type(error).__name__}") from error
+
+
+@BOOK.fact
+async def it_says_who_it_is_and_what_it_may_be_told(case: SinkCase) -> None:
+    """A name, a ceiling of TLP, and counts that the node may count in."""
+    sink = case.sink()
+    lacks = lacking(sink)
+    if lacks:
+        raise Broken(f"it has no {lacks}")
 
 
 @BOOK.fact

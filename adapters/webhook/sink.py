@@ -9,6 +9,7 @@ from collections.abc import Callable
 import httpx
 import trio
 
+from adapters.api import News
 from adapters.webhook.notice import Notice, headers, made
 from protocol.messages import Tlp
 
@@ -44,12 +45,12 @@ class Webhook:
     def __repr__(self) -> str:
         return f"Webhook({self.name!r})"
 
-    async def tell(self, text: str) -> None:
+    async def tell(self, news: News) -> None:
         if len(self._waiting) >= WAITING_MAX:
             self._dropped += 1
             self.counts["dropped"] += 1
         else:
-            self._waiting.append(text)
+            self._waiting.append(news.text)
         self._some.set()
         if not self._tries:
             await self._turn()

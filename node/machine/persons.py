@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from node.effects import about_of
 from node.machine.action import ENDED, Action, Phase
 from node.machine.state import State
 from node.records import AlertSeen, EndingAsked, EndingClosed, Wish
@@ -54,3 +55,13 @@ def who_saw(state: State, topic: Topic, now_ms: int) -> list[AlertSeen]:
     begun_ms = min((one.body.since_ms for one in said), default=0)
     held = (one for one in state.seen_by.get(topic, {}).values() if one.at_ms >= begun_ms)
     return sorted(held, key=lambda one: (one.at_ms, one.person))
+
+
+def is_taken_up(state: State, about: str, since_ms: int) -> bool:
+    """Whether anybody has acknowledged an alert since; `about` as news of it bear it."""
+    return any(
+        one.at_ms >= since_ms
+        for topic, people in state.seen_by.items()
+        if about_of(topic) == about
+        for one in people.values()
+    )

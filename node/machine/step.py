@@ -69,7 +69,8 @@ class Step:
         """People, of a topic: as strict as the strictest word on it that is held here, and AMBER at least."""
         words = self.state.opinions.get((subject, threat), {}).values() if subject is not None else ()
         topic = (subject, threat) if subject is not None else None
-        self.do(Tell(says, max((Tlp.AMBER, *(one.body.tlp for one in words))), topic))
+        tlp = max((Tlp.AMBER, *(one.body.tlp for one in words)))
+        self.do(Tell(says, tlp, topic, max((one.body.level for one in words), default=Level.NONE)))
 
     def refuse(self, peer_id: str, code: Code, *, spoilt: bool = False) -> None:
         """Counted by code and by peer; the peers are bounded by the allow-list, the codes by their enumeration.

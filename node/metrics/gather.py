@@ -156,9 +156,7 @@ def _seeing(node: Node) -> Found:
     state, at_ms = node.machine.state, now().wall_ms
     notices: dict[tuple[str, ...], Value] = {}
     for sink in node.instances.sinks:
-        counts = getattr(sink, "counts", None)
-        if isinstance(counts, Counter):
-            notices.update({(str(getattr(sink, "name", "")), str(what)): count for what, count in counts.items()})
+        notices.update({(sink.name, str(what)): count for what, count in sink.counts.items()})
     return {
         "tocsin_exposure_age_seconds": {
             (name,): (at_ms - reading.at_ms) / 1000

@@ -29,6 +29,7 @@ DOORS = {
         "node/testnet/",
         "adapters/webhook/sink.py",
     ),
+    "apprise": ("adapters/notify/carrier.py",),
     "eth": ("node/testnet/chain",),
     "psycopg": ("adapters/postgres/",),
     "fastapi": ("node/api",),

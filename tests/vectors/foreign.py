@@ -30,8 +30,13 @@ def wycheproof_ed25519() -> list[tuple[bytes, dict[str, Any]]]:
 
 def cose_examples() -> dict[str, dict[str, Any]]:
     """Path in the working group's repository → example."""
+    return packed_json("cose_wg_examples.tar.xz")
+
+
+def packed_json(name: str) -> dict[str, Any]:
+    """Path in an archive → what each of its JSON files says."""
     found = {}
-    with tarfile.open(foreign("cose_wg_examples.tar.xz")) as archive:
+    with tarfile.open(foreign(name)) as archive:
         for member in archive:
             packed = archive.extractfile(member) if member.name.endswith(".json") else None
             if packed is not None:

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import trio
 
+from adapters.api import News
 from adapters.catalog import CatalogFaults, build
 from adapters.conformance import SinkCase, sink_facts
 from adapters.webhook.sink import Webhook
@@ -87,7 +88,7 @@ def told(url: str, *texts: str, until: Any, gather_s: float = 0.1) -> tuple[Webh
         async with trio.open_nursery() as nursery:
             nursery.start_soon(sink.run)
             for text in texts:
-                nursery.start_soon(sink.tell, text)
+                nursery.start_soon(sink.tell, News(text))
             await comes_true(lambda: until(sink))
             nursery.cancel_scope.cancel()
         await sink.aclose()
@@ -145,8 +146,8 @@ def test_a_receiver_that_is_away_keeps_what_was_said_and_hears_it_when_it_is_bac
         sink = Webhook("pager", gone.url, KEY, 0.05, Tlp.AMBER, said.append)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(sink.run)
-            await sink.tell("first")
-            await sink.tell("second")
+            await sink.tell(News("first"))
+            await sink.tell(News("second"))
             again = await trio.to_thread.run_sync(_again, gone)
             await comes_true(lambda: sink.counts["sent"] == 2)
             nursery.cancel_scope.cancel()
@@ -169,9 +170,9 @@ def _again(gone: Receiver) -> Receiver:
 def test_what_is_told_to_nobody_fills_no_memory(tmp_path: Path) -> None:
     async def run() -> None:
         sink = Webhook("pager", "http://127.0.0.1:9/", KEY, 0.05, Tlp.AMBER, lambda line: None)
-        await sink.tell("one")
+        await sink.tell(News("one"))
         for number in range(1_000):
-            await sink.tell(f"text {number}")
+            await sink.tell(News(f"text {number}"))
         assert sink.counts["dropped"] == 1_000 - 256 and len(sink._waiting) == 256
         await sink.aclose()
 

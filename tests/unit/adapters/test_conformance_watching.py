@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 import trio
 
-from adapters.api import Observation
+from adapters.api import News, Observation
 from adapters.conformance import (
     SensorCase,
     SinkCase,
@@ -23,7 +24,7 @@ from adapters.conformance import (
 from protocol.crypto import sha256
 from protocol.evidence import ClaimBlob, Judgement, Ruling, undecided
 from protocol.ids import Digest, SourceId
-from protocol.messages import Basis, Claim, Level, Threat
+from protocol.messages import Basis, Claim, Level, Threat, Tlp
 from protocol.subjects import asset
 
 CANARY = "canary-77aa"
@@ -311,46 +312,52 @@ def test_a_verifier_that_cannot_be_stopped_is_caught(monkeypatch: pytest.MonkeyP
 
 
 class RightSink:
-    def __init__(self, world: World) -> None:
-        self.world = world
+    name, ceiling = "right", Tlp.AMBER
 
-    async def tell(self, text: str) -> None:
+    def __init__(self, world: World) -> None:
+        self.world, self.counts = world, Counter[str]()
+
+    async def tell(self, news: News) -> None:
         with trio.move_on_after(0.1):
             if self.world.hangs:
                 await trio.sleep_forever()
         if not self.world.away:
-            self.world.heard.append(text)
+            self.world.heard.append(news.text)
+
+
+class Nameless(RightSink):
+    name = None
 
 
 class LosesIt(RightSink):
-    async def tell(self, text: str) -> None:
+    async def tell(self, news: News) -> None:
         return
 
 
 class SaysItTwice(RightSink):
-    async def tell(self, text: str) -> None:
-        await super().tell(text)
-        await super().tell(text)
+    async def tell(self, news: News) -> None:
+        await super().tell(news)
+        await super().tell(news)
 
 
 class PlainTextOnly(RightSink):
-    async def tell(self, text: str) -> None:
-        text.encode("ascii")
-        await super().tell(text)
+    async def tell(self, news: News) -> None:
+        news.text.encode("ascii")
+        await super().tell(news)
 
 
 class Insists(RightSink):
-    async def tell(self, text: str) -> None:
+    async def tell(self, news: News) -> None:
         if self.world.away:
             raise ConnectionError("nobody there")
-        await super().tell(text)
+        await super().tell(news)
 
 
 class Waits(RightSink):
-    async def tell(self, text: str) -> None:
+    async def tell(self, news: News) -> None:
         if self.world.hangs:
             await trio.sleep_forever()
-        await super().tell(text)
+        await super().tell(news)
 
 
 class SinkLeaks(RightSink):
@@ -385,6 +392,7 @@ def test_a_right_sink_passes():
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
+        (Nameless, "it_says_who_it_is_and_what_it_may_be_told"),
         (LosesIt, "what_is_told_arrives"),
         (SaysItTwice, "what_is_told_arrives"),
         (PlainTextOnly, "any_text_is_taken"),

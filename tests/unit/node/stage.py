@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from unittest import mock
 import trio
 from trio.testing import MockClock
 
-from adapters.api import LeverOrder, Outcome, Plan
+from adapters.api import LeverOrder, News, Outcome, Plan
 from node import mark
 from node.dispatch import Dispatch
 from node.events import Clock, FrameArrived, PeerCameUp, PeerWentDown
@@ -26,7 +27,7 @@ from node.transport.api import Channel, PeerAddress, PeerDown, PeerUp, ReceivedF
 from node.transport.memory import MemoryNetwork
 from node.watch import Watch
 from protocol.evidence import Judgement, refuted
-from protocol.messages import Claim
+from protocol.messages import Claim, Tlp
 from tests.unit.machine.world import FREEZE, START_MS, World, hot, keyset, member, peer_of
 
 NAMES = [member(i) for i in range(4)]
@@ -88,11 +89,14 @@ class NotedLever:
 
 
 class ListSink:
+    name, ceiling = "list", Tlp.AMBER
+
     def __init__(self) -> None:
         self.told: list[str] = []
+        self.counts: Counter[str] = Counter()
 
-    async def tell(self, text: str) -> None:
-        self.told.append(text)
+    async def tell(self, news: News) -> None:
+        self.told.append(news.text)
         raise RuntimeError("and then it breaks")
 
 
