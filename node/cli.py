@@ -22,6 +22,7 @@ from node.commands import (
     members,
     people,
     registry,
+    replaying,
     running,
     survey,
     verifying,
@@ -54,6 +55,7 @@ def build_app() -> App:
         running.status,
         running.testnet,
         survey.survey,
+        replaying.replay,
     )
     for command in first:
         app.command(command)

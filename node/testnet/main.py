@@ -129,13 +129,23 @@ def _forked(options: Options, scenario: Any, run_dir: Any, human: bool) -> int:
             raise KeyboardInterrupt from None
         raise
     if options.opinions is not None:
-        options.opinions.write_text(recording_text(scenario.id, facts.told), "utf-8")
+        options.opinions.write_text(recording_text(scenario.id, facts.told, *_played(facts, options.speed)), "utf-8")
     result = verdict_json(options, facts)
     if human:
         _say(report(options, facts, result))
     else:
         _say(json.dumps(result))
     return 0 if all(check["ok"] for check in result["checks"]) else 1
+
+
+def _played(facts: Any, speed: float) -> tuple[int, dict[str, str]]:
+    """When the attacker began, in ms of the wall clock (0: there is none), and what the subjects are in the pack."""
+    from node.testnet.registry import PRICED
+
+    first = min((one.at_s for one in facts.scenario.events if one.who == "attacker"), default=None)
+    began_ms = 0 if first is None else facts.start_ms + int(facts.scenario.play_s(first, speed) * 1000)
+    priced = [one.name for one in facts.scenario.things.values() if one.kind in PRICED]
+    return began_ms, {str(subject): name for name in priced for subject in facts.world.subjects(name)}
 
 
 def _first(error: BaseException, kind: type[BaseException] | tuple[type[BaseException], ...]) -> BaseException | None:
