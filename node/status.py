@@ -38,6 +38,7 @@ def status_of(node: Node) -> dict[str, Any]:
         "peers": _peers(node, heard),
         "chains": [_chain(node, one.id, one.chain) for one in parts.config.connections],
         "sensors": [{"name": one.name, "says": one.health()} for one in node.instances.sensors],
+        "canary": node.canary.told(),
         "skew_ms": state.skew_ms(),
         "refusals": node.discipline.shown(state),
         "refusals_total": dict(sorted(state.refusals.items())),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -64,35 +64,51 @@ def replay(
     own
         What your node's own check would have said.
     """
+    block_ms = _block_ms(block)
+    loaded = load_config(config) if config is not None else None
+    rules = _policy(policy, loaded, charter)
+    members = charter or (loaded.charter if loaded is not None else None)
+    told, ignored = _told(incident, words, exposure, rules, members, block_ms, on, own)
+    if output == "json":
+        say_json(told)
+    else:
+        from node.replay.answer import sentences
+
+        say(*sentences(told))
+        say(*(f"Nobody reads the column {one} of {exposure}." for one in ignored))
+    return OK if told["acted_ms"] is not None or told["asked_ms"] is not None else FAILED
+
+
+def _told(
+    incident: str,
+    words: str,
+    exposure: Path,
+    rules: tuple[Policy | None, Declarations | None],
+    charter: Path | None,
+    block_ms: int,
+    on: str,
+    own: Checked,
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """(the answer, columns that nobody reads)."""
     from adapters.policy import Own
     from governance.packs import played as given
-    from node.replay.answer import answer, sentences
+    from node.replay.answer import answer
     from node.replay.holdings import CSV_BYTES_MAX, HoldingFaults, read_holdings
     from node.replay.incident import IncidentFault, load
     from node.replay.owner import hold_against
     from node.replay.played import play
 
-    block_ms = _block_ms(block)
-    loaded = load_config(config) if config is not None else None
     try:
         rows, ignored = read_holdings(read_text(exposure, CSV_BYTES_MAX, "list of exposures").lstrip("\ufeff"))
         found = load(incident, words)
-        epoch, sources = _network(charter, loaded, found.recording.seats)
-        rules, declared = _policy(policy, loaded, charter)
-        own_word = Own(own)
-        held = hold_against(found, rows, rules, declared, on=on, own=own_word, groups=epoch.q)
+        epoch, sources = _network(charter, found.recording.seats)
+        held = hold_against(found, rows, *rules, on=on, own=Own(own), groups=epoch.q)
         said = given(found.recording, epoch, epoch, sources, block_ms + (found.after_ms or 0))
-        told = answer(found, held, play(said, epoch, held.owner), epoch, block_ms)
+        return answer(found, held, play(said, epoch, held.owner), epoch, block_ms), ignored
     except HoldingFaults as error:
         raise CommandError("\n  ".join([f"{len(error.faults)} faults:", *error.faults]), str(exposure)) from None
     except (IncidentFault, ValueError) as error:
         raise CommandError(str(error)) from None
-    if output == "json":
-        say_json(told)
-    else:
-        say(*sentences(told))
-        say(*(f"Nobody reads the column {one} of {exposure}." for one in ignored))
-    return OK if told["acted_ms"] is not None or told["asked_ms"] is not None else FAILED
 
 
 def _block_ms(written: str) -> int:
@@ -107,12 +123,11 @@ def _block_ms(written: str) -> int:
     return found
 
 
-def _network(charter: Path | None, config: NodeConfig | None, seats: int) -> tuple[Epoch, Sources]:
+def _network(charter: Path | None, seats: int) -> tuple[Epoch, Sources]:
     from node.commands.founding import read_charter
     from node.replay.network import of_charter, supposed
 
-    path = charter or (config.charter if config is not None else None)
-    return of_charter(read_charter(path).epoch0()) if path is not None else supposed(seats)
+    return of_charter(read_charter(charter).epoch0()) if charter is not None else supposed(seats)
 
 
 def _policy(

@@ -125,9 +125,28 @@ def _status_lines(facts: dict[str, Any]) -> list[str]:
     lines += [f"  SEAT: {one}" for one in facts.get("flagged") or ()]
     for one in facts.get("escalated") or ():
         lines.append(f"  NEEDS A PERSON: {one.get('lever')} on {one.get('subject')}: {one.get('says')}")
+    lines += canary_lines(facts.get("canary") or {}, time.time() * 1000)
     refusals = facts.get("refusals_total") or {}
     if refusals:
         lines.append("  refused: " + ", ".join(f"{code} {count}" for code, count in sorted(refusals.items())))
+    return lines
+
+
+def canary_lines(told: dict[str, Any], now_ms: float) -> list[str]:
+    """One line where all is well, else one for each part that is not."""
+    parts, at_ms = told.get("parts") or (), told.get("at_ms")
+    if not told.get("every_s"):
+        return ["  canary never looks ([canary] every_s = 0)"]
+    if at_ms is None:
+        return ["  canary has not looked yet"]
+    ill = [one for one in parts if not one["ok"] or one["doubted"]]
+    well = ", ".join(one["part"] for one in parts if one not in ill)
+    lines = [f"  canary looked {span((now_ms - at_ms) / 1000)} ago; well: {well or 'nothing'}"]
+    for one in ill:
+        since = (
+            f"SILENT since {span((now_ms - one['since_ms']) / 1000)}" if not one["ok"] else "silent at its last look"
+        )
+        lines.append(f"  CANARY: {one['part']} {since}: {one['says']}")
     return lines
 
 
