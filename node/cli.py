@@ -14,6 +14,7 @@ from cyclopts import App, CycloptsError
 from node.commands import (
     actions,
     alerts,
+    drilling,
     founding,
     joining,
     keeping,
@@ -64,6 +65,7 @@ def build_app() -> App:
         alerts.alert_app,
         actions.action_app,
         levers.lever_app,
+        drilling.drill_app,
         people.person_app,
         keying.key_app,
         keeping.config_app,

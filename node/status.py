@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from governance.standing import flags
+from node.drill.mark import drill_of
 from node.hearing import Heard, members_heard, sentence, told
 from node.loop import now
 from node.machine.action import ENDED, Phase
@@ -31,6 +32,7 @@ def status_of(node: Node) -> dict[str, Any]:
         "position": node.watch.position,
         "network": parts.charter.network.hex(),
         "network_name": parts.charter.parameters.name,
+        "drill_of": drill_of(parts.charter.parameters.name),
         "epoch": {"number": state.epoch.number, "hash": state.epoch.hash.hex()},
         "signing": {"may": not why, "why": why, "key_version": state.setup.key_version, "warning": own_warning(state)},
         "quorum": {**quorum(state), "says": sentence(state, heard), "silent_since_ms": silent},
