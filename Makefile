@@ -5,13 +5,14 @@
 # make simulate the simulator's seeds alone; `python -m tests.sim` plays as many as you like
 # make interop  a member in JavaScript, written from the specification, in a network of ours; needs Node.js >= 20
 # make levers   fetches published contracts of others, by their lock, for the tests of the levers on them; needs npm
+# make drill    an exercise on real nodes, and everything that it must not have done; about half a minute
 # make sabotage five spoilt networks, each of which must fail and say why; about ten minutes
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: env testnet test check unit simulate integration together interop levers sabotage fuzz contracts check-contracts lock clean
+.PHONY: env testnet test check unit simulate integration together interop levers drill sabotage fuzz contracts check-contracts lock clean
 
 env: $(STAMP)
 
@@ -62,6 +63,9 @@ interop: $(STAMP)
 
 levers: $(STAMP)
 	@$(PY) -m tests.integration.levers.packages
+
+drill: $(STAMP)
+	@$(VENV)/bin/tocsin testnet --scenario drill --members 4
 
 sabotage: $(STAMP)
 	$(PY) -m pytest -m long tests/integration/sabotage

@@ -27,6 +27,7 @@ from node import inside, owner
 from node.allowed import allowed_now, follow_members, list_observers_anew, observers_of
 from node.api import make_app
 from node.api_surface import Surface
+from node.canary.keep import Canary, keep_canary
 from node.config import NodeConfig
 from node.discipline import LOOK_S, Discipline
 from node.dispatch import Dispatch
@@ -34,7 +35,7 @@ from node.doors import serve
 from node.effects import Tell
 from node.events import Event, FrameArrived, PeerCameUp, PeerWentDown, SensorReported
 from node.exposing import read_exposures, watch_chain
-from node.hearing import Crier, members_heard
+from node.hearing import watch_hearing
 from node.insiders import Insiders
 from node.instances import instances_of
 from node.loop import Loop, batch_of, now
@@ -74,7 +75,6 @@ SWITCH_S = 0.000_5
 would give way only after 5 ms, a dozen times a commit."""
 GARBAGE_AT = (10_000, 20, 50)
 """Python's own 700, 10, 10 look through a growing state again and again; hardly anything here refers to itself."""
-WATCH_HEARING_S = 1.0
 
 
 class Node:
@@ -102,6 +102,7 @@ class Node:
         self.counted = Counted()
         self.looks = Looks(config)
         self.insiders = Insiders(config.insiders)
+        self.canary = Canary(config.canary.every_s)
         self.service = Service({})
         self.chain_faults: dict[str, str] = {}
         """Connection id → "" or what is wrong, as last asked."""
@@ -206,7 +207,8 @@ class Node:
             nursery.start_soon(loop.run)
             nursery.start_soon(read_exposures, parts.policy, self.instances.readers, loop.inbox.send)
             nursery.start_soon(follow_members, self._allowed, self.transport.allow)
-            nursery.start_soon(self._watch_hearing)
+            nursery.start_soon(watch_hearing, self)
+            nursery.start_soon(keep_canary, self)
             for connection, probe in self.instances.probes.items():
                 nursery.start_soon(watch_chain, connection, probe, self.chain_faults)
             for sensor in self.instances.sensors:
@@ -311,16 +313,6 @@ class Node:
             self.discipline.strangers(self.transport.strangers(), at.wall_ms)
             self.discipline.look(self.machine.state, at.wall_ms, at.mono_ms)
             await trio.sleep(LOOK_S)
-
-    async def _watch_hearing(self) -> None:
-        """Which members are silent, since when, and what is done about it: said when it changes."""
-        crier = Crier(self.parts.config.clock.skew_max_ms)
-        while True:
-            await trio.sleep(WATCH_HEARING_S)
-            state = self.machine.state
-            heard = members_heard(state, self.transport.status(), now().wall_ms)
-            for warns, line in crier.lines(state, heard, time.monotonic() - self.started):
-                log.log(logging.WARNING if warns else logging.INFO, "%s", line)
 
     async def _serve_control(self, performer: Performer, *, task_status: Any) -> None:
         surface = Surface(

@@ -15,6 +15,7 @@ from node.commands import (
     actions,
     alerts,
     completing,
+    drilling,
     founding,
     insiders,
     intel,
@@ -25,6 +26,7 @@ from node.commands import (
     members,
     people,
     registry,
+    replaying,
     running,
     survey,
     verifying,
@@ -59,6 +61,7 @@ def build_app() -> App:
         watching.watch,
         running.testnet,
         survey.survey,
+        replaying.replay,
     )
     for command in first:
         app.command(command)
@@ -68,6 +71,7 @@ def build_app() -> App:
         actions.action_app,
         levers.lever_app,
         intel.intel_app,
+        drilling.drill_app,
         people.person_app,
         keying.key_app,
         keeping.config_app,

@@ -20,6 +20,7 @@ from governance.reading import read_toml
 from node.config_model import (
     EXAMPLES,
     NOWHERE,
+    CanaryConfig,
     ClockConfig,
     ConnectionConfig,
     ConsoleConfig,
@@ -70,6 +71,7 @@ class NodeConfig:
     sinks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     clock: ClockConfig = field(default_factory=ClockConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    canary: CanaryConfig = field(default_factory=CanaryConfig)
     console: ConsoleConfig | None = None
     """Its paths absolute too."""
 
@@ -154,6 +156,7 @@ def _resolved(path: Path, file: NodeFile) -> NodeConfig:
         sinks=file.sink,
         clock=file.clock,
         metrics=file.metrics,
+        canary=file.canary,
         console=_console(base, file.console),
     )
 
@@ -234,6 +237,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "connection": ConnectionConfig,
     "clock": ClockConfig,
     "metrics": MetricsConfig,
+    "canary": CanaryConfig,
     "console": ConsoleConfig,
 }
 

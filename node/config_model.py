@@ -24,6 +24,7 @@ CONNECTIONS_MAX = 64
 OBSERVERS_MAX = 64
 ADDRESSES_MAX = 8
 HOSTS_MAX = 8
+CANARY_S_LEAST, CANARY_S_MOST = 10, 3_600
 
 
 def _name(value: str) -> str:
@@ -136,6 +137,18 @@ class ClockConfig(_Frozen):
     skew_max_ms: Annotated[int, Field(ge=100, le=SKEW_MS_MAX)] = SKEW_MS_MAX
 
 
+def _every(value: int) -> int:
+    if value and value < CANARY_S_LEAST:
+        raise ValueError(f"{value} is too often: write {CANARY_S_LEAST} or more seconds, or 0 for never")
+    return value
+
+
+class CanaryConfig(_Frozen):
+    """How often the node looks at its own way, sensor to lever; 0: never."""
+
+    every_s: Annotated[int, Field(ge=0, le=CANARY_S_MOST), AfterValidator(_every)] = 300
+
+
 def _endpoint(value: str) -> str:
     split_endpoint(value)
     return value
@@ -210,6 +223,7 @@ class NodeFile(_Frozen):
     sink: dict[str, dict[str, Any]] = {}
     clock: ClockConfig = ClockConfig()
     metrics: MetricsConfig = MetricsConfig()
+    canary: CanaryConfig = CanaryConfig()
     console: ConsoleConfig | None = None
 
 

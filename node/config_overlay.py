@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from governance.faults import FileFault, nearest
-from node.config_model import ClockConfig, ConnectionConfig, ConsoleConfig, NodeFile
+from node.config_model import CanaryConfig, ClockConfig, ConnectionConfig, ConsoleConfig, NodeFile
 
 PREFIX = "TOCSIN_"
 NOT_OURS = frozenset({"TOCSIN_DATA", "TOCSIN_ANVIL"})
@@ -37,8 +37,9 @@ def _apply(document: dict[str, Any], path: list[str], value: str) -> str:
     if len(path) == 1 and path[0] in _SCALARS:
         document[path[0]] = _typed(value) if path[0] == "node" else value
         return ""
-    if path[0] == "clock" and len(path) == 2 and path[1] in ClockConfig.model_fields:
-        return _set(document.setdefault("clock", {}), path[1], _typed(value))
+    for name, model in (("clock", ClockConfig), ("canary", CanaryConfig)):
+        if path[0] == name and len(path) == 2 and path[1] in model.model_fields:
+            return _set(document.setdefault(name, {}), path[1], _typed(value))
     if path[0] == "console" and len(path) == 2 and path[1] in ConsoleConfig.model_fields:
         return _set(document.setdefault("console", {}), path[1], _typed(value) if path[1] == "hosts" else value)
     if path[0] == "connection" and len(path) == 3 and path[2] in ConnectionConfig.model_fields:

@@ -5,17 +5,26 @@ The machine decides by what it hears; this only says so. Times are milliseconds 
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import trio
+
+from node.loop import now
 from node.machine.expiry import own_warning
 from node.machine.state import State
 from node.machine.views import margin_word
 from node.transport.api import PeerStatus
 from protocol.ids import MemberName
 
+if TYPE_CHECKING:
+    from node.app import Node
+
+log = logging.getLogger("tocsin.node")
+WATCH_HEARING_S = 1.0
 SETTLING_S = 5.0
 """After a start the first connections are still being made."""
 AGAIN_S = 60.0
@@ -143,3 +152,14 @@ def told(heard: Heard, most_ms: int) -> dict[str, Any]:
         "clock_ahead_ms": heard.ahead_ms,
         "clock_warning": skew_words(heard, most_ms) if off else "",
     }
+
+
+async def watch_hearing(node: Node) -> None:
+    """Which members are silent, since when, and what is done about it: said when it changes."""
+    crier = Crier(node.parts.config.clock.skew_max_ms)
+    while True:
+        await trio.sleep(WATCH_HEARING_S)
+        state = node.machine.state
+        heard = members_heard(state, node.transport.status(), now().wall_ms)
+        for warns, line in crier.lines(state, heard, time.monotonic() - node.started):
+            log.log(logging.WARNING if warns else logging.INFO, "%s", line)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from adapters.api import Instances
 from adapters.catalog import CatalogFaults, build
 from node import keys
+from node.drill.harmless import harmless
+from node.drill.mark import drill_of
 from node.effects import Tell
 from node.loop import now
 from node.machine.persons import is_taken_up
@@ -28,10 +30,11 @@ log = logging.getLogger("tocsin.node")
 def instances_of(node: Node) -> Instances:
     """StartFault with every fault at once."""
     config = node.parts.config
+    drill = drill_of(node.parts.charter.parameters.name)
     document: Mapping[str, Any] = {
         "connection": [{"id": one.id, "chain": one.chain, "url": one.url} for one in config.connections],
         "target": config.targets,
-        "sensor": config.sensors,
+        "sensor": {} if drill else config.sensors,
         "sink": config.sinks,
     }
 
@@ -70,6 +73,8 @@ def instances_of(node: Node) -> Instances:
             files=config.read_beside,
             acknowledged=acknowledged,
         )
+        if drill:
+            built = harmless(built, node.parts.epoch, config.member, config.data_dir)
         return replace(built, sensors=tuple(KeptSensor(one) for one in built.sensors))
     except CatalogFaults as error:
         raise StartFault([f"{config.path}: {fault}" for fault in error.args[0]]) from None

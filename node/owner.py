@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from node.drill.mark import WORD, drill_of
 from node.mark import MarkError
 from node.parts import StartFault
 from node.store import StoreError
@@ -58,6 +59,8 @@ def hello(node: Node) -> list[str]:
         f"{config.member} of network {charter.network.hex()[:16]}… is up on {where}, policy on "
         f"{node.parts.policy.mode.name.lower()}; tocsin status --config {config.path}"
     ]
+    if of := drill_of(charter.parameters.name):
+        lines.append(f"{WORD}: a drill network of {of[:16]}…: levers are planned and simulated here, and never pulled")
     if node.parts.stopped_why:
         lines.append(f"SIGNS NOTHING: {node.parts.stopped_why}")
     return lines

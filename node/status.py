@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from governance.standing import flags
+from node.drill.mark import drill_of
 from node.hearing import Heard, members_heard, sentence, told
 from node.loop import now
 from node.machine.action import ENDED, Phase
@@ -32,6 +33,7 @@ def status_of(node: Node) -> dict[str, Any]:
         "position": node.watch.position,
         "network": parts.charter.network.hex(),
         "network_name": parts.charter.parameters.name,
+        "drill_of": drill_of(parts.charter.parameters.name),
         "epoch": {"number": state.epoch.number, "hash": state.epoch.hash.hex(), "elsewhere": _elsewhere(state)},
         "signing": {"may": not why, "why": why, "key_version": state.setup.key_version, "warning": own_warning(state)},
         "quorum": {**quorum(state), "says": sentence(state, heard), "silent_since_ms": silent},
@@ -39,6 +41,7 @@ def status_of(node: Node) -> dict[str, Any]:
         "peers": _peers(node, heard),
         "chains": [_chain(node, one.id, one.chain) for one in parts.config.connections],
         "sensors": [{"name": one.name, "says": one.health()} for one in node.instances.sensors],
+        "canary": node.canary.told(),
         "skew_ms": state.skew_ms(),
         "refusals": node.discipline.shown(state),
         "refusals_total": dict(sorted(state.refusals.items())),

@@ -20,7 +20,7 @@ from node.machine.state import State
 from protocol.envelope import Verified, parse_carried
 from protocol.errors import ProtocolError
 from protocol.ids import ActionKey
-from protocol.messages import Attestation, Level, Release, Threat
+from protocol.messages import ActionReport, Attestation, Level, Release, Threat
 from protocol.quorum import certificate_id, parse_certificate
 
 RING = 4096
@@ -116,7 +116,11 @@ def _entry(record: rec.EntryAccepted, state: State, known: Mapping[bytes, Verifi
             "claims": [claim.id.hex()[:12] for claim in body.claims],
             "claim_types": [claim.type for claim in body.claims],
             "detector": body.detector,
+            "incident": body.incident,
+            "by_person": body.by_person,
         }
+    if isinstance(body, ActionReport):
+        return {"kind": "actionreport", **told, "phase": body.phase, "effect": body.effect}
     if isinstance(body, Release):
         return {"kind": "release", **told, "subject": str(body.subject), "threat": threat_word(body.threat)}
     return {"kind": type(body).__name__.lower(), **told}

@@ -178,9 +178,9 @@ def raise_(
     wait
         Wait that long (60s, 5m) for a certificate of this level; exit 4 when none forms.
     """
-    _check_words(subject, threat, level)
-    lease_s = _seconds("--lease", lease) if lease else None
-    wait_s = _seconds("--wait", wait) if wait else 0
+    check_words(subject, threat, level)
+    lease_s = whole_seconds("--lease", lease) if lease else None
+    wait_s = whole_seconds("--wait", wait) if wait else 0
     with connect(config) as control:
         said = control.raise_alert(subject, threat, level.upper(), a_person(person), lease_s, incident or None)
         if output == "json" and not wait_s:
@@ -191,7 +191,7 @@ def raise_(
         return _await_level(control, said, level.upper(), wait_s, output) if wait_s else OK
 
 
-def _check_words(subject: str, threat: str, level: str) -> None:
+def check_words(subject: str, threat: str, level: str) -> None:
     from protocol.errors import ProtocolError
     from protocol.messages import Level, Threat, threat_from_word
     from protocol.subjects import from_text
@@ -207,7 +207,7 @@ def _check_words(subject: str, threat: str, level: str) -> None:
         raise usage(error.detail, "write it like eip155:1/erc20:0x…; all kinds: tocsin alert raise --help") from None
 
 
-def _seconds(option: str, written: str) -> int:
+def whole_seconds(option: str, written: str) -> int:
     try:
         seconds = parse_duration(written) // 1000
     except ValueError as error:

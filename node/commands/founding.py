@@ -147,7 +147,7 @@ def create(
 
     if not cards:
         raise usage("no card is named", "tocsin charter create CARD… --out charter.toml")
-    founders = [_card(path) for path in cards]
+    founders = [read_card(path) for path in cards]
     parameters: Parameters = parameters_of(
         name,
         created_ms=int(time.time() * 1000),
@@ -183,7 +183,7 @@ def _people(card: Card) -> str:
     return f"{card.name}-people={card.name}=people"
 
 
-def _card(path: Path) -> Card:
+def read_card(path: Path) -> Card:
     from governance.card import parse_card
     from governance.faults import CardFaults
 

@@ -171,13 +171,13 @@ def make_home(
 
 def _config(name: str, address: str) -> str:
     """`address` "": nobody can dial this node."""
-    listen = _listen_at(address) if address else NOWHERE
+    listen = listen_at(address) if address else NOWHERE
     fields: dict[str, Scalar] = {"node": 1, "member": name, "charter": CHARTER_NAME, "data_dir": DATA_NAME}
     fields |= {"policy": POLICY_NAME, "listen": listen, "control": "control.sock", "log": "node.log"}
     return lines_of(fields) + _TAIL
 
 
-def _listen_at(address: str) -> str:
+def listen_at(address: str) -> str:
     host, port = split_multiaddr(address)
     family = address.split("/")[1]
     # a name is how others find the node; where it listens is an address of this machine

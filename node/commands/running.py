@@ -115,6 +115,11 @@ def _status_lines(facts: dict[str, Any]) -> list[str]:
         "  signs" if signing.get("may") else f"  SIGNS NOTHING: {signing.get('why')}",
         f"  {quorum.get('says')}; margin {quorum.get('margin')}",
     ]
+    if facts.get("drill_of"):
+        of = str(facts["drill_of"])[:16]
+        lines.insert(
+            1, f"  EXERCISE: a drill network of {of}…: levers are planned and simulated here, and never pulled"
+        )
     if signing.get("warning") and signing.get("may"):
         lines.insert(2, f"  NOTE: {signing['warning']}")
     if quorum.get("blind"):
@@ -129,9 +134,28 @@ def _status_lines(facts: dict[str, Any]) -> list[str]:
     for one in facts.get("asked") or ():
         what = f"{one.get('what')} {str(one.get('id'))[:12]} on {one.get('subject')}"
         lines.append(f"  NEEDS A SECOND PERSON: {one.get('person')} asks: {what}; {until(one.get('until_ms'))}")
+    lines += canary_lines(facts.get("canary") or {}, time.time() * 1000)
     refusals = facts.get("refusals_total") or {}
     if refusals:
         lines.append("  refused: " + ", ".join(f"{code} {count}" for code, count in sorted(refusals.items())))
+    return lines
+
+
+def canary_lines(told: dict[str, Any], now_ms: float) -> list[str]:
+    """One line where all is well, else one for each part that is not."""
+    parts, at_ms = told.get("parts") or (), told.get("at_ms")
+    if not told.get("every_s"):
+        return ["  canary never looks ([canary] every_s = 0)"]
+    if at_ms is None:
+        return ["  canary has not looked yet"]
+    ill = [one for one in parts if not one["ok"] or one["doubted"]]
+    well = ", ".join(one["part"] for one in parts if one not in ill)
+    lines = [f"  canary looked {span((now_ms - at_ms) / 1000)} ago; well: {well or 'nothing'}"]
+    for one in ill:
+        since = (
+            f"SILENT since {span((now_ms - one['since_ms']) / 1000)}" if not one["ok"] else "silent at its last look"
+        )
+        lines.append(f"  CANARY: {one['part']} {since}: {one['says']}")
     return lines
 
 
@@ -195,8 +219,8 @@ def _check_bounds(options: TestnetOptions) -> None:
         raise usage(f"--kill {options.kill} is more than f = {f}", "add --expect-blind: no ISOLATE can form then")
     if not 0 <= options.delay_ms <= 5_000:
         raise usage(f"--delay {options.delay_ms} is out of bounds", "use 0 to 5000 milliseconds")
-    if options.console and options.scenario == "governance":
-        raise usage("--console shows an incident, and nothing of the governance story is one", "leave one of them out")
+    if options.console and options.scenario in ("governance", "drill"):
+        raise usage(f"--console shows an incident, and {options.scenario} is a story without one", "leave one out")
     if not 0.01 <= options.speed <= 100:
         raise usage(f"--speed {options.speed:g} is out of bounds", "use 0.01 to 100")
 
@@ -232,7 +256,8 @@ def testnet(
     seed
         Keys, who lies, who dies and when, the attacker's choices.
     scenario
-        A name of deploy/scenarios, a file of your own, or "governance": members vote, join, leave, are robbed and lie.
+        A name of deploy/scenarios, a file of your own, or "governance": members vote, join, leave, are robbed and
+        lie, or "drill": an exercise and what it must not do.
     check
         Print only the verdict; exit 1 when a fact is not as it should be.
     keep

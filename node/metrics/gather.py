@@ -169,5 +169,7 @@ def _seeing(node: Node) -> Found:
             if one.id in node.chain_faults
         },
         "tocsin_sensor_well": {(one.name,): one.health() == "" for one in node.instances.sensors},
+        "tocsin_canary_well": {(one.name,): one.ok for one in node.canary.parts.values()},
+        "tocsin_canary_age_seconds": _one(None if node.canary.at_ms is None else (at_ms - node.canary.at_ms) / 1000),
         "tocsin_notices_total": notices,
     }

@@ -56,6 +56,8 @@ def _notes(node: Node, disk: Disk) -> Iterator[str]:
     state, at_ms = node.machine.state, now().wall_ms
     if node.parts.config.policy is None:
         yield "it has no policy: it observes and answers, and touches nothing"
+    for part in node.canary.silent():
+        yield f"the canary finds {part.name} silent: {part.says}"
     for connection, fault in sorted(node.chain_faults.items()):
         if fault:
             yield f"connection {connection}: {fault}"

@@ -59,6 +59,8 @@ FAMILIES = (
     _gauge("exposure_age_seconds", "Since an exposure was last read; a reading that failed is none.", "exposure"),
     _gauge("connection_up", "1 where a chain's connection answered well when last asked.", "connection"),
     _gauge("sensor_well", "1 where a sensor says that it is well.", "sensor"),
+    _gauge("canary_well", "1 where the canary found a part of the own way to answer; 0 after two looks.", "part"),
+    _gauge("canary_age_seconds", "Since the canary last looked to the end; absent before its first look."),
     _counter("notices", "Notices of a sink since the start.", "sink", "what"),
     # what is kept
     _histogram("store_commit", "From handing a commit over until it was durable, mark and store."),

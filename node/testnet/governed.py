@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,11 +112,14 @@ class Run:
 
 
 def _report(told: Json) -> str:
-    bad = [one for one in told["checks"] if not one["ok"]]
-    lines = ["", *(_line(one) for one in told["checks"]), ""]
-    lines += [f"  {name.replace('_', ' ')}: {took / 1000:.2f} s" for name, took in told["timings_ms"].items()]
-    lines += ["", "All facts are as they should be." if not bad else f"{len(bad)} fact(s) are NOT as they should be."]
-    return "\n".join(lines)
+    timings = [f"  {name.replace('_', ' ')}: {took / 1000:.2f} s" for name, took in told["timings_ms"].items()]
+    return "\n".join(report_lines(told["checks"], ["", *timings]))
+
+
+def report_lines(checks: Sequence[Json], between: Sequence[str] = ()) -> list[str]:
+    bad = [one for one in checks if not one["ok"]]
+    last = "All facts are as they should be." if not bad else f"{len(bad)} fact(s) are NOT as they should be."
+    return ["", *map(_line, checks), *between, "", last]
 
 
 def _line(one: Json) -> str:

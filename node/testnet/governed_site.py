@@ -203,6 +203,9 @@ class Site:
 
     async def aclose(self) -> None:
         self.heal()
+        await self.close_operators()
+
+    async def close_operators(self) -> None:
         for one in self._operators.values():
             await one.aclose()
 

@@ -6,14 +6,15 @@ import json
 import shutil
 import signal
 import sys
-from pathlib import Path
+from importlib import import_module
 from types import FrameType
 from typing import Any
 
 from node.testnet.options import Options
 from node.testnet.runfile import clean_up_after_the_dead, make_run_dir
 
-GOVERNANCE = "governance"
+CHAINLESS = {"governance": "node.testnet.governed", "drill": "node.testnet.drilled"}
+"""Scenarios that are no files: their stories are played on nodes without chains."""
 
 
 def run(options: Options) -> int:
@@ -26,13 +27,15 @@ def run(options: Options) -> int:
     # a shell's `&` starts programs with SIGINT ignored; SIGTERM comes in by the same door
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
-    governed = options.scenario == GOVERNANCE
-    scenario = None if governed else _scenario(options)
-    if scenario is None and not (governed and _governable(options)):
+    chainless = CHAINLESS.get(options.scenario)
+    scenario = None if chainless else _scenario(options)
+    if scenario is None and not (chainless and _playable(chainless, options)):
         return 1
     run_dir = make_run_dir(options.keep)
     try:
-        return _governed(options, run_dir, human) if governed else _forked(options, scenario, run_dir, human)
+        if chainless:
+            return int(import_module(chainless).play(options, run_dir, human))
+        return _forked(options, scenario, run_dir, human)
     except KeyboardInterrupt:
         sys.stderr.write("tocsin: interrupted; every process of the run was ended\n")
         return 1
@@ -85,19 +88,11 @@ def _realised(options: Options, scenario: Any) -> Any:
     return realised(scenario)
 
 
-def _governable(options: Options) -> bool:
-    from node.testnet.governed import fault_of
-
-    fault = fault_of(options)
+def _playable(module: str, options: Options) -> bool:
+    fault: str = import_module(module).fault_of(options)
     if fault:
         sys.stderr.write(f"tocsin: {fault}\n")
     return not fault
-
-
-def _governed(options: Options, run_dir: Path, human: bool) -> int:
-    from node.testnet.governed import play
-
-    return play(options, run_dir, human)
 
 
 def _forked(options: Options, scenario: Any, run_dir: Any, human: bool) -> int:
@@ -129,13 +124,23 @@ def _forked(options: Options, scenario: Any, run_dir: Any, human: bool) -> int:
             raise KeyboardInterrupt from None
         raise
     if options.opinions is not None:
-        options.opinions.write_text(recording_text(scenario.id, facts.told), "utf-8")
+        options.opinions.write_text(recording_text(scenario.id, facts.told, *_played(facts, options.speed)), "utf-8")
     result = verdict_json(options, facts)
     if human:
         _say(report(options, facts, result))
     else:
         _say(json.dumps(result))
     return 0 if all(check["ok"] for check in result["checks"]) else 1
+
+
+def _played(facts: Any, speed: float) -> tuple[int, dict[str, str]]:
+    """When the attacker began, in ms of the wall clock (0: there is none), and what the subjects are in the pack."""
+    from node.testnet.registry import PRICED
+
+    first = min((one.at_s for one in facts.scenario.events if one.who == "attacker"), default=None)
+    began_ms = 0 if first is None else facts.start_ms + int(facts.scenario.play_s(first, speed) * 1000)
+    priced = [one.name for one in facts.scenario.things.values() if one.kind in PRICED]
+    return began_ms, {str(subject): name for name in priced for subject in facts.world.subjects(name)}
 
 
 def _first(error: BaseException, kind: type[BaseException] | tuple[type[BaseException], ...]) -> BaseException | None:

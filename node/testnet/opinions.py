@@ -9,8 +9,11 @@ from node.testnet.follow import Happening
 from protocol.messages import threat_from_word
 
 
-def recording_text(pack: str, told: Mapping[str, Sequence[Happening]]) -> str:
-    """One line a word, in the order of their times; seats in the order of first words."""
+def recording_text(
+    pack: str, told: Mapping[str, Sequence[Happening]], began_ms: int = 0, names: Mapping[str, str] | None = None
+) -> str:
+    """One line a word, in the order of their times; seats in the order of first words. `began_ms`: the attacker's first
+    deed, 0 where there is none; `names`: subject → thing of the pack. Both are for `tocsin replay`."""
     words = sorted(
         (one["issued_ms"], name, one)
         for name, happenings in told.items()
@@ -31,7 +34,10 @@ def recording_text(pack: str, told: Mapping[str, Sequence[Happening]]) -> str:
         )
         for issued_ms, name, one in words
     ]
-    head = f'{{"opinions": 1, "pack": {json.dumps(pack)}, "seats": {max(1, len(told))}, "rows": ['
+    named = {one["subject"]: names[one["subject"]] for _, _, one in words if names and one["subject"] in names}
+    more = f'"after_ms": {max(0, first_ms - began_ms)}, ' if began_ms and words else ""
+    more += f'"things": {json.dumps(named)}, ' if named else ""
+    head = f'{{"opinions": 1, "pack": {json.dumps(pack)}, "seats": {max(1, len(told))}, {more}"rows": ['
     return head + "".join(f"\n{row}," for row in rows).removesuffix(",") + "\n]}\n"
 
 

@@ -58,7 +58,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Fact:
-    """The only place for real names; `at_s` is None for a fact without a time."""
+    """The only place for real names; `at_s` is None for a fact without a time. `subject`: what the incident's asset
+    is called where it really was, as CAIP text, so that an owner's own list can be held against it."""
 
     name: str
     say: str
@@ -66,6 +67,7 @@ class Fact:
     err: str
     at_s: float | None = None
     value: float | None = None
+    subject: str = ""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from node.testnet.scenario import (
 from node.testnet.scenario_events import read_event, read_expect
 from node.testnet.scenario_policy import check_policy
 from node.testnet.scenario_section import Faults, Section
-from node.testnet.scenario_values import Wrong, duration_s, number, text, thing, word
+from node.testnet.scenario_values import Wrong, duration_s, number, subject_text, text, thing, word
 
 FORMAT = 1
 LEVELS = ("GUARD", "ISOLATE", "HALT")
@@ -124,6 +124,7 @@ def _fact(name: str, table: Section) -> Fact:
         err=table.get("err", text, "", "how far it may be off"),
         at_s=table.get("at", duration_s, 0.0) if table.has("at") else None,
         value=table.get("value", number, 0.0) if table.has("value") else None,
+        subject=table.get("subject", subject_text, ""),
     )
     table.done()
     return fact

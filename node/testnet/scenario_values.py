@@ -9,6 +9,8 @@ from typing import Any
 
 from governance.durations import parse_duration
 from node.testnet.registry import Param
+from protocol.errors import ProtocolError
+from protocol.subjects import from_text
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 CHAIN = re.compile(r"eip155:[1-9][0-9]{0,17}\Z")
@@ -52,6 +54,13 @@ def _count(raw: Any) -> int:
     if type(raw) is not int or not 1 <= raw <= COUNT_MAX:
         raise Wrong(f"{raw!r} is no count", f"a whole number from 1 to {COUNT_MAX}")
     return raw
+
+
+def subject_text(raw: Any) -> str:
+    try:
+        return str(from_text(raw)) if isinstance(raw, str) else text(raw)
+    except ProtocolError:
+        raise Wrong(f"{raw!r:.60} names no subject", "CAIP text like eip155:1/erc20:0xa129…") from None
 
 
 def text(raw: Any, most: int = 400) -> str:

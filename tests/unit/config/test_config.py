@@ -98,6 +98,7 @@ def test_all_faults_are_told_at_once_with_their_places(tmp_path: Path) -> None:
         ('"http://user', '"ftp://user', "connection[0].url: is no http(s)"),
         ('member = "issuer"', 'member = "lender-a"', "peer: lender-a is this node itself"),
         ('"control.sock"', f'"{"x" * 120}"', "a Unix socket's path has at most 107"),
+        ("[clock]", "[canary]\nevery_s = 5\n[clock]", "canary.every_s: 5 is too often; write 10 or more seconds"),
         ("[clock]", "[[clock]]", "clock: input should be a valid dictionary"),
         ('addrs = ["/ip4/127.0.0.1/tcp/4002"]', "addrs = []", "peer[0].addrs: list should have at least 1"),
         ("node = 1", "node = ", "not TOML"),
@@ -142,6 +143,7 @@ def test_the_environment_stands_over_the_file(tmp_path: Path) -> None:
         {
             "TOCSIN_LISTEN": "/ip4/10.0.0.1/tcp/9",
             "TOCSIN_CLOCK__SKEW_MAX_MS": "500",
+            "TOCSIN_CANARY__EVERY_S": "0",
             "TOCSIN_CONNECTION__LENDER_A_HOME__URL": "https://rpc.example/another",
             "TOCSIN_TARGET__LENDING__POLL_MS": "250",
             "OTHER": "left alone",
@@ -149,6 +151,7 @@ def test_the_environment_stands_over_the_file(tmp_path: Path) -> None:
     )
     assert config.listen == "/ip4/10.0.0.1/tcp/9"
     assert config.clock.skew_max_ms == 500
+    assert config.canary.every_s == 0
     assert config.connections[0].shown_url == "https://rpc.example"
     assert config.targets["lending"]["poll_ms"] == 250
 

@@ -10,9 +10,12 @@ import pytest
 
 from adapters.api import Instances
 from node import instances
+from node.drill.harmless import PlannedLever
+from node.drill.mark import name_for
 from node.effects import Tell
-from protocol.ids import MemberName
+from protocol.ids import MemberName, NetworkId
 from protocol.messages import KeySet
+from tests.unit.machine.world import FREEZE, epoch_of
 
 
 def handed_over(monkeypatch: pytest.MonkeyPatch, node: Any) -> dict[str, Any]:
@@ -28,12 +31,13 @@ def handed_over(monkeypatch: pytest.MonkeyPatch, node: Any) -> dict[str, Any]:
     return got
 
 
-def a_node(keysets: dict[Any, Any]) -> Any:
+def a_node(keysets: dict[Any, Any], network: str = "tocsin") -> Any:
     config = SimpleNamespace(connections=(), targets={}, sensors={}, sinks={}, data_dir=Path("data"), read_beside=bytes)
+    config.member, charter = MemberName("m0"), SimpleNamespace(parameters=SimpleNamespace(name=network))
     told: list[Tell] = []
     state = SimpleNamespace(keysets=keysets)
     return SimpleNamespace(
-        parts=SimpleNamespace(config=config, epoch=None),
+        parts=SimpleNamespace(config=config, epoch=None, charter=charter),
         machine=SimpleNamespace(state=state),
         tell_sinks=told.append,
         told=told,
@@ -62,3 +66,29 @@ def test_adapters_follow_the_epoch_in_force(monkeypatch: pytest.MonkeyPatch) -> 
     assert epoch() == "the one to begin with"
     node.machine, machine.state.epoch = machine, "the one in force"
     assert epoch() == "the one in force"
+
+
+class Lever:
+    """What `build` gives stands for every lever here."""
+
+    declared = FREEZE
+    plan = simulate = apply = read_back = undo = None
+
+
+@pytest.mark.parametrize(("network", "kept"), [("tocsin", Lever), (name_for(NetworkId(b"r" * 32)), PlannedLever)])
+def test_the_name_in_the_charter_alone_makes_levers_harmless(
+    network: str, kept: type, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[Any] = []
+
+    def build(document: Any, *args: Any, **named: Any) -> Instances:
+        asked.append(document["sensor"])
+        return Instances(levers={"pool:log.freeze": Lever()})  # type: ignore[dict-item]
+
+    monkeypatch.setattr(instances, "build", build)
+    node = a_node({}, network)
+    node.parts.config.sensors, node.parts.config.data_dir = {"bridge": {}}, tmp_path
+    node.parts.epoch = epoch_of(4)
+    found = instances.instances_of(node)
+    assert {type(one) for one in found.levers.values()} == {kept}
+    assert asked == [{"bridge": {}} if kept is Lever else {}]

@@ -1,0 +1,68 @@
+"""`tocsin replay` as its owner sees it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.cli import main
+
+RSETH = "eip155:1/erc20:0xa1290d69c65a6fe4df752f95823fae25cb99e5a7"
+LIST = f"""name,asset,usd,levers
+lend,{RSETH},52100000,lending.ltv_zero=GUARD lending.freeze
+perp,{RSETH.upper().replace("EIP155", "eip155").replace("ERC20:0X", "erc20:0x")},3100000,
+vault,rs,900000,
+dai,eip155:1/erc20:0x6b175474e89094c44da98b954eedeac495271d0f,1000000,
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    file = tmp_path / "mine.csv"
+    file.write_text(LIST)
+    return file
+
+
+def told(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    main(["replay", *words, "-o", "json"])
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def test_it_says_when_one_would_have_acted_and_what_has_no_lever(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", "forged-bridge-release", "--exposure", str(mine)]) == 0
+    said = capsys.readouterr().out
+    assert "You would have acted at +12." in said
+    assert "2 have no lever: perp, vault (4,000,000 USD)." in said
+    assert "+46 min" in said
+
+
+def test_two_blocks_pass_before_a_lever_stands(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fast = told(capsys, "forged-bridge-release", "-e", str(mine), "--block", "0s")
+    slow = told(capsys, "forged-bridge-release", "-e", str(mine), "--block", "12s")
+    assert slow["acted_ms"] - fast["acted_ms"] == 12_000
+    assert slow["effect_ms"] - fast["effect_ms"] == 24_000
+
+
+def test_each_exposure_is_answered(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = told(capsys, "forged-bridge-release", "-e", str(mine))
+    does = {one["name"]: one["does"] for one in found["exposures"]}
+    assert does == {"lend": "acts", "perp": "no lever", "vault": "no lever", "dai": "untouched"}
+
+
+def test_the_same_incident_is_played_on_another_asset(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dai = "eip155:1/erc20:0x6b175474e89094c44da98b954eedeac495271d0f"
+    found = told(capsys, "oracle-push", "-e", str(mine), "--as", dai)
+    assert {one["name"]: one["does"] for one in found["exposures"]}["dai"] == "no lever"
+
+
+def test_an_incident_that_hits_nothing_is_refused_with_a_way_on(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", "oracle-push", "-e", str(mine)]) == 1
+    assert "add --as with an asset" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bad", [["--block", "soon"], ["--block", "30d"], ["--own", "maybe"]])
+def test_a_bad_option_is_a_usage_error(mine: Path, bad: list[str]) -> None:
+    assert main(["replay", "forged-bridge-release", "-e", str(mine), *bad]) == 2
