@@ -17,6 +17,7 @@ from node.commands import (
     completing,
     drilling,
     founding,
+    guard,
     insiders,
     intel,
     joining,
@@ -77,7 +78,7 @@ def build_app() -> App:
         keeping.config_app,
     )
     voting = (members.member_app, votes.vote_app, joining.network_app)
-    for group in (*groups, keeping.policy_app, *voting, registry.registry_app):
+    for group in (*groups, keeping.policy_app, *voting, registry.registry_app, guard.guard_app):
         app.command(group)
     keep: tuple[Command, ...] = (
         insiders.insiders,

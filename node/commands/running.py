@@ -277,7 +277,7 @@ def testnet(
     console
         Print the address of one member's page, good for one sign-in of a viewer: the story live.
     targets
-        What levers move: this package's own contracts, or lending markets on those that Aave published.
+        What levers move: this package's own contracts, or those that Aave, Safe and Perpetual Protocol published.
     packages
         Folder of the packages that `make levers` fetches; without it `.levers` of the source tree.
     """

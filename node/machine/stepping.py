@@ -56,7 +56,7 @@ def run_next(step: Step, action: Action) -> None:
     if action.phase is Phase.LIFTING:
         holder = leases.holder(step, action)
         if holder is not None:
-            land(step, action, Phase.LIFTED, f"ended here; {_still(holder)}")
+            land(step, action, Phase.LIFTED, f"{watching.ENDED_HERE}{_still(holder)}")
             return
     elif leases.ended(step, action):
         if action.phase in (Phase.ORDERED, Phase.PLANNED):
@@ -85,12 +85,10 @@ def land(
 
 def lever_stepped(step: Step, event: LeverStepped) -> None:
     action = step.state.actions.get(event.key)
-    if action is None or action.phase in ENDED:
-        return
-    if event.step == watching.WATCH:
+    if action is not None and event.step == watching.WATCH:
         _watched(step, action, event.outcome)
         return
-    if event.step != action.running:
+    if action is None or action.phase in ENDED or event.step != action.running:
         return
     action.running = ""
     outcome = replace(event.outcome, until_ms=min(max(event.outcome.until_ms, 0), U63_MAX))
@@ -104,9 +102,10 @@ def lever_stepped(step: Step, event: LeverStepped) -> None:
 
 
 def _watched(step: Step, action: Action, outcome: Outcome) -> None:
-    why = watching.drifted(step, action, outcome)
+    over = action.phase in ENDED
+    why = watching.returned(step, action, outcome) if over else watching.drifted(step, action, outcome)
     if why:
-        land(step, action, Phase.SENDING, why)
+        land(step, action, Phase.LIFTING if over else Phase.SENDING, why)
         run_next(step, action)
 
 
@@ -172,6 +171,7 @@ def actions_due(step: Step) -> None:
     """On a tick: retries that are due, leases that ended."""
     for action in sorted(step.state.actions.values(), key=lambda one: one.key):
         if action.phase in ENDED:
+            watching.due_again(step, action)
             continue
         if action.phase in (Phase.ASKED, Phase.ARMED) and leases.ended(step, action):
             land(step, action, Phase.LAPSED, "its lease ended unsent")

@@ -1,13 +1,17 @@
-"""What stands is looked at again while its lease runs: others move targets too, and chains take blocks back.
+"""What stands is looked at again while its lease runs, and what was lifted until that is final: others move targets
+too, and chains take blocks back.
 
 Where it no longer stands it is asked for again under the same key. A lever never acts twice under one key, so that
 brings back what a reorganisation took, and leaves alone what a person lifted: that is escalated, and people are told.
 What cannot be undone is never asked for again: a person asked for it once.
+
+What this node lifted and stands again is undone again under its key, which lifts nothing of anybody else: what a chain
+took back comes down, and what a person put there since stays.
 """
 
 from __future__ import annotations
 
-from adapters.api import Outcome
+from adapters.api import ExpiresBy, Outcome
 from node.effects import RunStep
 from node.machine import leases
 from node.machine.action import Action, Phase
@@ -18,6 +22,14 @@ AFTER_MS = (15_000, 30_000, 60_000, 120_000, 300_000)
 """From one look to the next, the last again and again: a block is taken back soon or never."""
 LOOKS = 2
 """In a row, before it is believed: a provider may lag for a moment."""
+AFTER_END_MS = (15_000, 30_000, 60_000, 120_000, 300_000, 300_000, 300_000)
+"""Looks at what was lifted, the first so long after its end."""
+FINAL_MS = sum(AFTER_END_MS) + 60_000
+"""Older lifts are taken back by nobody: a chain calls final what is a quarter of an hour old."""
+ENDED_HERE = "ended here; "
+"""How the journal begins to say that a target was not asked, for another action of ours holds it."""
+LIFTS_MOST = 3
+"""Of one action. What then stands again is for people: it may be somebody else's."""
 UNKNOWN = 3
 """Looks without an answer, until people are told."""
 
@@ -59,3 +71,57 @@ def drifted(step: Step, action: Action, outcome: Outcome) -> str:
     if watch.missing < LOOKS or not step.state.setup.declarations[action.lever].reversible:
         return ""
     return f"it stood and does not any more ({outcome.says}): asked for again under the same key"
+
+
+def due_again(step: Step, action: Action) -> None:
+    """A look at what this node lifted; another action of ours on the same target looks for itself."""
+    watch, now_ms = action.watch, step.at.mono_ms
+    if watch.running or watch.looks >= len(AFTER_END_MS) or not _lifted_here(action):
+        return
+    if step.now_ms - action.ended_ms > FINAL_MS:
+        return
+    if watch.at_ms == 0:
+        watch.at_ms = now_ms + AFTER_END_MS[0]
+    elif now_ms >= watch.at_ms and not _held_by_another(step, action):
+        watch.looks += 1
+        watch.at_ms = now_ms + AFTER_END_MS[min(watch.looks, len(AFTER_END_MS) - 1)]
+        watch.running = True
+        step.do(RunStep(action.key, WATCH, action.instance, action.order()))
+
+
+def returned(step: Step, action: Action, outcome: Outcome) -> str:
+    """Why it is to be undone again, "" where it stands free, or nobody knows, or it is to be looked at once more."""
+    watch = action.watch
+    asked, watch.running = watch.running, False
+    if not asked or _held_by_another(step, action):
+        return ""
+    if not outcome.ok:
+        watch.missing = 0
+        return ""
+    watch.at_ms = step.at.mono_ms + AFTER_MS[0]
+    watch.missing += 1
+    if watch.missing != LOOKS:
+        return ""
+    told = f"{action.lever} on {action.subject} was lifted and stands again: {outcome.says}"
+    ends = step.state.setup.declarations[action.lever].expires_by
+    if ends is ExpiresBy.HUMAN or _lifts(action) >= LIFTS_MOST:
+        step.tell(action.subject, action.threat, f"{told}; whoever may lift it has to")
+        return ""
+    step.tell(action.subject, action.threat, f"{told}; what of it is this node's is lifted again")
+    return f"it was lifted and stands again ({outcome.says}): undone again under the same key"
+
+
+def _lifts(action: Action) -> int:
+    return sum(1 for _, phase, _, _ in action.steps if phase == Phase.LIFTED.value)
+
+
+def _lifted_here(action: Action) -> bool:
+    """By an undo of this node: what another action of ours held on to was left to that one."""
+    if action.phase is not Phase.LIFTED:
+        return False
+    last = action.steps[-1]
+    return last[1] == Phase.LIFTED.value and not last[2].startswith(ENDED_HERE) and action.sent_ms() is not None
+
+
+def _held_by_another(step: Step, action: Action) -> bool:
+    return leases.holder(step, action) is not None or leases.being_freed(step.state, action)

@@ -17,6 +17,7 @@ from adapters.evm.errors import ChainError
 from node.testnet.actors_deeds import DEEDS, Doing
 from node.testnet.actors_stage import Deed, Refused, Spec, Stage
 from node.testnet.actors_traffic import Traffic
+from node.testnet.real.refusals import in_words
 from node.testnet.scenario import Do, Event, Step
 from node.testnet.world import ATTACKER, CROWD, World, people_events
 
@@ -90,7 +91,7 @@ async def _play_step(stage: Stage, step: Step) -> bool:
             deed = DEEDS[stage.scenario.things[do.thing].kind, do.verb]
             tx = (await deed(Doing(stage, step.event.who, do, step.share))).tx
         except Refused as no:
-            why = no.why
+            why = in_words(no.why)
         except ChainError as broken:
             why = f"not refused, but failed: {broken}"
         stage.note(_deed(stage, step, do, tx, why))

@@ -12,6 +12,7 @@ from adapters.evm.abi import abi_of
 from adapters.evm.wire import Receipt
 from node.testnet.actors_stage import Refused, Stage, action_key
 from node.testnet.real.aave_deeds import AAVE_DEEDS
+from node.testnet.real.perp_deeds import PERP_DEEDS
 from node.testnet.scenario import Do
 from node.testnet.world import ATTACKER, CROWD, ENDPOINT, FEEDER, UNIT, person, units
 
@@ -272,6 +273,7 @@ DEEDS: Mapping[tuple[str, str], Deed] = {
     ("lending", "freeze"): freeze,
     ("lending", "cap"): cap,
     **AAVE_DEEDS,
+    **PERP_DEEDS,
     ("perp", "open"): open_position,
     ("perp", "post_and_open"): post_and_open,
     ("perp", "close"): close_position,

@@ -125,8 +125,9 @@ class Stage:
             await trio.sleep(0.05)
         raise AssertionError("the last try returns or raises")
 
-    async def view(self, at: bytes, contract: str, fn: str, args: Sequence[Any] = (), chain: str = "") -> Any:
-        return (await self.client.call(chain or self.world.home, at, abi_of(contract), fn, args)).value
+    async def view(self, at: bytes, contract: str | Abi, fn: str, args: Sequence[Any] = (), chain: str = "") -> Any:
+        known = abi_of(contract) if isinstance(contract, str) else contract
+        return (await self.client.call(chain or self.world.home, at, known, fn, args)).value
 
     def note(self, deed: Deed) -> None:
         """One line, in one write: several processes may append to the same file."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from node.testnet.follow import Happening
 from node.testnet.options import Options
+from node.testnet.real.checks import ON_OTHERS
 from node.testnet.scenario import CONTROL, TOCSIN, Check
 from node.testnet.supervisor import Facts
 
@@ -115,7 +116,8 @@ def ask_waited(options: Options, facts: Facts) -> Check | None:
         phases = [one["phase"] for one in facts.told[name] if one["kind"] == "action"]
         if "asked" not in phases or ("sending" in phases and phases.index("sending") < phases.index("asked")):
             bad.append(name)
-    return Check("ask-waits-for-a-person", not bad and facts.approved, "asked, then approved", ", ".join(bad) or "so")
+    approved = all((name, "approve") in facts.by_hand for name in asking)
+    return Check("ask-waits-for-a-person", not bad and approved, "asked, then approved", ", ".join(bad) or "so")
 
 
 def second_hop_armed(options: Options, facts: Facts) -> Check | None:
@@ -215,7 +217,7 @@ def nobody_acted_twice(options: Options, facts: Facts) -> Check:
     for _, _, action_key, _ in seen:
         by_role[ours[action_key]] = by_role.get(ours[action_key], 0) + 1
     # where a target keeps no leases, what a node put there it also takes away: one transaction more
-    for lift in (one for one in facts.chain.markets.changes if one.key in ours and not one.until_s):
+    for lift in (one for one in facts.chain.others.changes if one.key in ours and not one.until_s):
         by_role[ours[lift.key]] = by_role.get(ours[lift.key], 0) + 1
     extra = sorted(
         f"{name}: {count} sent, {by_role.get(name, 0)} effects"
@@ -237,29 +239,6 @@ def leases_ended(options: Options, facts: Facts) -> Check:
     )
     bad = standing + open_actions
     return Check("restrictions-ended-by-themselves", not bad, "none stands", ", ".join(bad) or "none stands")
-
-
-def markets_as_before(options: Options, facts: Facts) -> Check | None:
-    """LTVs, flags and caps of every reserve of Aave's: read when the world stood, and in the end."""
-    if not _on_aave(facts):
-        return None
-    moved = ", ".join(facts.chain.markets.moved)
-    return Check("markets-stand-as-before", not moved, "every reserve's terms", moved or "all reserves")
-
-
-def only_named_changes(options: Options, facts: Facts) -> Check | None:
-    """Each change of a reserve bears the key of an action that a member's journal has."""
-    if not _on_aave(facts):
-        return None
-    ours = {action["key"] for held in facts.actions.values() for action in held}
-    changes = facts.chain.markets.changes
-    others = sorted({one.thing for one in changes if one.key not in ours})
-    got = ", ".join(others) or f"{len(changes)} changes, each with its action"
-    return Check("nothing-else-was-touched", not others and bool(changes), "only what the journals name", got)
-
-
-def _on_aave(facts: Facts) -> bool:
-    return any(thing.kind == "lending.aave" for thing in facts.scenario.things.values())
 
 
 def thresholds_held(options: Options, facts: Facts) -> Check:
@@ -367,7 +346,6 @@ _STORY: list[Any] = [
     nobody_acted_twice,
     restrictions_within_lease,
     leases_ended,
-    markets_as_before,
-    only_named_changes,
+    *ON_OTHERS,
 ]
 _BLIND: list[Any] = [blind_no_certificate, blind_said, nobody_signed_twice]

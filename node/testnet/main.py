@@ -75,17 +75,19 @@ def _scenario(options: Options) -> Any:
 
 def _realised(options: Options, scenario: Any) -> Any:
     from node.testnet.real import packages
-    from node.testnet.real.pack import realised
+    from node.testnet.real.pack import packages_of, realised
 
     if options.packages is not None:
         packages.look_in(options.packages)
-    fault = packages.missing(packages.AAVE)
-    if not fault and not any(thing.kind == "lending" for thing in scenario.things.values()):
+    real = realised(scenario)
+    needed = packages_of(real)
+    fault = next((why for name in needed if (why := packages.missing(name))), "")
+    if not needed:
         fault = f"{scenario.id} has no lending market that could stand on real contracts; use --targets own"
     if fault:
         sys.stderr.write(f"tocsin: {fault}\n")
         return None
-    return realised(scenario)
+    return real
 
 
 def _playable(module: str, options: Options) -> bool:

@@ -55,6 +55,9 @@ class Kind:
 
 ASSETS = ("token", "bridge.escrow")
 LENDING = ("lending", "lending.aave")
+PERPS = ("perp", "perp.v2")
+OF_OTHERS = ("lending.aave", "perp.v2", "safe", "holding", "posting")
+"""Kinds that stand on contracts that others published, and what reads them."""
 PRICED = ("token", "bridge.escrow", "spot", "oracle")
 PERSON = ("people",)
 _USD = Param("usd", "USD per unit", "value by which outcomes are counted")
@@ -188,6 +191,57 @@ _PERP = Kind(
     "evm.perp",
 )
 
+_PERP_V2 = Kind(
+    "a perpetuals venue on the contracts that Perpetual Protocol published (v2), where their package is: see --targets",
+    {name: param for name, param in _PERP.params.items() if name not in ("index", "initial_margin", "pool")}
+    | {
+        "index": Param("thing", "", "whose price is the index, in units of the margin asset", of=ASSETS),
+        "posted": _amount("units of what counts as margin", "honest margin in it", 0.0),
+    },
+    {name: _PERP.verbs[name] for name in ("open", "post_and_open", "close")},
+    {"spread": "perp2.spread", "halt": "perp2.halt"},
+    {},
+    "evm.perp_v2",
+)
+
+_SAFE = Kind(
+    "the k-of-n Safe that guards a market of Aave's, where Safe's package is: see --targets",
+    {
+        "guards": Param("thing", "", "the market whose risk admin it is", of=("lending.aave",)),
+        "asset": Param("thing", "", "the collateral that its listed calls are about", of=ASSETS),
+        "needed": Param("count", "", "owners who must sign", 2),
+        "owners": Param("count", "", "owners in all", 3),
+    },
+    {},
+    {"propose": "safe.propose"},
+    {},
+    "evm.safe",
+)
+
+_HOLDING = Kind(
+    "what a venue of others holds of an asset: read, and never moved",
+    {
+        "at": Param("thing", "", "the venue", of=("perp.v2",)),
+        "asset": Param("thing", "", "of which it holds some", of=ASSETS),
+    },
+    {},
+    {},
+    {},
+    "evm.escrow",
+)
+
+_POSTING = Kind(
+    "deposits of an asset that counts as margin at such a venue: what may lie there in all is capped",
+    {
+        "at": Param("thing", "", "the venue", of=("perp.v2",)),
+        "asset": Param("thing", "", "what is deposited", of=ASSETS),
+    },
+    {},
+    {"stop": "evm.call"},
+    {},
+    "evm.call",
+)
+
 _ORACLE = Kind(
     "a price pushed by one feeder",
     {
@@ -230,6 +284,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     "lending": _LENDING,
     "lending.aave": _AAVE,
     "perp": _PERP,
+    "perp.v2": _PERP_V2,
+    "safe": _SAFE,
+    "holding": _HOLDING,
+    "posting": _POSTING,
     "oracle": _ORACLE,
     "spot": _SPOT,
     "purse": _ACCOUNT,
@@ -240,6 +298,7 @@ NODE: Final = Kind(
     {},
     {
         "approve": Verb("a person approves what the policy asks about", {}, PERSON),
+        "lift": Verb("a person has what stands lifted", {}, PERSON),
         "lie": Verb(
             "a lying member raises an alarm that its evidence does not carry",
             {"which": Param("word", "", "", "altered", ("altered", "irrelevant"))},

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.policy.lines import find_lines
-from node.testnet.registry import KINDS, LENDING
+from node.testnet.registry import KINDS, LENDING, PERPS
 from node.testnet.scenario import (
     PACK_CHARS_MAX,
     Event,
@@ -256,8 +256,8 @@ def _check_markets(things: Mapping[str, Thing], top: Section) -> None:
 
 
 def _check_venues(things: Mapping[str, Thing], top: Section) -> None:
-    for one in (venue for venue in things.values() if venue.kind == "perp"):
-        if not 0 < one.params["initial_margin"] <= 1:
+    for one in (venue for venue in things.values() if venue.kind in PERPS):
+        if not 0 < one.params.get("initial_margin", 1) <= 1:
             top.fault(f"thing.{one.name}.initial_margin", "is no margin", "a ratio above 0 and at most 1")
         if not one.params["counted"] < 1:
             top.fault(f"thing.{one.name}.counted", "counts in full", "a ratio below 1")

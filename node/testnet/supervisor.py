@@ -18,13 +18,14 @@ import trio
 
 from adapters.evm.client import ChainClient, Connection
 from governance.charter import Charter
-from node.testnet import actors, world
+from node.testnet import actors, hands, world
 from node.testnet.chain_process import start_chain
 from node.testnet.compose import Seat, compose
 from node.testnet.console import open_console
 from node.testnet.follow import Follower, Happening
 from node.testnet.options import Options
 from node.testnet.processes import Processes, pss_mb
+from node.testnet.real.owners import Signed
 from node.testnet.scenario import CONTROL, TOCSIN, Role, Scenario
 from node.testnet.witness import Witness, witness
 from node.testnet.world_lies import lies
@@ -83,7 +84,9 @@ class Facts:
     lies: list[dict[str, Any]] = field(default_factory=list)
     chain: Witness = field(default_factory=Witness)
     pss_mb: float = 0.0
-    approved: bool = False
+    by_hand: set[tuple[str, str]] = field(default_factory=set)
+    """(member, what its people did at its node)."""
+    owners: dict[str, list[Signed]] = field(default_factory=dict)
 
 
 class Supervisor:
@@ -136,10 +139,7 @@ class Supervisor:
         self.say("but on this machine one process a chain stands behind them all")
         client = ChainClient(tuple(Connection(SourceId(f"setup-{chain}"), chain, url) for chain, url in urls), SETUP_S)
         try:
-            worlds = {
-                arm: await world.build(self.scenario, client, dict(urls), self.options.seed, arm, roles)
-                for arm in (TOCSIN, CONTROL)
-            }
+            worlds = await self._worlds(client, dict(urls), roles)
         finally:
             await client.aclose()
         ports = dict(zip((role.name for role in roles), free_ports(len(roles))))
@@ -160,6 +160,18 @@ class Supervisor:
             self.say(f"the page of one member, good for one sign-in: {page}")
         self.facts.startup_s = time.monotonic() - self.began
         return self.facts
+
+    async def _worlds(self, client: ChainClient, urls: dict[str, str], roles: Sequence[Role]) -> dict[str, world.World]:
+        """Both arms beside each other: a market of others may have to stand a while before anybody can use it."""
+        found: dict[str, world.World] = {}
+
+        async def build(arm: str) -> None:
+            found[arm] = await world.build(self.scenario, client, urls, self.options.seed, arm, roles)
+
+        async with trio.open_nursery() as nursery:
+            for arm in (TOCSIN, CONTROL):
+                nursery.start_soon(build, arm)
+        return {arm: found[arm] for arm in (TOCSIN, CONTROL)}
 
     async def _chains(self, roles: Sequence[Role]) -> tuple[list[tuple[str, str]], str]:
         accounts: dict[str, int] = {}
@@ -260,11 +272,7 @@ class Supervisor:
         nursery.start_soon(self._tell_deeds)
         if not self.options.expect_blind and facts.victims:
             nursery.start_soon(self._kill_and_restart, facts)
-        for event in self.scenario.events_in(TOCSIN, [role.name for role in facts.roles]):
-            if str(event.do) == "node.approve":
-                nursery.start_soon(
-                    self._approve, facts, event.who, self.scenario.play_s(event.at_s, self.options.speed)
-                )
+        hands.start(self, facts, nursery)
         await self._until_over(facts)
 
     async def _tell_deeds(self) -> None:
@@ -335,21 +343,6 @@ class Supervisor:
             one["kind"] == "certificate" and one["level"] == "ISOLATE" and one["threat"] == threat
             for one in self.follower.members[name].happenings
         )
-
-    async def _approve(self, facts: Facts, role: str, play_s: float) -> None:
-        """The person of a member that is on `ask`."""
-        wait_s = facts.start_ms / 1000 + play_s - time.time()
-        await trio.sleep(max(0.0, wait_s))
-        operator = self.follower.members[role].operator
-        for _ in range(60):
-            with suppress(httpx.HTTPError, ValueError):
-                waiting = [one for one in await operator.get("/actions") if one["phase"] == "asked"]
-                for one in waiting:
-                    await operator.post(f"/actions/{one['key']}/approve", person=f"{role}-oncall")
-                    facts.approved = True
-                if waiting:
-                    return
-            await trio.sleep(0.5)
 
     async def _until_over(self, facts: Facts) -> None:
         """The last event played, every actor done, every restriction ended by itself."""

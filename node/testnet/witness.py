@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from adapters.evm.abi import abi_of
 from adapters.evm.client import Account, ChainClient
 from adapters.evm.wire import ask_nonce
-from node.testnet.real.aave_witness import Change, Markets, look
+from node.testnet.real.seen import Change, Seen
+from node.testnet.real.witness import look
 from node.testnet.registry import KINDS
 from node.testnet.scenario import Role
 from node.testnet.world import World
@@ -33,13 +34,14 @@ class Restriction:
 @dataclass(frozen=True)
 class Witness:
     """`standing`: restrictions that the chain's own clock has not ended. `sent`: role → transactions of its lever
-    account. `lifted`: Lifted events. `markets`: Aave's, whose restrictions stand in `restricted` and `standing` too."""
+    account since the world stood. `lifted`: Lifted events. `others`: what stands on contracts of others, whose
+    restrictions are in `restricted` and `standing` too."""
 
     restricted: tuple[Restriction, ...] = ()
     lifted: int = 0
     standing: tuple[Restriction, ...] = ()
     sent: tuple[tuple[str, int], ...] = ()
-    markets: Markets = field(default_factory=Markets)
+    others: Seen = field(default_factory=Seen)
 
 
 async def witness(world: World, client: ChainClient, roles: Sequence[Role]) -> Witness:
@@ -75,10 +77,10 @@ async def witness(world: World, client: ChainClient, roles: Sequence[Role]) -> W
         for one in found
         if one.until_s > head.timestamp and lifted.get((one.thing, one.what, one.asset, one.by_human), -1) < one.block
     ]
-    markets = await look(world, client, head.number)
-    found += [_as_restriction(one) for one in markets.changes if one.key and one.until_s]
-    standing += [_as_restriction(one) for one in markets.standing()]
-    return Witness(tuple(found), len(lifted), tuple(standing), await _sent(world, client, roles), markets)
+    others = await look(world, client, head.number)
+    found += [_as_restriction(one) for one in others.changes if one.key and one.until_s]
+    standing += [_as_restriction(one) for one in others.standing()]
+    return Witness(tuple(found), len(lifted), tuple(standing), await _sent(world, client, roles), others)
 
 
 def _as_restriction(one: Change) -> Restriction:
@@ -87,10 +89,13 @@ def _as_restriction(one: Change) -> Restriction:
 
 async def _sent(world: World, client: ChainClient, roles: Sequence[Role]) -> tuple[tuple[str, int], ...]:
     movers = [role.name for role in roles if any(not one.startswith("node.") for one in role.levers)]
-    asks = [ask_nonce(Account(world.lever_key(name)).address) for name in movers]
-    if not asks:
+    accounts = [Account(world.lever_key(name)).address for name in movers]
+    if not accounts:
         return ()
-    return tuple(zip(movers, (int(one) for one in (await client.read(world.home, *asks)).value)))
+    stood = hex(world.blocks[world.home])
+    before = (await client.read(world.home, *(ask_nonce(one, stood) for one in accounts))).value
+    now = (await client.read(world.home, *(ask_nonce(one) for one in accounts))).value
+    return tuple((name, int(last) - int(first)) for name, first, last in zip(movers, before, now))
 
 
 def _word(raw: bytes | str) -> str:

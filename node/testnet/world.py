@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from node.testnet import scenario_toml
-from node.testnet.registry import ASSETS, KINDS
+from node.testnet.registry import ASSETS, KINDS, OF_OTHERS
 from node.testnet.scenario import Event, Role, Scenario, Thing
 from node.testnet.scenario_parse import parse_pack
 from node.testnet.scenario_policy import policy_of
@@ -173,15 +173,14 @@ class World:
         return found | ({"log": {"kind": "log"}} if "node.log" in member.levers else {})
 
     def _target(self, name: str, key_file: str, of_loan: bool) -> dict[str, Any]:
-        """`of_loan`: the member looks at what is lent, not at what is posted; one of Aave's tables has one reserve."""
         thing, at = self.scenario.things[name], self.things[name]
-        if thing.kind == "lending.aave":
-            reserve = at["loan"] if of_loan else self._collateral(thing)
-            aave = {"kind": KINDS[thing.kind].target, "chain": self.home, "contract": at["contract"], "asset": reserve}
-            return aave | ({"key_file": key_file} if key_file else {})
+        if thing.kind in OF_OTHERS:
+            from node.testnet.real.targets import real_target
+
+            return real_target(self, thing, of_loan) | ({"key_file": key_file} if key_file else {})
         unit, asset_at = name, at.get("token", "")
         if thing.kind == "lending":
-            unit, asset_at = thing.params["loan"], self._collateral(thing)
+            unit, asset_at = thing.params["loan"], self.collateral(thing)
         elif thing.kind == "perp":
             unit, asset_at = thing.params["margin"], at["market"]
         target = {
@@ -193,7 +192,7 @@ class World:
         }
         return target | ({"key_file": key_file} if key_file else {})
 
-    def _collateral(self, thing: Thing) -> str:
+    def collateral(self, thing: Thing) -> str:
         """The collateral that levers are about: the bridged one, else the first."""
         names = sorted(thing.params["collateral"], key=lambda one: self.scenario.things[one].kind != "bridge.escrow")
         return self.things[names[0]]["token"]

@@ -5,7 +5,8 @@ For the setup of a world only: nothing is simulated, every receipt is looked at 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,7 @@ class SetupFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Prepared:
+    who: str
     raw: bytes
     tx: bytes
     says: str
@@ -69,7 +71,7 @@ class Batch:
         body |= {"maxFeePerGas": self._fee_wei, "maxPriorityFeePerGas": TIP_WEI, "data": data}
         raw, tx = self._signers[who].sign(body | ({} if to is None else {"to": to}))
         self._nonces[who] += 1
-        prepared = Prepared(raw, tx, says)
+        prepared = Prepared(who, raw, tx, says)
         self._queue.append(prepared)
         return prepared
 
@@ -96,8 +98,7 @@ class Batch:
     async def flush(self) -> int:
         """Send all, in order, and look at every receipt. The height of the last. Raises SetupFailed, ChainError."""
         queue, self._queue = self._queue, []
-        for start in range(0, len(queue), AT_ONCE):
-            part = queue[start : start + AT_ONCE]
+        for part in _parts(queue):
             asks = [Ask("eth_sendRawTransaction", (hexed(one.raw),), _taken) for one in part]
             try:
                 answers = (await self.client.read(self.chain, *asks)).value
@@ -124,6 +125,14 @@ class Batch:
             if not receipt.ok:
                 raise SetupFailed(f"{self.chain}: {one.says}: mined and failed")
             self.receipts[one.tx] = receipt
+
+
+def _parts(queue: list[Prepared]) -> Iterator[list[Prepared]]:
+    """One sender's in one request: a chain may take what stands in a request in any order, but for its nonces."""
+    for _, run in itertools.groupby(queue, key=lambda one: one.who):
+        rest = list(run)
+        for start in range(0, len(rest), AT_ONCE):
+            yield rest[start : start + AT_ONCE]
 
 
 def _taken(raw: Any) -> bytes | Revert:

@@ -10,7 +10,9 @@ import trio
 from adapters.evm.abi import abi_of
 from adapters.evm.client import Account, ChainClient
 from node.testnet.real.aave_market import AaveMarket
-from node.testnet.registry import LENDING
+from node.testnet.real.perp_market import PerpMarket
+from node.testnet.real.safe_council import plan_safe
+from node.testnet.registry import LENDING, PERPS
 from node.testnet.scenario import Do, Role, Scenario, Thing
 from node.testnet.world import (
     ATTACKER,
@@ -32,12 +34,18 @@ from node.testnet.world import (
 from node.testnet.world_batch import Batch
 
 BPS = 10_000
+PAST_S = 16.5
+"""How long a venue's market stands before its people come: positions are weighed by the price of 15 seconds ago."""
 PLENTY = 10_000_000 * UNIT
 """What the crowd owns of each asset: it must never be the crowd's purse that stops a deed."""
 EVER = 2**256 - 1
 SAMPLE = 25 * UNIT
 """Size of the honest message of the setup, which lies will cite."""
-ORDER = ("token", "bridge.escrow", "oracle", "spot", "perp", "lending", "lending.aave", "purse")
+ORDER = (
+    "token", "bridge.escrow", "oracle", "spot", "perp", "perp.v2", "lending", "lending.aave", "safe", "holding",
+    "posting",
+    "purse",
+)  # fmt: skip
 
 
 async def build_world(
@@ -58,6 +66,9 @@ async def build_world(
         nursery.start_soon(stand, site.far)
     # the honest messages of the setup arrive after they were burned, as honest messages do
     arrived = site.deliver_samples()
+    if site.venues:
+        await trio.sleep(PAST_S)
+        site.open_venues()
     await stand(site.home)
     return World(
         text=scenario.text,
@@ -87,7 +98,9 @@ class Site:
         self.at: dict[str, dict[str, bytes]] = {}
         self.opening: dict[str, int] = {}
         self.sample_tx = b""
+        self.seed = seed
         self._aave_libraries: dict[str, bytes] = {}
+        self.venues: list[PerpMarket] = []
 
     def plan(self) -> None:
         for kind in ORDER:
@@ -228,6 +241,27 @@ class Site:
             self._approve(CROWD, asset, market.pool)
         self.sample_tx = market.people()
 
+    def _perp_v2(self, thing: Thing) -> None:
+        venue = PerpMarket(self, thing)
+        self.at[thing.name] = venue.plan()
+        self.venues.append(venue)
+
+    def open_venues(self) -> None:
+        """A venue's people come once its market has a past."""
+        for venue in self.venues:
+            venue.people()
+
+    def _safe(self, thing: Thing) -> None:
+        self.at[thing.name] = plan_safe(self, thing, self.seed)
+
+    def _holding(self, thing: Thing) -> None:
+        token = self.at[thing.params["asset"]]["token"]
+        self.at[thing.name] = {"contract": self.at[thing.params["at"]]["vault"], "token": token}
+
+    def _posting(self, thing: Thing) -> None:
+        token = self.at[thing.params["asset"]]["token"]
+        self.at[thing.name] = {"contract": self.at[thing.params["at"]]["collaterals"], "token": token}
+
     def _purse(self, thing: Thing) -> None:
         for asset, amount in thing.params["holds"].items():
             self._send(DEPLOYER, self.at[asset]["token"], "Token", "mint", self._of(ATTACKER), units(amount))
@@ -235,7 +269,8 @@ class Site:
 
     def _attackers_approvals(self) -> None:
         for asset, thing in sorted({pair for do in self._attackers_deeds() for pair in self._spends(do)}):
-            self._approve(ATTACKER, asset, self.at[thing]["contract"])
+            parts = self.at[thing]
+            self._approve(ATTACKER, asset, parts.get("vault", parts["contract"]))
 
     def _attackers_deeds(self) -> Iterator[Do]:
         for event in self.scenario.events_in(self.arm):
@@ -248,7 +283,7 @@ class Site:
         key = {"post_and_open": "counts", "open": "margin"}.get(do.verb)
         if thing.kind in LENDING:
             assets = [do.params["asset"]] if "asset" in do.params else []
-        elif thing.kind == "perp":
+        elif thing.kind in PERPS:
             assets = [thing.params[key]] if key else []
         elif thing.kind == "spot":
             assets = [thing.params["base"], thing.params["quote"]]

@@ -10,7 +10,8 @@ from adapters.evm.abi import abi_of
 from adapters.evm.client import Account, ChainClient
 from adapters.evm.wire import Ask, Revert, ask_call
 from node.testnet.real.aave_abi import DATA, VARIABLE_DEBT
-from node.testnet.registry import LENDING
+from node.testnet.real.perp_abi import VAULT
+from node.testnet.registry import LENDING, PERPS
 from node.testnet.scenario import Scenario, Thing
 from node.testnet.world import ATTACKER, CROWD, UNIT, World
 
@@ -107,14 +108,19 @@ class _Reader:
         owed = (await self.client.call(self.world.home, at, DATA, "getUserReserveData", args)).value
         return int(owed[VARIABLE_DEBT])
 
+    async def margin(self, venue: Thing) -> int:
+        """The attacker's, in the margin asset."""
+        if venue.kind == "perp":
+            return int(await self.view(venue.name, "Perp", "margin_of", self.attacker))
+        at = self.world.address(venue.name, "vault")
+        return int((await self.client.call(self.world.home, at, VAULT, "getBalance", (self.attacker,))).value)
+
     async def gained(self) -> dict[str, int]:
         things = self.world.scenario.things.values()
         plain = [one.name for one in things if one.kind == "token"]
         owned = {name: await self.view(name, "Token", "balanceOf", self.attacker, part="token") for name in plain}
-        for one in things:
-            if one.kind == "perp" and one.params["margin"] in owned:
-                margin = await self.view(one.name, "Perp", "margin_of", self.attacker)
-                owned[one.params["margin"]] += max(0, margin)
+        for one in (venue for venue in things if venue.kind in PERPS and venue.params["margin"] in owned):
+            owned[one.params["margin"]] += max(0, await self.margin(one))
         return {name: amount - self.world.opening.get(name, 0) for name, amount in owned.items()}
 
     async def forged(self) -> dict[str, int]:

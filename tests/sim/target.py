@@ -38,6 +38,8 @@ class Target:
     """Key → when it was undone, each time."""
     freed_ms: dict[str, int] = field(default_factory=dict)
     """When somebody or something else freed a slot."""
+    lifts: dict[str, list[Spell]] = field(default_factory=dict)
+    """Slot → what the last undo of it ended."""
     spent: set[ActionKey] = field(default_factory=set)
     """Of what a person lifted: a key never acts again."""
     orders: list[tuple[int, LeverOrder]] = field(default_factory=list)
@@ -64,6 +66,18 @@ class Target:
             spell.ended_ms = now_ms
             if by_person:
                 self.spent.add(spell.key)
+
+    def takes_back(self, instance: str) -> bool:
+        """The chain takes back the block with the last lift: what it ended stands again, where nothing else does."""
+        lifted = self.lifts.pop(instance, [])
+        if self.until_ms.get(instance) or not lifted:
+            return False
+        for spell in lifted:
+            if spell.undone_by is not None:
+                self.undone[spell.undone_by].pop()
+            spell.ended_ms, spell.undone_by = 0, None
+        self.until_ms[instance] = max(spell.until_ms for spell in lifted)
+        return True
 
     def step(self, instance: str, name: str, order: LeverOrder, now_ms: int) -> Outcome:
         self.settle(now_ms)
@@ -108,6 +122,6 @@ class Target:
     def _undo(self, instance: str, order: LeverOrder, now_ms: int) -> None:
         self.until_ms[instance] = 0
         self.undone.setdefault(order.action_key, []).append(now_ms)
-        for spell in self.spells:
-            if spell.instance == instance and not spell.ended_ms:
-                spell.ended_ms, spell.undone_by = now_ms, order.action_key
+        self.lifts[instance] = [one for one in self.spells if one.instance == instance and not one.ended_ms]
+        for spell in self.lifts[instance]:
+            spell.ended_ms, spell.undone_by = now_ms, order.action_key

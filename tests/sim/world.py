@@ -42,6 +42,8 @@ from tests.sim.voting import People
 
 CUT_OFF_MS = 10_000
 """A process that stands still longer loses its connections."""
+LIFTS_TAKEN_BACK, TAKEN_BACK_MS = 0.3, 4_000
+"""The share of lifts that the chain takes back again in the safety phase, where there are releases; how long after."""
 
 
 @dataclass
@@ -92,6 +94,7 @@ class World(Ports):
         self.extra_keysets: list[bytes] = []
         self._keysets = [cast.keyset(seat.name) for seat in self.seats]
         self.targets: dict[str, Target] = {}
+        self._forks = self.time.chance("forks of the chain")
         self.told: dict[str, list[str]] = {}
         self.misset: set[str] = set()
         self.verified: Counter[str] = Counter()
@@ -269,8 +272,16 @@ class World(Ports):
         outcome = self.targets[process.name].step(effect.lever, effect.step, effect.order, self.time.now_ms)
         for told in self._told_stepped:
             told(self, process, effect)
+        forks = "releases" in self.options.faults and not self.network.calm
+        if forks and effect.step == "undo" and outcome.ok and self._forks.random() < LIFTS_TAKEN_BACK:
+            self.time.after(TAKEN_BACK_MS, self.take_back, process.name, effect.lever)
         if process.up and life == process.life:
             process.push(LeverStepped(effect.key, effect.step, outcome))
+
+    def take_back(self, name: str, instance: str) -> None:
+        if self.targets[name].takes_back(instance):
+            self.history.told["lift taken back"] += 1
+            self.note("world", f"the chain takes {name}'s lift of {instance} back")
 
     def tell(self, process: Process, effect: Effect) -> None:
         if isinstance(effect, Tell):

@@ -79,6 +79,7 @@ class AaveMarket:
             "loan": self.site.at[self.loan]["token"],
             "configurator": self.configurator,
             "data": self.data,
+            "acl": self.acl,
         }
 
     def _roles(self) -> None:

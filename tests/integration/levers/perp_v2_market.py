@@ -22,6 +22,7 @@ from adapters.evm.perp_v2 import PerpLever, perp_levers
 from adapters.evm.perp_v2_rows import PerpTarget
 from adapters.evm.sending import Sender
 from node.testnet.chain_evm import EmbeddedChain
+from node.testnet.real.standin import says, stand_in
 from protocol.ids import ActionKey, SourceId
 from protocol.messages import Level
 from protocol.subjects import asset
@@ -30,7 +31,6 @@ from tests.integration.levers.forked import answering
 from tests.integration.levers.packages import OPEN_ZEPPELIN_4, PERP, UNISWAP, artifact, linked
 from tests.integration.levers.rpc import Done, People
 from tests.integration.levers.scene import KEY
-from tests.integration.levers.standin import says, stand_in
 
 OWNER, MAKER = "owner", "lender"
 PACKAGES = (PERP, UNISWAP, OPEN_ZEPPELIN_4)

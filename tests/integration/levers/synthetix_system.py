@@ -21,6 +21,7 @@ from adapters.evm.client import ChainClient, Connection
 from adapters.evm.sending import Sender
 from adapters.evm.synthetix import SuspendLever, SynthetixTarget, suspend_levers
 from adapters.evm.synthetix_rows import REASON, word32
+from node.testnet.real.standin import says, stand_in
 from protocol.ids import ActionKey, SourceId
 from protocol.messages import Level
 from protocol.subjects import asset
@@ -28,7 +29,6 @@ from tests.integration.levers.aave_market import E18, KEYS, NOBODY
 from tests.integration.levers.packages import SYNTHETIX, artifact, linked
 from tests.integration.levers.rpc import Done, People
 from tests.integration.levers.scene import KEY
-from tests.integration.levers.standin import says, stand_in
 
 MARKET, SYNTH, DOLLAR = "sETHPERP", "sETH", "sUSD"
 GUARD, PERSON, HALF = "risk_admin", "emergency_admin", "pool_admin"

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.evm.abi import created_address, keccak256
 from adapters.evm.perp_v2_rows import PERP_ROWS, SETTERS, SPREAD_DEFAULT
+from node.testnet.real.standin import says, stand_in
 from tests.integration.levers.aave_market import E18, KEYS
 from tests.integration.levers.perp_v2_market import (
     MAKER,
@@ -21,7 +22,6 @@ from tests.integration.levers.perp_v2_market import (
 )
 from tests.integration.levers.rpc import Refused
 from tests.integration.levers.scene import OTHER_KEY, pull
-from tests.integration.levers.standin import says, stand_in
 
 CLOSE_AT_A_PRICE = keccak256(b"close(uint256)")[:4] + (2_000 * E18).to_bytes(32)
 

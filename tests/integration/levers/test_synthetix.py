@@ -6,10 +6,10 @@ import pytest
 
 from adapters.evm.synthetix_rows import MARKET as MARKET_ROW
 from adapters.evm.synthetix_rows import REASON, STATUS, SYNTHETIX_ROWS, word32
+from node.testnet.real.standin import says, stand_in
 from tests.integration.levers.aave_market import KEYS
 from tests.integration.levers.rpc import Refused
 from tests.integration.levers.scene import OTHER_KEY, pull
-from tests.integration.levers.standin import says, stand_in
 from tests.integration.levers.synthetix_system import (
     GUARD,
     HALF,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from node.machine import actions, leases, stepping, views
+from node.machine import actions, leases, stepping, views, watching
 from node.machine.action import ENDED
 from node.machine.state import State
 from tests.sim.bugs.plant import Bug, edited, instead, together
@@ -147,6 +147,12 @@ BUGS = (
         ),
         needs=("lever_fails", "releases"),
         unseen="Levers fail until the heal only, and leases end after it: their moods should outlast it",
+    ),
+    Bug(
+        "a-lift-is-never-looked-at-again",
+        "what was lifted is forgotten once it was read back: a reorganisation leaves it restricted for good",
+        lambda: instead(watching, "due_again", lambda step, action: None),
+        needs=("releases",),
     ),
     Bug(
         "apply-without-reading-back",

@@ -217,6 +217,28 @@ def a_block_is_taken_back(s: Scene) -> None:
     s.expect("m1's phase", s.phases(1), [Phase.EFFECTIVE])
 
 
+@script(0, "§4: what was lifted is looked at until it is final", "S5, S7")
+def a_block_with_a_lift_is_taken_back(s: Scene) -> None:
+    """All release; the chain of m1 loses the block with its lift, and m1 dies before it looks: it lifts again, and
+    nobody's lever acts a second time."""
+    s.alarm(0)
+    s.until("all levers", lambda: s.frozen() == ["m0", "m1", "m2", "m3"])
+    s.run(1_000)
+    s.releases(0, 1, 2)
+    s.until("all free", lambda: not s.frozen())
+    s.run(1_000)
+    s.world.take_back("m1", cast.INSTANCE["freeze"])
+    s.expect("frozen", s.frozen(), ["m1"])
+    s.kill(1)
+    s.run(2_000)
+    s.world.bring_up(s[1])
+    s.until("m1 is free again", lambda: not s.frozen(), 90_000)
+    s.run(60_000)
+    s.expect("restricted how often", [s.applied(i) for i in range(4)], [1, 1, 1, 1])
+    s.expect("m1's phase", s.phases(1), [Phase.LIFTED])
+    s.check("m1's people know", s.told(1, "was lifted and stands again"))
+
+
 @script(0, "§4: a key never acts twice", "S7")
 def a_person_lifts_what_a_node_restricted(s: Scene) -> None:
     """It stays lifted whatever m1 asks for, and m1's people are told."""

@@ -1,13 +1,13 @@
-"""What stands is looked at again, while its lease runs."""
+"""What stands is looked at again, while its lease runs; what was lifted, until that is final."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from adapters.api import Outcome
+from adapters.api import ExpiresBy, Outcome
 from node.events import ActionCommand
 from node.machine import Phase
-from node.machine.watching import AFTER_MS
+from node.machine.watching import AFTER_END_MS, AFTER_MS, LIFTS_MOST
 from node.records import ActionStepped
 from tests.unit.machine.world import Node, World, claim
 
@@ -103,3 +103,86 @@ def test_after_a_restart_what_stands_is_looked_at_again() -> None:
     node.restart()
     world.run(SOON_MS)
     assert node.target.times("watch") >= 1
+
+
+def lifted() -> tuple[World, Node]:
+    world, node = standing()
+    node.ask(ActionCommand(node.action().key, "lift"))
+    world.run(1_000)
+    assert node.action().phase is Phase.LIFTED and not node.target.until_ms
+    return world, node
+
+
+def comes_back(node: Node) -> None:
+    """The chain takes the block with the lift back, and the restriction is what it was."""
+    action = node.action()
+    node.target.until_ms[action.key] = action.until_ms
+
+
+def test_a_lift_that_a_reorganisation_took_is_sent_again() -> None:
+    world, node = lifted()
+    comes_back(node)
+    world.run(SOON_MS)
+    assert node.action().phase is Phase.LIFTED and not node.target.until_ms
+    assert node.target.times("undo") == 2 and any("was lifted and stands again" in one for one in node.told)
+
+
+def test_it_is_seen_after_a_restart_too() -> None:
+    world, node = lifted()
+    comes_back(node)
+    node.restart()
+    world.run(SOON_MS)
+    assert not node.target.until_ms and node.target.times("undo") == 2
+
+
+def test_one_look_that_finds_it_again_is_not_believed() -> None:
+    world, node = lifted()
+    node.target.script["watch"] = [Outcome(True, "stands")]
+    world.run(2 * SOON_MS)
+    assert node.target.times("undo") == 1 and not any("stands again" in one for one in node.told)
+
+
+def test_who_cannot_be_asked_is_not_asked_to_lift_again() -> None:
+    world, node = lifted()
+    node.target.script["watch"] = [Outcome(False, "no answer", answered=False) for _ in range(9)]
+    world.run(2 * SOON_MS)
+    assert node.target.times("undo") == 1
+
+
+def test_a_lift_is_looked_at_until_it_is_final_and_nothing_is_written() -> None:
+    world, node = lifted()
+    before = node.count(ActionStepped)
+    world.run(2 * sum(AFTER_END_MS))
+    assert node.target.times("watch") == len(AFTER_END_MS) and node.count(ActionStepped) == before
+
+
+def test_what_a_person_restricts_after_a_lift_stays_and_people_are_told() -> None:
+    """An undo under our key lifts nothing of a person's: it says yes, and the target still shows a restriction."""
+    world, node = lifted()
+    comes_back(node)
+    node.target.script["undo"] = [Outcome(True, "left alone: it stands, and not by this key") for _ in range(99)]
+    world.run(600_000)
+    assert node.target.times("undo") == LIFTS_MOST and node.target.until_ms
+    assert any("whoever may lift it has to" in one for one in node.told)
+
+
+def test_what_another_action_of_ours_holds_is_not_lifted_by_the_look() -> None:
+    world, node = lifted()
+    first = node.action()
+    world[0].sense(world.true(claim(2)))
+    world.run(3_000)
+    second = next(one for one in node.state.actions.values() if one.key != first.key)
+    assert second.phase is Phase.EFFECTIVE
+    node.target.until_ms[first.key] = first.until_ms
+    world.run(2 * SOON_MS)
+    assert node.target.times("undo") == 1 and second.phase is Phase.EFFECTIVE
+
+
+def test_what_only_people_may_lift_is_told_to_them() -> None:
+    world, node = lifted()
+    declared = node.state.setup.declarations
+    by_people = {name: replace(one, expires_by=ExpiresBy.HUMAN) for name, one in declared.items()}
+    node.state.setup = replace(node.state.setup, declarations=by_people)
+    comes_back(node)
+    world.run(SOON_MS)
+    assert node.target.times("undo") == 1 and any("whoever may lift it has to" in one for one in node.told)

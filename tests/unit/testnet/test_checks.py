@@ -90,7 +90,9 @@ def good() -> Facts:
         actions={name: [{"key": key_of(name), "lever": "shut", "phase": "lapsed"}] for name in movers},
         feeds={name: [feed(author) for author in NAMES] for name in NAMES},
         chain=Witness(tuple(map(restricted_by, movers)), 0, (), tuple((name, 1) for name in movers)),
-        approved=True,
+        by_hand={(ASKING, "approve")},
+        deeds={"tocsin": []},
+        owners={},
     )
 
 
@@ -160,7 +162,7 @@ WRONGS = [
         "effects-are-on-the-chain",
     ),
     Wrong("a member on ask that acts first", acts_before_it_asks, "ask-waits-for-a-person"),
-    Wrong("nobody was asked", set_("approved", False), "ask-waits-for-a-person"),
+    Wrong("nobody was asked", set_("by_hand", set()), "ask-waits-for-a-person"),
     Wrong("a second hop that waits for others' word", tell(HOP, *phases(HOP, "planned")), "second-hop-armed-then-sent"),
     Wrong("a second hop that never armed", drop(HOP, kind="action"), "second-hop-armed-then-sent"),
     Wrong("an unexposed member acts", tell(UNEXPOSED, *phases(UNEXPOSED, "asked")), "unexposed-members-did-nothing"),

@@ -1,5 +1,5 @@
-"""A contract that says what it is told to: it stands in for parts of a system that a test does not play (a price, a
-waiting period). Every other call is taken and answered with nothing."""
+"""A contract that says what it is told to: it stands in for parts of others' systems that a test or a story does not
+play (a price, a waiting period). Every other call is taken and answered with nothing."""
 
 from __future__ import annotations
 
