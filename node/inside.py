@@ -29,18 +29,21 @@ def about(topic: Topic) -> str:
 
 
 def alerts(state: State, topics: Iterable[Topic], kind: str = "alert") -> list[Thing]:
-    """Those of them that are not for everybody."""
-    found = [(topic, _tlp(state, topic)) for topic in topics]
-    return [Thing(kind, present.alert_id(topic), about(topic), tlp.name) for topic, tlp in found if tlp > Tlp.GREEN]
-
-
-def _tlp(state: State, topic: Topic) -> Tlp:
-    """As strict as the strictest word on it that is held here; with a lever or an exposure of ours on it AMBER at
-    least."""
-    said = [one.body.tlp for one in state.opinions.get(topic, {}).values()]
-    said += [one.tlp for one in state.certificates.values() if one.certificate.topic == topic]
-    ours = topic[0] in state.setup.manifest or any((one.subject, one.threat) == topic for one in state.actions.values())
-    return max([Tlp.AMBER if ours else Tlp.CLEAR, *said])
+    """Those of them that are not for everybody: each as strict as the strictest word on it that is held here, and AMBER
+    at least with a lever or an exposure of ours on it."""
+    ours = {(one.subject, one.threat) for one in state.actions.values()}
+    certified: dict[Topic, Tlp] = {}
+    for held in state.certificates.values():
+        topic = held.certificate.topic
+        certified[topic] = max(held.tlp, certified.get(topic, Tlp.CLEAR))
+    found: list[Thing] = []
+    for topic in topics:
+        least = Tlp.AMBER if topic in ours or topic[0] in state.setup.manifest else Tlp.CLEAR
+        said = [one.body.tlp for one in state.opinions.get(topic, {}).values()]
+        tlp = max(least, certified.get(topic, Tlp.CLEAR), *said)
+        if tlp > Tlp.GREEN:
+            found.append(Thing(kind, present.alert_id(topic), about(topic), tlp.name))
+    return found
 
 
 def actions(held: Iterable[Action]) -> list[Thing]:
@@ -50,7 +53,7 @@ def actions(held: Iterable[Action]) -> list[Thing]:
 def named(state: State, ids: Iterable[str]) -> list[Thing]:
     """Of own actions, by their whole keys."""
     wanted = frozenset(ids)
-    return actions(one for one in state.actions.values() if one.key.hex() in wanted)
+    return actions(one for one in state.actions.values() if one.key.hex() in wanted) if wanted else []
 
 
 def explained(state: State, id_: str) -> list[Thing]:

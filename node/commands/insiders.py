@@ -66,8 +66,8 @@ def insiders(*, since: str = "", until: str = "", config: ConfigFile = NODE_TOML
         writer.writerow(COLUMNS)
         writer.writerows([_cell(one) for one in _values(row)] for row in found)
     else:
-        shown = [dict(zip(COLUMNS, _values(row), strict=True)) for row in found]
-        return say_list(lambda: shown, COLUMNS[:-1], lambda one: [one[name] for name in COLUMNS[:-1]], NOBODY, "human")
+        shown = [dict(zip(COLUMNS, (*_values(row)[:-1], row.id[:12]), strict=True)) for row in found]
+        return say_list(lambda: shown, COLUMNS, lambda one: [*one.values()], NOBODY, "human")
     return OK
 
 

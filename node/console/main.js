@@ -21,7 +21,7 @@ let stream = null;
 let due = null;
 let reading = false;
 
-const may = () => ({ person: seen.person?.person, operate: ["operator", "releaser"].includes(seen.person?.role), release: seen.person?.role === "releaser" });
+const may = () => ({ person: seen.person?.person, people: seen.status?.release_people, operate: ["operator", "releaser"].includes(seen.person?.role), release: seen.person?.role === "releaser" });
 const topic = (one) => `${one.subject}\n${one.threat}`;
 
 function draw() {

@@ -38,26 +38,26 @@ def ending_asked(step: Step, event: OperatorAsked, command: Ask) -> None:
         _by_two(step, event, command, first)
 
 
-def who_asks(state: State, event: OperatorAsked) -> str:
+def _who_asks(state: State, event: OperatorAsked) -> str:
     """A name that stands for one person: the token's, or whose the policy says the control socket is; "" for nobody.
     The name that a command on the socket bears is anybody's to write."""
     return (event.person if event.proven else state.setup.policy.ending.socket)[:PERSON_CHARS_MAX]
 
 
-def same_person(one: str, other: str) -> bool:
+def _same_person(one: str, other: str) -> bool:
     """Two tokens of one person, two doors, two spellings are one."""
     return one.casefold() == other.casefold()
 
 
 def _by_two(step: Step, event: OperatorAsked, command: Ask, first: EndingAsked | None) -> None:
-    state, person = step.state, who_asks(step.state, event)
+    state, person = step.state, _who_asks(step.state, event)
     fault = ""
     if not person:
         fault = (
             "this policy wants two people (release.need = 2), and the control socket is nobody's: use your own token "
             'over the console, or have the policy say whose it is: release = { need = 2, socket = "NAME" }'
         )
-    elif first is not None and same_person(first.person, person):
+    elif first is not None and _same_person(first.person, person):
         fault = (
             f"{first.person} asked for it at {_clock(first.at_ms)} already; now another person must, "
             f"until {_clock(first.until_ms)}"
@@ -120,7 +120,7 @@ def _ask(step: Step, event: OperatorAsked, word: EndingAsked) -> None:
 
 def _carry_out(step: Step, event: OperatorAsked, word: EndingAsked, person: str) -> None:
     state = step.state
-    second = "" if same_person(word.person, person) else person
+    second = "" if _same_person(word.person, person) else person
     if word.wish in state.asked:
         step.record(_closed(step, word, DONE, person))
     if word.key:
@@ -144,7 +144,7 @@ def _take_back(step: Step, event: OperatorAsked, first: EndingAsked | None) -> N
     if first is None:
         step.do(Reply(event.ticket, False, "nobody's word waits for a second person here"))
         return
-    person = who_asks(step.state, event) or event.person[:PERSON_CHARS_MAX]
+    person = _who_asks(step.state, event) or event.person[:PERSON_CHARS_MAX]
     step.record(_closed(step, first, TAKEN_BACK, person))
     step.tell(first.subject, first.threat, f"{person} took back what {first.person} asked: to {_deed(step, first)}")
     step.do(Reply(event.ticket, True, f"taken back: what {first.person} asked at {_clock(first.at_ms)}"))

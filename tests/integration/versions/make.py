@@ -109,6 +109,9 @@ def spare(world: World) -> list[records.Record]:
         records.ActionRenewed(key, now + HOUR_MS, (claim().claim,), "it still runs", now, THREAT),
         replace(stepped, fires=True),
         records.OperatorDid("ann", "lift", now),
+        records.EndingAsked(b"", *TOPIC, "ann", now + HOUR_MS, now, (claim().claim,), now),
+        records.EndingClosed(key, *TOPIC, "taken back", "ben", now),
+        records.AlertSeen(*TOPIC, Level.ISOLATE, "ann", now),
         records.SigningStopped(0, "another machine speaks with this key", now),
     ]
 

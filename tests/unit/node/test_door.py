@@ -62,6 +62,18 @@ def test_a_name_stands_once_and_goes_once(tmp_path: Path) -> None:
     assert people.remove(path, "anna") and not people.remove(path, "anna") and people.read(path) == ()
 
 
+def test_a_second_token_is_another_of_the_same_person_and_goes_with_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "people.json"
+    people.add(path, "anna", "releaser")
+    with pytest.raises(PeopleFault, match="anna is listed already"):
+        people.add(path, "Anna", "releaser")
+    with pytest.raises(PeopleFault, match="nobody called Anna"):
+        people.add(path, "Anna", "releaser", another=True)
+    people.add(path, "anna", "viewer", another=True)
+    assert [one.name for one in people.read(path)] == ["anna", "anna"]
+    assert people.remove(path, "ANNA") and people.read(path) == ()
+
+
 @pytest.mark.parametrize(
     "raw",
     ["", "[]", "{}", '{"people": {}}', '{"people": [{"name": "x"}]}', "[" * 9_000, "x" * 70_000, '{"people": [1]}'],
