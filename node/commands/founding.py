@@ -144,9 +144,14 @@ def create(
     """
     from governance.charter import check, found, write
     from node.commands.words import parameters_of
+    from node.drill.mark import drill_of
 
     if not cards:
         raise usage("no card is named", "tocsin charter create CARD… --out charter.toml")
+    if drill_of(name):
+        raise usage(
+            f"{name} is the name of a drill network, whose nodes pull no lever", "`tocsin drill found` writes one"
+        )
     founders = [read_card(path) for path in cards]
     parameters: Parameters = parameters_of(
         name,
