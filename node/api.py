@@ -18,13 +18,15 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from node import present, present_governance, present_keys
+from node.api_pages import page_routes
 from node.api_stream import OWNER, Asker, EventStream, last_event_id
 from node.effects import Reply
 from node.events import ActionCommand, Command, Event, OperatorAsked, Publish, Raise, ReleaseTopic, TakeKey, Withdraw
 from node.loop import now
 from node.machine.state import State
 from node.machine.step import Step
-from node.stream import Streams
+from node.metrics.disk import Looks
+from node.stream import Page, Streams
 from node.watch import Watch
 from protocol.errors import ProtocolError
 from protocol.limits import ENTRY_BYTES_MAX
@@ -101,6 +103,9 @@ class Surface:
     """The chain of epochs, for whoever verifies or joins."""
     stop: Callable[[], list[str]]
     """Begins the stop; says what stands."""
+    looks: Looks
+    page: Page
+    """Reads the store and may block."""
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def step(self) -> Step:
@@ -157,6 +162,7 @@ def make_app(surface: Surface) -> FastAPI:
 
     _people_routes(app, surface)
     _read_routes(app, surface)
+    page_routes(app, surface)
     _alert_routes(app, surface)
     _action_routes(app, surface)
     _governance_routes(app, surface)

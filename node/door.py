@@ -36,6 +36,7 @@ ROUTES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
     (method, re.compile(path + r"\Z"), role)
     for method, path, role in (
         ("GET", "/v1/(me|status|feeds|events|alerts|actions|exposures|keys)", "viewer"),
+        ("GET", "/v1/(now|levers|history|policy|policy/try)", "viewer"),
         ("GET", r"/v1/(network|network/export|proposals|openapi\.json)", "viewer"),
         ("GET", f"/v1/(alerts|actions|explain|certificates|proposals)/{_ID}", "viewer"),
         ("POST", "/v1/sign-in", "viewer"),

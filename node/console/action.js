@@ -8,7 +8,8 @@ const WAY = ["ordered", "planned", "simulated", "sending", "sent", "effective"];
 const ENDED = new Set(["lapsed", "lifted", "refused"]);
 const SAYS = { asked: "waits for a person", armed: "planned, not sent", escalated: "needs a person", lifting: "is being lifted", lapsed: "ended by its lease", lifted: "lifted", refused: "refused by a person" };
 
-export function action(one, may) {
+// `at`: ahead of the buttons' ids, where one action is shown twice on a page.
+export function action(one, may, at = "") {
   const ended = ENDED.has(one.phase);
   const last = one.steps.at(-1);
   const opened = one.steps[0]?.at_ms;
@@ -24,7 +25,7 @@ export function action(one, may) {
     ),
     way(one),
     last ? el("p", { class: "says" }, last.says, last.reference ? el("code", { title: last.reference }, ` ${short(last.reference)}`) : "", el("span", { class: "dim" }, ` ${time(last.at_ms)}`)) : "",
-    buttons(one, may, ended),
+    buttons(one, may, ended, at),
   );
 }
 
@@ -50,12 +51,12 @@ function way(one) {
   );
 }
 
-function buttons(one, may, ended) {
+function buttons(one, may, ended, at) {
   const found = [];
   if (may.operate && ["asked", "armed"].includes(one.phase)) {
-    found.push(press(`approve-${one.key}`, "Approve", `/v1/actions/${one.key}/approve`, "primary"));
-    found.push(press(`refuse-${one.key}`, "Refuse", `/v1/actions/${one.key}/refuse`));
+    found.push(press(`${at}approve-${one.key}`, "Approve", `/v1/actions/${one.key}/approve`, "primary"));
+    found.push(press(`${at}refuse-${one.key}`, "Refuse", `/v1/actions/${one.key}/refuse`));
   }
-  if (may.release && !ended) found.push(press(`lift-${one.key}`, "Lift now", `/v1/actions/${one.key}/lift`));
+  if (may.release && !ended) found.push(press(`${at}lift-${one.key}`, "Lift now", `/v1/actions/${one.key}/lift`));
   return found.length ? el("div", { class: "buttons" }, found) : "";
 }

@@ -25,6 +25,10 @@ function tick() {
     const text = `${span(now() - Number(one.dataset.since))} ago`;
     if (one.textContent !== text) one.textContent = text;
   }
+  for (const one of document.querySelectorAll("[data-for]")) {
+    const text = span(now() - Number(one.dataset.for));
+    if (one.textContent !== text) one.textContent = text;
+  }
 }
 
 export function start() {

@@ -4,6 +4,10 @@ import { command } from "/api.js";
 import { el } from "/dom.js";
 
 const ARMED_MS = 5000;
+let after = () => {};
+export const done = (does) => {
+  after = does;
+};
 
 export function press(id, label, path, kind = "") {
   let armed = 0;
@@ -26,6 +30,7 @@ export function press(id, label, path, kind = "") {
     try {
       const told = await command(path);
       say(`${label}: ${told.says}`);
+      after();
     } catch (error) {
       say(`${label}: ${error.message}${error.cure ? `; ${error.cure}` : ""}`, true);
     } finally {
