@@ -30,6 +30,8 @@ Headers = list[tuple[bytes, bytes]]
 AT_ONCE = 64
 """Requests that are being answered, streams aside."""
 ASKS, ASKS_A_SECOND = 60, 20
+FILES, FILES_A_SECOND = 360, 60
+"""Of an address, which a whole house may share. A page that was never seen is three dozen small files, kept for good."""
 HEADERS_BYTES_MAX = 8 * 1024
 _ID = "[0-9a-fA-Fx]{6,66}"
 ROUTES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
@@ -85,7 +87,7 @@ class Door:
         self._app, self._pages, self._known = app, pages, known
         self._hosts, self._origins = hosts, origins
         self._asks = Buckets(ASKS, ASKS_A_SECOND)
-        self._strangers = Buckets(ASKS, ASKS_A_SECOND)
+        self._strangers = Buckets(FILES, FILES_A_SECOND)
         self._inside = 0
 
     @classmethod

@@ -116,6 +116,7 @@ def _entry(record: rec.EntryAccepted, state: State, known: Mapping[bytes, Verifi
             "claims": [claim.id.hex()[:12] for claim in body.claims],
             "claim_types": [claim.type for claim in body.claims],
             "detector": body.detector,
+            "expires_ms": body.expires_ms,
         }
     if isinstance(body, Release):
         return {"kind": "release", **told, "subject": str(body.subject), "threat": threat_word(body.threat)}

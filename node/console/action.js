@@ -1,8 +1,8 @@
 // One own lever: what it does, how far it is, when it ends by itself, and what this person may do about it.
 
-import { el } from "/dom.js";
-import { press } from "/press.js";
-import { short, time } from "/words.js";
+import { el } from "./dom.js";
+import { press } from "./press.js";
+import { short, time } from "./words.js";
 
 const WAY = ["ordered", "planned", "simulated", "sending", "sent", "effective"];
 const ENDED = new Set(["lapsed", "lifted", "refused"]);

@@ -1,6 +1,6 @@
 // The node's clock, not this screen's: leases are counted against what the node says the time is.
 
-import { span } from "/words.js";
+import { span } from "./words.js";
 
 let ahead = 0;
 

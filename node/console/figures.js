@@ -1,6 +1,6 @@
 // Figures with their units and where they come from, and tables that a phone can read.
 
-import { el } from "/dom.js";
+import { el } from "./dom.js";
 
 export function figure(name, value, unit = "", from = "", kind = "") {
   return el(

@@ -1,11 +1,11 @@
 // The page "Governance": what is being decided, who is still to say, what would change; and the seats as they are.
 
-import { get } from "/api.js";
-import { el } from "/dom.js";
-import { date, duration, facts, figure, table } from "/figures.js";
-import { hint } from "/network.js";
-import { source } from "/source.js";
-import { sentence, short } from "/words.js";
+import { get } from "./api.js";
+import { el } from "./dom.js";
+import { date, duration, facts, figure, table } from "./figures.js";
+import { hint } from "./network.js";
+import { source } from "./source.js";
+import { sentence, short } from "./words.js";
 
 export const title = "Governance";
 export const says = "what is being decided, and who still has to speak";

@@ -1,6 +1,6 @@
 // Whose node this is, whether it may sign, whom it hears; and whether this page is live.
 
-import { el } from "/dom.js";
+import { el } from "./dom.js";
 
 const LIVE = { live: "live", broken: "reconnecting…", out: "signed out" };
 

@@ -1,8 +1,8 @@
 // One stream and one reader of the state for all tabs of one person: the tab that was looked at last leads, the others
 // hear it. A tab that goes is followed by the next one, which resumes at the last id that all of them heard.
 
-import { get, Refused, token } from "/api.js";
-import { Stream } from "/stream.js";
+import { get, Refused, token } from "./api.js";
+import { Stream } from "./stream.js";
 
 const LEAST_MS = 150;
 const CALM_MS = 5000;
@@ -11,8 +11,9 @@ const KEPT = 200;
 const DULL = new Set(["heartbeat", "manifest", "hello", "resume"]);
 
 export class Hub {
-  constructor({ heard, state, live, out }) {
-    Object.assign(this, { heard, state, live, out });
+  // `early`: a first reading that is under way.
+  constructor({ heard, state, live, out, early = null }) {
+    Object.assign(this, { heard, state, live, out, early });
     this.leads = false;
     this.closed = false;
     this.now = null;
@@ -102,7 +103,9 @@ export class Hub {
     this.reading = true;
     const began = performance.now();
     try {
-      this.share("state", await get("/v1/now"));
+      const early = await this.early;
+      this.early = null;
+      this.share("state", early ?? (await get("/v1/now")));
     } catch (error) {
       if (error instanceof Refused && error.status === 401) this.out();
     } finally {

@@ -1,10 +1,10 @@
 // The page "Levers": what this node could pull: what each closes and leaves, how it ends, when it was last tried.
 
-import { el } from "/dom.js";
-import { chips, duration } from "/figures.js";
-import { hint } from "/network.js";
-import { source } from "/source.js";
-import { action } from "/action.js";
+import { el } from "./dom.js";
+import { chips, duration } from "./figures.js";
+import { hint } from "./network.js";
+import { source } from "./source.js";
+import { action } from "./action.js";
 
 export const title = "Levers";
 export const says = "what this node could pull, and what would end it";

@@ -1,20 +1,30 @@
 // The frame: who is signed in, which page is shown, what is heard for all tabs; what differs is drawn.
 
-import { forget } from "/api.js";
-import * as clock from "/clock.js";
-import { el, fill } from "/dom.js";
-import { feed, note } from "/feed.js";
-import { head, warnings } from "/head.js";
-import { Hub } from "/hub.js";
-import { nav, PAGES, wanted } from "/pages.js";
-import { done } from "/press.js";
-import { form, me } from "/signin.js";
-import * as tabs from "/tabs.js";
-import { rank } from "/words.js";
+import { forget, get, token } from "./api.js";
+import * as clock from "./clock.js";
+import { el, fill } from "./dom.js";
+import { feed, note } from "./feed.js";
+import { head, warnings } from "./head.js";
+import { Hub } from "./hub.js";
+import { narrow } from "./map.js";
+import { nav, PAGES, wanted } from "./pages.js";
+import { done } from "./press.js";
+import { form, me } from "./signin.js";
+import * as tabs from "./tabs.js";
+import { rank } from "./words.js";
 
 const place = Object.fromEntries(["head", "nav", "page", "feed"].map((one) => [one, document.getElementById(one)]));
 const seen = { person: null, live: "broken", status: null, alerts: [], actions: [], exposures: [] };
 let hub = null;
+// who is signed in already need not wait for the answer to who that is
+const early = {
+  asked: token() ? get("/v1/now").catch(() => null) : null,
+  take() {
+    const one = this.asked;
+    this.asked = null;
+    return one;
+  },
+};
 let page = wanted();
 let drawing = false;
 
@@ -80,6 +90,7 @@ async function enter(person) {
   document.body.classList.remove("outside");
   place.page.replaceChildren();
   hub = new Hub({
+    early: early.take(),
     heard: (one) => {
       note(one, clock.now());
       PAGES[page].heard?.(one, redraw);
@@ -127,5 +138,6 @@ document.addEventListener("keydown", (event) => {
 clock.start();
 addEventListener("hashchange", turn);
 document.addEventListener("visibilitychange", redraw);
+narrow.addEventListener("change", redraw);
 tabs.lend(() => leave("Signed out in another tab."));
 me().then((person) => (person ? enter(person) : leave("")), (error) => leave(`${error.message}${error.cure ? `; ${error.cure}` : ""}`));

@@ -1,9 +1,9 @@
 // The links of this node as a picture: itself in the middle, the others around it. The table beside it says the same.
 
-import { el } from "/dom.js";
+import { el } from "./dom.js";
 
 const NS = "http://www.w3.org/2000/svg";
-const [WIDE, HIGH] = [760, 420];
+export const narrow = matchMedia("(max-width: 640px)");
 
 export function svg(name, given = {}, ...children) {
   const made = document.createElementNS(NS, name);
@@ -15,10 +15,11 @@ export function svg(name, given = {}, ...children) {
 export function map(links, quorum) {
   const others = links.filter((one) => !one.me);
   const me = links.find((one) => one.me);
-  const [cx, cy] = [WIDE / 2, HIGH / 2];
+  const [wide, high] = narrow.matches ? [400, 440] : [760, 420];
+  const [cx, cy] = [wide / 2, high / 2];
   const at = others.map((_, index) => {
     const angle = (index / others.length) * 2 * Math.PI - Math.PI / 2;
-    return [cx + Math.cos(angle) * (WIDE / 2 - 110), cy + Math.sin(angle) * (HIGH / 2 - 52)];
+    return [cx + Math.cos(angle) * (cx - 110), cy + Math.sin(angle) * (cy - 52)];
   });
   const dense = others.length > 24;
   return el(
@@ -26,16 +27,16 @@ export function map(links, quorum) {
     { class: "sheet map-sheet" },
     svg(
       "svg",
-      { viewBox: `0 0 ${WIDE} ${HIGH}`, class: "map", role: "img", "aria-label": `${quorum.hears} of ${quorum.n} groups heard${quorum.silent.length ? `; silent: ${quorum.silent.join(", ")}` : ""}` },
+      { viewBox: `0 0 ${wide} ${high}`, class: "map", role: "img", "aria-label": `${quorum.hears} of ${quorum.n} groups heard${quorum.silent.length ? `; silent: ${quorum.silent.join(", ")}` : ""}` },
       others.map((one, index) => link(one, [cx, cy], at[index], dense)),
-      others.map((one, index) => member(one, at[index], cx, dense)),
-      me ? member(me, [cx, cy], cx, false) : "",
+      others.map((one, index) => member(one, at[index], [cx, cy], dense)),
+      me ? member(me, [cx, cy], [cx, cy], false) : "",
     ),
-    el("p", { class: "legend dim" }, key("up"), "heard, with the round trip", key("down"), "silent", key("loud"), "has an alarm standing"),
+    el("p", { class: "legend dim" }, key("up", "heard, with the round trip"), key("down", "silent"), key("loud", "has an alarm standing")),
   );
 }
 
-const key = (kind) => el("span", { class: `key ${kind}`, "aria-hidden": "true" });
+export const key = (kind, text) => el("span", {}, el("i", { class: `key ${kind}`, "aria-hidden": "true" }), text);
 
 function link(one, [x1, y1], [x2, y2], dense) {
   const line = svg("line", { x1, y1, x2, y2, class: `link ${one.up ? "up" : "down"}` });
@@ -45,11 +46,11 @@ function link(one, [x1, y1], [x2, y2], dense) {
   return svg("g", {}, line, svg("text", { x, y, class: "link-text" }, text));
 }
 
-function member(one, [x, y], cx, dense) {
+function member(one, [x, y], [cx, cy], dense) {
   const level = one.level ? ` loud ${one.level.toLowerCase()}` : "";
   const side = one.me || Math.abs(x - cx) < 8 ? 0 : Math.sign(x - cx);
   const anchor = side === 0 ? "middle" : side > 0 ? "start" : "end";
   const radius = one.me ? 15 : dense ? 5 : 10;
-  const label = svg("text", { x: x + side * (radius + 9), y: side === 0 ? (one.me ? y + 33 : y < HIGH / 2 ? y - radius - 9 : y + radius + 19) : y + 5, "text-anchor": anchor, class: "member-text" }, one.name);
+  const label = svg("text", { x: x + side * (radius + 9), y: side === 0 ? (one.me ? y + 33 : y < cy ? y - radius - 9 : y + radius + 19) : y + 5, "text-anchor": anchor, class: "member-text" }, one.name);
   return svg("g", { class: `member ${one.up ? "up" : "down"}${one.me ? " me" : ""}${level}` }, svg("title", {}, `${one.name}, group ${one.group}`), svg("circle", { cx: x, cy: y, r: radius }), dense && one.up && !one.level ? "" : label);
 }

@@ -1,10 +1,10 @@
 // The page "Network": who is heard, over which link, how late, who is silent and since when, and how near to blind.
 
-import { el } from "/dom.js";
-import { duration, facts, figure, table } from "/figures.js";
-import { map } from "/map.js";
-import { source } from "/source.js";
-import { rank } from "/words.js";
+import { el } from "./dom.js";
+import { duration, facts, figure, table } from "./figures.js";
+import { map, narrow } from "./map.js";
+import { source } from "./source.js";
+import { rank } from "./words.js";
 
 export const title = "Network";
 export const says = "who is heard, and how near this node is to blind";
@@ -27,7 +27,7 @@ export function draw(seen) {
     return { ...one, me, up, rtt_ms: peer?.rtt_ms ?? null, peer, level: levels.get(one.name) ?? "" };
   });
   const drawn = links.map((one) => [one.name, one.up, bucket(one.rtt_ms), one.level, one.suspended]);
-  wanted.push({ key: "map", says: drawn, make: () => map(links, quorum) });
+  wanted.push({ key: "map", says: [drawn, narrow.matches], make: () => map(links, quorum) });
   wanted.push({ key: "members", says: [links, status.now_ms >> 10], make: () => members_table(links) });
   wanted.push({ key: "rest", says: [status.chains, status.sensors, status.listening, observers(status).map((one) => [one.observer, one.up])], make: () => rest(status) });
   return wanted;

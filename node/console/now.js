@@ -1,16 +1,17 @@
 // The page "Now": a card for each alarm that matters most, a line for each of the others, and own levers beside them.
 
-import { action } from "/action.js";
-import { card } from "/card.js";
-import { el } from "/dom.js";
-import { empty } from "/empty.js";
-import { row } from "/row.js";
-import { rank } from "/words.js";
+import { action } from "./action.js";
+import { card } from "./card.js";
+import { el } from "./dom.js";
+import { empty } from "./empty.js";
+import { row } from "./row.js";
+import { rank } from "./words.js";
 
 export const title = "Now";
 export const says = "";
 const CARDS = 8;
 const opened = new Set();
+let looked = "";
 const topic = (one) => `${one.subject}\n${one.threat}`;
 
 export function draw(seen, { may, redraw }) {
@@ -27,8 +28,8 @@ export function draw(seen, { may, redraw }) {
   for (const alert of lines) {
     const open = () => {
       opened.add(alert.id);
+      looked = alert.id;
       redraw();
-      document.querySelector(`[data-key="${alert.id}"]`)?.focus();
     };
     wanted.push({ key: `row-${alert.id}`, says: [alert.level, alert.groups, alert.needed, alert.certificate?.level], make: () => row(alert, open) });
   }
@@ -45,6 +46,12 @@ export function draw(seen, { may, redraw }) {
   return wanted;
 }
 
+// Who opened a line stands on its card.
+export function drawn() {
+  if (looked) document.querySelector(`[data-key="${looked}"]`)?.focus();
+  looked = "";
+}
+
 // What stands and is worst first; of equals the one that was there first, so that nothing jumps.
 function before(a, b) {
   return rank(b.level) - rank(a.level) || Boolean(b.certificate) - Boolean(a.certificate) || (a.id < b.id ? -1 : 1);
@@ -54,6 +61,7 @@ function whole(alert, seen, may) {
   const own = seen.actions.filter((one) => topic(one) === topic(alert));
   const mine = seen.exposures.filter((one) => one.subjects.includes(alert.subject));
   // a figure that is read anew each second is no news while it says the same
-  const says = [alert, own, mine.map(({ read_ms, ...one }) => one), may, seen.status.quorum.n];
-  return { key: alert.id, says, make: () => card(alert, own, mine, seen.status, may) };
+  const restricted = seen.actions.some((one) => one.subject === alert.subject && one.phase === "effective");
+  const says = [alert, own, mine.map(({ read_ms, ...one }) => one), may, seen.status.quorum.n, restricted];
+  return { key: alert.id, says, make: () => card(alert, own, mine, seen.status, may, restricted) };
 }

@@ -1,13 +1,16 @@
 // Which pages there are, which one the address names, and the way between them.
 
-import { el, fill } from "/dom.js";
-import * as governance from "/governance.js";
-import * as levers from "/levers.js";
-import * as network from "/network.js";
-import * as now from "/now.js";
-import { rank } from "/words.js";
+import { el, fill } from "./dom.js";
+import * as exposure from "./exposure.js";
+import * as governance from "./governance.js";
+import * as history from "./history.js";
+import * as levers from "./levers.js";
+import * as network from "./network.js";
+import * as now from "./now.js";
+import * as policy from "./policy.js";
+import { rank } from "./words.js";
 
-export const PAGES = { now, network, levers, governance };
+export const PAGES = { now, network, exposure, levers, history, policy, governance };
 
 export function wanted() {
   const named = location.hash.replace(/^#\//, "");

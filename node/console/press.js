@@ -1,7 +1,7 @@
 // A button that does something for real: the first press asks, the second within five seconds does it.
 
-import { command } from "/api.js";
-import { el } from "/dom.js";
+import { command } from "./api.js";
+import { el } from "./dom.js";
 
 const ARMED_MS = 5000;
 let after = () => {};

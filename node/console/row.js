@@ -1,7 +1,7 @@
 // An alarm in one line, where there are too many for cards.
 
-import { el } from "/dom.js";
-import { rank, sentence, short, subject } from "/words.js";
+import { el } from "./dom.js";
+import { rank, sentence, short, subject } from "./words.js";
 
 export function row(alert, open) {
   const { head, tail } = subject(alert.subject);

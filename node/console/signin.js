@@ -1,8 +1,8 @@
 // Sign in with a token, or with the address of one that is good for one sign-in: it is spent and struck from the bar.
 
-import { Refused, forget, get, keep, signIn, token } from "/api.js";
-import { el } from "/dom.js";
-import { borrowed } from "/tabs.js";
+import { Refused, forget, get, keep, signIn, token } from "./api.js";
+import { el } from "./dom.js";
+import { borrowed } from "./tabs.js";
 
 export async function me() {
   const once = new URLSearchParams(location.hash.slice(1)).get("once");

@@ -1,7 +1,7 @@
 // What one page reads for itself: at its opening, when something happened that it names, and now and then.
 
-import { get } from "/api.js";
-import { el } from "/dom.js";
+import { get } from "./api.js";
+import { el } from "./dom.js";
 
 const LEAST_MS = 600;
 const CALM_MS = 10000;

@@ -1,6 +1,6 @@
 // A fresh tab asks the tabs beside it, which are pages of this same node, whether somebody is signed in there.
 
-import { forget, keep, token } from "/api.js";
+import { forget, keep, token } from "./api.js";
 
 const WAIT_MS = 200;
 const door = "BroadcastChannel" in window ? new BroadcastChannel("tocsin-door") : null;
