@@ -31,7 +31,7 @@ AT_ONCE = 64
 """Requests that are being answered, streams aside."""
 ASKS, ASKS_A_SECOND = 60, 20
 FILES, FILES_A_SECOND = 360, 60
-"""Of an address, which a whole house may share. A page that was never seen is three dozen small files, kept for good."""
+"""Of an address, which a whole house may share. A page never seen before is three dozen small files."""
 HEADERS_BYTES_MAX = 8 * 1024
 _ID = "[0-9a-fA-Fx]{6,66}"
 ROUTES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
