@@ -4,6 +4,7 @@
 # make fuzz     every reader fuzzed for MINUTES (default 1) each, in an environment of its own
 # make simulate the simulator's seeds alone; `python -m tests.sim` plays as many as you like
 # make interop  a member in JavaScript, written from the specification, in a network of ours; needs Node.js >= 20
+# make browser  the console in a real Chromium, against a running local network; needs Debian's chromium and npm
 # make levers   fetches published contracts of others, by their lock, for the tests of the levers on them; needs npm
 # make drill    an exercise on real nodes, and everything that it must not have done; about half a minute
 # make sabotage five spoilt networks, each of which must fail and say why; about ten minutes
@@ -12,7 +13,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: env testnet test check unit simulate integration together interop levers drill sabotage fuzz contracts check-contracts lock clean
+.PHONY: env testnet test check unit simulate integration together interop browser levers drill sabotage fuzz contracts check-contracts lock clean
 
 env: $(STAMP)
 
@@ -75,6 +76,7 @@ lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev --extra notify pyproject.toml -o dev.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header contracts.in -o contracts.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra fuzz pyproject.toml -o fuzz.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra browser pyproject.toml -o browser.lock
 
 FUZZ_VENV := .venv-fuzz
 FUZZ_PY := $(FUZZ_VENV)/bin/python
@@ -91,6 +93,23 @@ $(FUZZ_STAMP): fuzz.lock
 
 fuzz: $(FUZZ_STAMP)
 	@$(FUZZ_PY) -m tests.fuzz --minutes $(MINUTES) --jobs $(JOBS)
+
+BROWSER_VENV := .venv-browser
+BROWSER_PY := $(BROWSER_VENV)/bin/python
+BROWSER_STAMP := $(BROWSER_VENV)/.installed
+
+$(BROWSER_STAMP): browser.lock
+	@sh tests/browser/check-system.sh
+	@echo "tocsin: making $(BROWSER_VENV), the browser's own environment (once; about two minutes)"
+	@rm -rf $(BROWSER_VENV)
+	@$(PYTHON) -m venv $(BROWSER_VENV)
+	@$(BROWSER_PY) -m pip install -qq --disable-pip-version-check --require-hashes -r browser.lock
+	@touch $@
+
+browser: $(BROWSER_STAMP)
+	@sh tests/browser/check-system.sh
+	@$(BROWSER_PY) -m tests.browser.axe
+	@$(BROWSER_PY) -m pytest tests/browser
 
 CONTRACTS_VENV := .venv-contracts
 CONTRACTS_PY := $(CONTRACTS_VENV)/bin/python
@@ -114,4 +133,4 @@ contracts: $(CONTRACTS_STAMP)
 check-contracts: $(CONTRACTS_VENV)/.checked
 
 clean:
-	rm -rf $(VENV) $(CONTRACTS_VENV) $(FUZZ_VENV) build dist
+	rm -rf $(VENV) $(CONTRACTS_VENV) $(FUZZ_VENV) $(BROWSER_VENV) .browser build dist

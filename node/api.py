@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from node import explaining, inside, present, present_governance, present_keys
+from node.api_pages import page_routes
 from node.api_stream import OWNER, Asker, EventStream, last_event_id
 from node.api_surface import Refused, Surface, Who
 from node.api_taxii import taxii_routes
@@ -101,6 +102,7 @@ def make_app(surface: Surface) -> FastAPI:
 
     _people_routes(app, surface)
     _read_routes(app, surface)
+    page_routes(app, surface)
     _alert_routes(app, surface)
     _action_routes(app, surface)
     _governance_routes(app, surface)

@@ -18,7 +18,8 @@ from node.insiders import Insiders, Thing
 from node.loop import now
 from node.machine.state import State
 from node.machine.step import Step
-from node.stream import Streams
+from node.metrics.disk import Looks
+from node.stream import Page, Streams
 from node.watch import Watch
 from protocol.release import Topic
 
@@ -59,6 +60,9 @@ class Surface:
     """The chain of epochs, for whoever verifies or joins."""
     stop: Callable[[], list[str]]
     """Begins the stop; says what stands."""
+    looks: Looks
+    page: Page
+    """Reads the store and may block."""
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     def step(self) -> Step:

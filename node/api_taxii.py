@@ -16,9 +16,10 @@ from fastapi.responses import Response
 from adapters.intel import stix
 from adapters.intel.model import CEILINGS, Author, name_of
 from adapters.intel.shelf import MEDIA, Asked, Held, Page, Shelf, asked_of, written
-from node import present
+from node import inside, present
 from node.loop import now
 from node.sharing import shared
+from protocol.messages import Tlp
 
 if TYPE_CHECKING:
     from node.api_surface import Surface
@@ -67,6 +68,13 @@ class Library:
             self._shelves[word].stock(self._objects(word, at.wall_ms), at.wall_ms)
         return self._shelves[word]
 
+    async def note_read(self, request: Request, word: str) -> None:
+        """As of the same alerts over /v1: below AMBER nothing is told that is not for everybody."""
+        if CEILINGS[word] >= Tlp.AMBER:
+            state = self._surface.state
+            things = inside.alerts(state, present.topics(state)) + inside.actions(state.actions.values())
+            await self._surface.saw(request, things)
+
     def _objects(self, word: str, now_ms: int) -> list[stix.Object]:
         state, step = self._surface.state, self._surface.step()
         alerts = [present.alert(step, topic) for topic in present.topics(state)]
@@ -103,7 +111,7 @@ def _describing_routes(app: FastAPI, library: Library) -> None:
 
 
 def _content_routes(app: FastAPI, library: Library) -> None:
-    def paged(request: Request, id_: str, told: Callable[[tuple[Held, ...]], Json], only: str = "") -> Response:
+    async def paged(request: Request, id_: str, told: Callable[[tuple[Held, ...]], Json], only: str = "") -> Response:
         word = library.named(id_)
         if word is None:
             return _none("collection")
@@ -114,23 +122,25 @@ def _content_routes(app: FastAPI, library: Library) -> None:
         if only:
             asked = Asked(asked.after_us, asked.limit, {**asked.matches, "id": frozenset({only})})
         page = library.shelf(word).page(asked)
+        if page.held:
+            await library.note_read(request, word)
         return _none("object") if only and not page.held else _answer(request, _of_page(page, told), page)
 
     @app.get(ROOT + "collections/{id_}/objects/", include_in_schema=False)
     async def objects(request: Request, id_: str) -> Response:
-        return paged(request, id_, lambda held: {"objects": [one.object for one in held]})
+        return await paged(request, id_, lambda held: {"objects": [one.object for one in held]})
 
     @app.get(ROOT + "collections/{id_}/objects/{object_id}/", include_in_schema=False)
     async def object_(request: Request, id_: str, object_id: str) -> Response:
-        return paged(request, id_, lambda held: {"objects": [one.object for one in held]}, object_id)
+        return await paged(request, id_, lambda held: {"objects": [one.object for one in held]}, object_id)
 
     @app.get(ROOT + "collections/{id_}/objects/{object_id}/versions/", include_in_schema=False)
     async def versions(request: Request, id_: str, object_id: str) -> Response:
-        return paged(request, id_, lambda held: {"versions": [one.version for one in held]}, object_id)
+        return await paged(request, id_, lambda held: {"versions": [one.version for one in held]}, object_id)
 
     @app.get(ROOT + "collections/{id_}/manifest/", include_in_schema=False)
     async def manifest(request: Request, id_: str) -> Response:
-        return paged(request, id_, lambda held: {"objects": [one.manifest for one in held]})
+        return await paged(request, id_, lambda held: {"objects": [one.manifest for one in held]})
 
 
 def _of_page(page: Page, told: Callable[[tuple[Held, ...]], Json]) -> Json:

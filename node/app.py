@@ -322,11 +322,13 @@ class Node:
             insiders=self.insiders,
             submit=self.loop.inbox.send,
             tickets=performer.tickets,
-            status=self.status,
+            status=functools.partial(status_of, self),
             backup=self._backup,
             next_key=functools.partial(next_key, self.parts, self.machine.state),
             export=self._export,
             stop=self._stop,
+            looks=self.looks,
+            page=self.parts.store.page,
         )
         app = make_app(surface)
         await serve(Meters(self, self.looks, app), app, self.parts.config, self.stopping, task_status=task_status)
@@ -345,9 +347,6 @@ class Node:
         except (StoreError, OSError, ValueError) as error:
             return {"ok": False, "says": str(error)}
         return {"ok": True, "says": f"checked copy at {dest}; keys and the mark are not in it"}
-
-    def status(self) -> dict[str, Any]:
-        return status_of(self)
 
 
 def run(config: NodeConfig, ready: Callable[[], None] = lambda: None) -> int:

@@ -31,6 +31,8 @@ Headers = list[tuple[bytes, bytes]]
 AT_ONCE = 64
 """Requests that are being answered, streams aside."""
 ASKS, ASKS_A_SECOND = 60, 20
+FILES, FILES_A_SECOND = 360, 60
+"""Of an address, which a whole house may share. A page never seen before is three dozen small files."""
 HEADERS_BYTES_MAX = 8 * 1024
 TAXII = "/taxii2/"
 _ID = "[0-9a-fA-Fx]{6,66}"
@@ -38,6 +40,7 @@ ROUTES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
     (method, re.compile(path + r"\Z"), role)
     for method, path, role in (
         ("GET", "/v1/(me|status|feeds|events|alerts|actions|exposures|keys)", "viewer"),
+        ("GET", "/v1/(now|levers|history|policy|policy/try)", "viewer"),
         ("GET", r"/v1/(network|network/export|proposals|openapi\.json)", "viewer"),
         ("GET", f"/v1/(alerts|actions|explain|certificates|proposals)/{_ID}", "viewer"),
         ("GET", r"/taxii2/(alarms/(collections/([0-9a-z-]{4,36}/(manifest/)?)?)?)?", "viewer"),
@@ -88,7 +91,7 @@ class Door:
         self._app, self._pages, self._known = app, pages, known
         self._hosts, self._origins = hosts, origins
         self._asks = Buckets(ASKS, ASKS_A_SECOND)
-        self._strangers = Buckets(ASKS, ASKS_A_SECOND)
+        self._strangers = Buckets(FILES, FILES_A_SECOND)
         self._inside = 0
 
     @classmethod

@@ -1,4 +1,8 @@
-"""The console's files: a fixed list, read once at the start, so that no address reaches anything else."""
+"""The console's files: a fixed list, read once at the start, so that no address reaches anything else.
+
+What the page is made of lies under a name that changes with it: a browser keeps it for good, ten tabs ask for nothing
+twice, and no tab mixes two versions.
+"""
 
 from __future__ import annotations
 
@@ -17,17 +21,29 @@ KINDS = {
 }
 
 
+LATER = ("cytoscape.js",)
+"""Fetched by the page that draws with it, and not before."""
+_HERE, _MODULES = "/@/", "<!-- modules -->"
+_FOR_GOOD = b"public, max-age=31536000, immutable"
+
+
 def console_files() -> dict[str, tuple[bytes, bytes]]:
     """Path → (content, kind)."""
-    found: dict[str, tuple[bytes, bytes]] = {}
-    for file in sorted(files("node.console").iterdir(), key=lambda one: one.name):
-        kind = KINDS.get("." + file.name.rpartition(".")[2])
-        if kind is not None:
-            found[f"/{file.name}"] = (file.read_bytes(), kind)
-    if sum(len(content) for content, _ in found.values()) > BYTES_MAX:
+    held = {
+        file.name: (file.read_bytes(), kind)
+        for file in sorted(files("node.console").iterdir(), key=lambda one: one.name)
+        if (kind := KINDS.get("." + file.name.rpartition(".")[2])) is not None
+    }
+    if sum(len(content) for content, _ in held.values()) > BYTES_MAX:
         raise ValueError(f"the console's files have over {BYTES_MAX} bytes")
-    found["/"] = found["/index.html"]
-    return found
+    version = hashlib.sha256(b"".join(name.encode() + content for name, (content, _) in held.items())).hexdigest()[:16]
+    page = held.pop("index.html")[0].decode()
+    links = [
+        f'<link rel="modulepreload" href="{_HERE}{one}">' for one in held if one.endswith(".js") and one not in LATER
+    ]
+    page = page.replace(_MODULES, "\n".join(links)).replace(_HERE, f"/{version}/")
+    found = {(f"/{name}" if name.endswith(".svg") else f"/{version}/{name}"): one for name, one in held.items()}
+    return {**found, "/": (page.encode(), KINDS[".html"]), "/index.html": (page.encode(), KINDS[".html"])}
 
 
 class Pages:
@@ -45,7 +61,8 @@ class Pages:
             await _answer(send, 404 if found is None else 405, b"nothing here\n", b"text/plain; charset=utf-8", [])
             return
         content, kind, tag = found
-        headers = [(b"etag", tag), (b"cache-control", b"no-cache")]
+        for_good = scope["path"].count("/") > 1
+        headers = [(b"etag", tag), (b"cache-control", _FOR_GOOD if for_good else b"no-cache")]
         if any(name.lower() == b"if-none-match" and value == tag for name, value in scope["headers"]):
             await _answer(send, 304, b"", kind, headers)
         else:

@@ -173,7 +173,7 @@ def _told(found: list[str], nothing: str) -> str:
 
 def _on_packs(state: State, after: Epoch, at_ms: int) -> list[str]:
     """Incidents that this network has not had, said by its members as others said them."""
-    sources = _sources_of(state, after)
+    sources = sources_of(state, after)
     words = [
         _of_pack(one)
         for recording in recordings()
@@ -206,7 +206,7 @@ def _in_pack(row: Difference) -> str:
     return f"{what} would form {abs(later_ms)} ms {'later' if later_ms > 0 else 'sooner'}"
 
 
-def _sources_of(state: State, after: Epoch) -> dict[MemberName, tuple[SourceId, ...]]:
+def sources_of(state: State, after: Epoch) -> dict[MemberName, tuple[SourceId, ...]]:
     """What each member last read through; who has attested nothing yet, what the register has of its own."""
     found: dict[MemberName, tuple[SourceId, ...]] = {}
     for seat in (*state.epoch.members, *after.members):

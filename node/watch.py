@@ -118,6 +118,7 @@ def _entry(record: rec.EntryAccepted, state: State, known: Mapping[bytes, Verifi
             "detector": body.detector,
             "incident": body.incident,
             "by_person": body.by_person,
+            "expires_ms": body.expires_ms,
         }
     if isinstance(body, ActionReport):
         return {"kind": "actionreport", **told, "phase": body.phase, "effect": body.effect}

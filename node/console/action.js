@@ -1,15 +1,16 @@
 // One own lever: what it does, how far it is, when it ends by itself, and what this person may do about it.
 
-import { el } from "/dom.js";
-import { press } from "/press.js";
-import { ending, waiting } from "/second.js";
-import { short, time } from "/words.js";
+import { el } from "./dom.js";
+import { press } from "./press.js";
+import { ending, waiting } from "./second.js";
+import { short, time } from "./words.js";
 
 const WAY = ["ordered", "planned", "simulated", "sending", "sent", "effective"];
 const ENDED = new Set(["lapsed", "lifted", "refused"]);
 const SAYS = { asked: "waits for a person", armed: "planned, not sent", escalated: "needs a person", lifting: "is being lifted", lapsed: "ended by its lease", lifted: "lifted", refused: "refused by a person" };
 
-export function action(one, may) {
+// `at`: ahead of the buttons' ids, where one action is shown twice on a page.
+export function action(one, may, at = "") {
   const ended = ENDED.has(one.phase);
   const last = one.steps.at(-1);
   const opened = one.steps[0]?.at_ms;
@@ -26,7 +27,7 @@ export function action(one, may) {
     way(one),
     last ? el("p", { class: "says" }, last.says, last.reference ? el("code", { title: last.reference }, ` ${short(last.reference)}`) : "", el("span", { class: "dim" }, ` ${time(last.at_ms)}`)) : "",
     waiting(one),
-    buttons(one, may, ended),
+    buttons(one, may, ended, at),
   );
 }
 
@@ -52,12 +53,12 @@ function way(one) {
   );
 }
 
-function buttons(one, may, ended) {
+function buttons(one, may, ended, at) {
   const found = [];
   if (may.operate && ["asked", "armed"].includes(one.phase)) {
-    found.push(press(`approve-${one.key}`, "Approve", `/v1/actions/${one.key}/approve`, "primary"));
-    found.push(press(`refuse-${one.key}`, "Refuse", `/v1/actions/${one.key}/refuse`));
+    found.push(press(`${at}approve-${one.key}`, "Approve", `/v1/actions/${one.key}/approve`, "primary"));
+    found.push(press(`${at}refuse-${one.key}`, "Refuse", `/v1/actions/${one.key}/refuse`));
   }
-  if (may.release && !ended) found.push(...ending(one, `lift-${one.key}`, "Lift now", `/v1/actions/${one.key}/lift`, may));
+  if (may.release && !ended) found.push(...ending(one, `${at}lift-${one.key}`, "Lift now", `/v1/actions/${one.key}/lift`, may));
   return found.length ? el("div", { class: "buttons" }, found) : "";
 }

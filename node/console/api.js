@@ -1,6 +1,7 @@
 // The node's API. The token lives in this tab's sessionStorage, travels in a header, and is in no address.
 
 const KEPT = "tocsin-token";
+const PATIENCE_MS = 15000;
 
 export const token = () => sessionStorage.getItem(KEPT);
 export const keep = (one) => sessionStorage.setItem(KEPT, one);
@@ -19,7 +20,7 @@ async function ask(method, path, { body, key, as } = {}) {
   if (body !== undefined) headers["content-type"] = "application/json";
   if (key) headers["idempotency-key"] = key;
   const text = body === undefined ? undefined : JSON.stringify(body);
-  const answer = await fetch(path, { method, headers, body: text, cache: "no-store", credentials: "omit" });
+  const answer = await fetch(path, { method, headers, body: text, cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(PATIENCE_MS) });
   const told = await answer.json().catch(() => null);
   if (!answer.ok) throw new Refused(answer.status, told?.error);
   return told;

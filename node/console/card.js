@@ -1,12 +1,13 @@
 // One alarm: what is claimed, by whom, who re-ran the evidence, what is at stake here, what was done, when it ends.
 
-import { action } from "/action.js";
-import { el } from "/dom.js";
-import { ladder } from "/ladder.js";
-import { press } from "/press.js";
-import { quorum } from "/quorum.js";
-import { ending, waiting } from "/second.js";
-import { rank, sentence, share, short, subject, time, usd } from "/words.js";
+import { action } from "./action.js";
+import { get } from "./api.js";
+import { el } from "./dom.js";
+import { ladder } from "./ladder.js";
+import { press } from "./press.js";
+import { quorum } from "./quorum.js";
+import { ending, waiting } from "./second.js";
+import { rank, sentence, share, short, subject, time, usd } from "./words.js";
 
 const OWN = {
   verified: "Our own check agrees",
@@ -14,8 +15,10 @@ const OWN = {
   unable: "Our own check could not tell",
 };
 
-export function card(alert, actions, exposures, status, may) {
+// `restricted`: a lever of ours holds on this subject, whichever alarm pulled it. What waits for a person comes first.
+export function card(alert, actions, exposures, status, may, restricted) {
   const { head, tail } = subject(alert.subject);
+  const waits = actions.some((one) => one.phase === "asked" || one.phase === "escalated");
   const since = Math.min(...alert.opinions.map((one) => one.since_ms));
   return el(
     "article",
@@ -29,8 +32,10 @@ export function card(alert, actions, exposures, status, may) {
       el("p", { class: "subject", title: alert.subject }, el("span", { class: "dim" }, head), el("code", {}, tail)),
     ),
     ladder(alert),
-    el("div", { class: "parts" }, quorum(alert, status), el("div", { class: "stack" }, evidence(alert), exposure(alert, exposures))),
-    done(actions, may, exposures.length),
+    waits ? done(actions, may) : "",
+    el("div", { class: "parts" }, quorum(alert, status), el("div", { class: "stack" }, evidence(alert), exposure(alert, exposures), costs())),
+    waits ? "" : done(actions, may),
+    words(alert, restricted),
     foot(alert, may),
   );
 }
@@ -49,7 +54,35 @@ function evidence(alert) {
       ? el("ul", { class: "claims" }, listed.map(([id, type]) => el("li", {}, type, " ", el("code", { title: id }, short(id)))))
       : el("p", { class: "dim" }, "A person's word; there is no claim to re-run."),
     claims.size > 4 ? el("p", { class: "dim" }, `and ${claims.size - 4} more`) : "",
+    account(alert),
   );
+}
+
+// The node's own account is read when somebody opens it, and anew each time.
+function account(alert) {
+  const place = el("ul", { class: "sentences" });
+  const read = async (event) => {
+    if (!event.target.open) return;
+    try {
+      place.replaceChildren(...(await get(`/v1/explain/${alert.id}`)).sentences.map((one) => el("li", {}, one)));
+    } catch (error) {
+      place.replaceChildren(el("li", {}, error.message));
+    }
+  };
+  const elsewhere = alert.certificate ? el("p", { class: "dim" }, "Check the certificate on another machine: ", el("code", {}, `tocsin alert show ${alert.id.slice(0, 12)} --export FILE`), ", then ", el("code", {}, "tocsin verify FILE")) : "";
+  return el("details", { on: { toggle: read } }, el("summary", {}, "The whole account"), place, elsewhere);
+}
+
+// No engine weighs the two yet, and a figure that nobody computed would be believed.
+function costs() {
+  const one = (name) => el("div", {}, el("dt", {}, name), el("dd", {}, el("span", { class: "figure unknown" }, "not computed")));
+  return el("section", { class: "part" }, el("h3", {}, "Cost"), el("dl", { class: "costs" }, one("of freezing"), one("of going on")));
+}
+
+// What may be said outside: of what is done here, never of a loss or of somebody's fault.
+function words(alert, restricted) {
+  const careful = restricted ? "New exposure is restricted, under review. We will say when that ends." : "A report is under review. Nothing is restricted here.";
+  return rank(alert.level) >= rank("GUARD") ? el("section", { class: "part" }, el("h3", {}, "Careful words for the public"), el("blockquote", {}, careful)) : "";
 }
 
 function exposure(alert, exposures) {
@@ -72,6 +105,7 @@ function exposure(alert, exposures) {
           ),
         )
       : el("p", { class: "figure unknown" }, "not computed", el("span", { class: "dim" }, "our policy names no exposure to this subject")),
+    mine.length ? el("a", { href: "#/exposure" }, "The way to it") : "",
   );
 }
 
@@ -82,7 +116,7 @@ function done(actions, may) {
     el("h3", {}, "Our levers"),
     actions.length
       ? el("ul", { class: "actions" }, actions.map((one) => action(one, may)))
-      : el("p", { class: "dim" }, "Nothing was pulled here. Our policy asks for nothing on what is known now."),
+      : el("p", { class: "dim" }, "Nothing was pulled for this one. Our policy asks for nothing on what is known now."),
   );
 }
 

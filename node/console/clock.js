@@ -1,6 +1,6 @@
 // The node's clock, not this screen's: leases are counted against what the node says the time is.
 
-import { span } from "/words.js";
+import { span } from "./words.js";
 
 let ahead = 0;
 
@@ -23,6 +23,10 @@ function tick() {
   }
   for (const one of document.querySelectorAll("[data-since]")) {
     const text = `${span(now() - Number(one.dataset.since))} ago`;
+    if (one.textContent !== text) one.textContent = text;
+  }
+  for (const one of document.querySelectorAll("[data-for]")) {
+    const text = span(now() - Number(one.dataset.for));
     if (one.textContent !== text) one.textContent = text;
   }
 }

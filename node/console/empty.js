@@ -1,6 +1,6 @@
 // No alarm: say what is being watched, and what to do next so that a real one finds this node ready.
 
-import { el } from "/dom.js";
+import { el } from "./dom.js";
 
 export function empty(status, exposures, levers) {
   const next = [];

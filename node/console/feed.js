@@ -1,7 +1,7 @@
 // What happened, newest first: one line for each thing a person would want to be told.
 
-import { el, fill } from "/dom.js";
-import { sentence, short, subject, time } from "/words.js";
+import { el, fill } from "./dom.js";
+import { sentence, short, subject, time } from "./words.js";
 
 const MOST = 60;
 const held = [];
@@ -25,24 +25,30 @@ const LINES = {
   epoch: (one) => ["", `Epoch ${one.number} is in force`, `${one.n} groups`],
   equivocation: (one) => ["HALT", `${one.author} forked its feed: proven`, ""],
   "false-statement": (one) => ["GUARD", "A false statement was kept as proof", one.why],
+  proposal: (one) => ["", `${one.author} proposes a change`, ""],
+  actionreport: (one) => ["", `${one.author} tells what its lever did`, ""],
+  keyset: (one) => ["", `${one.author} names its keys`, ""],
+  ballot: (one) => ["", `${one.author} votes`, ""],
+  "epoch-certified": (one) => ["", `Epoch ${one.number} is decided`, ""],
   "signing-stopped": (one) => ["HALT", "This node signs nothing any more", one.why],
 };
 
+const ELSE = (one) => ["", one.author ? `${one.author}: ${sentence(one.kind).toLowerCase()}` : sentence(one.kind), ""];
+
 let number = 0;
 export function note(one, nowMs) {
-  const line = LINES[one.kind];
-  if (!line) return;
-  held.unshift({ key: String(number++), at: one.at_ms || nowMs, line: line(one) });
+  if (!LINES[one.kind]) return;
+  held.unshift({ key: String(number++), one: { ...one, at_ms: one.at_ms || nowMs } });
   held.length = Math.min(held.length, MOST);
+}
+
+export function line(one) {
+  const [level, text, more] = (LINES[one.kind] ?? ELSE)(one);
+  return el("p", { class: `line ${String(level).toLowerCase()}`, "data-at": one.at_ms }, el("time", {}, time(one.at_ms)), el("span", { class: "text" }, text, more ? el("span", { class: "dim" }, ` ${more}`) : ""));
 }
 
 export function feed(place) {
   const title = { key: "title", says: "", make: () => el("h2", {}, "What happened") };
-  const rows = held.map(({ key, at, line: [level, text, more] }) => ({
-    key,
-    says: text,
-    make: () =>
-      el("p", { class: `line ${String(level).toLowerCase()}` }, el("time", {}, time(at)), el("span", { class: "text" }, text, more ? el("span", { class: "dim" }, ` ${more}`) : "")),
-  }));
+  const rows = held.map(({ key, one }) => ({ key, says: "", make: () => line(one) }));
   fill(place, held.length ? [title, ...rows] : [title, { key: "none", says: "", make: () => el("p", { class: "dim" }, "Nothing since this page was opened.") }]);
 }

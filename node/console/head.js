@@ -1,6 +1,6 @@
 // Whose node this is, whether it may sign, whom it hears; and whether this page is live.
 
-import { el } from "/dom.js";
+import { el } from "./dom.js";
 
 const LIVE = { live: "live", broken: "reconnecting…", out: "signed out" };
 
@@ -11,7 +11,7 @@ export function head(status, me, live, leave) {
     "div",
     { class: "head-row" },
     el("img", { src: "/bell.svg", alt: "", width: 30, height: 30 }),
-    el("h1", {}, "Tocsin"),
+    el("span", { class: "brand" }, "Tocsin"),
     status ? el("span", { class: "whose" }, el("strong", {}, status.member), el("span", { class: "dim" }, ` ${status.network_name || status.network.slice(0, 12)} · epoch ${status.epoch.number}`)) : "",
     el("span", { class: "grow" }),
     status ? pill(signing.may ? "good" : "bad", signing.may ? "signs" : "signs nothing", signing.why || signing.warning || "") : "",

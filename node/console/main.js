@@ -1,131 +1,143 @@
-// The page "Now": the stream says that something changed, the state is read anew, and what differs is drawn.
+// The frame: who is signed in, which page is shown, what is heard for all tabs; what differs is drawn.
 
-import { forget, get, Refused } from "/api.js";
-import { action } from "/action.js";
-import { card } from "/card.js";
-import * as clock from "/clock.js";
-import { el, fill } from "/dom.js";
-import { empty } from "/empty.js";
-import { feed, note } from "/feed.js";
-import { head, warnings } from "/head.js";
-import { form, me } from "/signin.js";
-import { Stream } from "/stream.js";
-import { rank } from "/words.js";
+import { forget, get, token } from "./api.js";
+import * as clock from "./clock.js";
+import { el, fill } from "./dom.js";
+import { feed, note } from "./feed.js";
+import { head, warnings } from "./head.js";
+import { Hub } from "./hub.js";
+import { narrow } from "./map.js";
+import { nav, PAGES, wanted } from "./pages.js";
+import { done } from "./press.js";
+import { form, me } from "./signin.js";
+import * as tabs from "./tabs.js";
+import { rank } from "./words.js";
 
-const READ_MS = 350;
-const CALM_MS = 5000;
-const BACK = 400;
-const place = { head: document.getElementById("head"), now: document.getElementById("now"), feed: document.getElementById("feed") };
+const place = Object.fromEntries(["head", "nav", "page", "feed"].map((one) => [one, document.getElementById(one)]));
 const seen = { person: null, live: "broken", status: null, alerts: [], actions: [], exposures: [] };
-let stream = null;
-let due = null;
-let reading = false;
+let hub = null;
+// who is signed in already need not wait for the answer to who that is
+const early = {
+  asked: token() ? get("/v1/now").catch(() => null) : null,
+  take() {
+    const one = this.asked;
+    this.asked = null;
+    return one;
+  },
+};
+let page = wanted();
+let drawing = false;
 
 const may = () => ({ person: seen.person?.person, people: seen.status?.release_people, operate: ["operator", "releaser"].includes(seen.person?.role), release: seen.person?.role === "releaser" });
-const topic = (one) => `${one.subject}\n${one.threat}`;
+const brief = (status) => status && [status.member, status.epoch, status.signing, status.quorum, status.mode];
+
+// At most once a frame; a tab that nobody looks at only keeps its title true.
+function redraw() {
+  if (drawing) return;
+  if (document.visibilityState !== "visible") return retitle();
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    draw();
+  });
+}
 
 function draw() {
   fill(place.head, [{ key: "head", says: [seen.person, seen.live, brief(seen.status)], make: () => head(seen.status, seen.person, seen.live, leave) }]);
   if (!seen.person || !seen.status) return;
-  const alarms = [...seen.alerts].sort((a, b) => rank(b.level) - rank(a.level) || (a.id < b.id ? -1 : 1));
-  const wanted = warnings(seen.status).map(([kind, what, why]) => ({
+  nav(place.nav, page, seen);
+  const shown = PAGES[page];
+  const first = { key: "title", says: page, make: () => el("h1", { class: page === "now" ? "page-title hidden" : "page-title" }, shown.title, shown.says ? el("span", { class: "dim" }, shown.says) : "") };
+  const warned = warnings(seen.status).map(([kind, what, why]) => ({
     key: `warn-${what}`,
     says: why,
     make: () => el("div", { class: `notice ${kind}`, role: "alert" }, el("strong", {}, what), " ", why),
   }));
-  for (const alert of alarms) {
-    const own = seen.actions.filter((one) => topic(one) === topic(alert));
-    const mine = seen.exposures.filter((one) => one.subjects.includes(alert.subject));
-    // a figure that is read anew each second is no news while it says the same
-    const says = [alert, own, mine.map(({ read_ms, ...one }) => one), may(), seen.status.quorum.n];
-    wanted.push({ key: alert.id, says, make: () => card(alert, own, mine, seen.status, may()) });
-  }
-  const known = new Set(alarms.map(topic));
-  const rest = seen.actions.filter((one) => !known.has(topic(one)));
-  if (!alarms.length) {
-    const facts = [seen.status.quorum, seen.status.sensors.length, seen.status.mode, seen.exposures.length, rest.length];
-    wanted.push({ key: "empty", says: facts, make: () => empty(seen.status, seen.exposures, rest.filter((one) => one.phase === "effective").length) });
-  }
-  if (rest.length) {
-    const make = () => el("section", { class: "card none" }, el("h2", {}, "Levers without an alarm"), el("ul", { class: "actions" }, rest.map((one) => action(one, may()))));
-    wanted.push({ key: "rest", says: [rest, may()], make });
-  }
-  fill(place.now, wanted);
-  feed(place.feed);
-  const top = alarms.find((one) => rank(one.level) >= 0);
-  document.title = top ? `${top.level} · Tocsin` : "Tocsin";
+  fill(place.page, [first, ...warned, ...shown.draw(seen, { may: may(), redraw })]);
+  shown.drawn?.(seen);
+  if (shown.feed !== false) feed(place.feed);
+  retitle();
   clock.tick();
 }
 
-const brief = (status) => status && [status.member, status.epoch, status.signing, status.quorum, status.mode];
+function retitle() {
+  const top = Math.max(-1, ...seen.alerts.map((one) => rank(one.level)));
+  const alarm = seen.alerts.find((one) => rank(one.level) === top);
+  const name = page === "now" ? "Tocsin" : `${PAGES[page].title} · Tocsin`;
+  const text = alarm && top >= 0 ? `${alarm.level} · ${name}` : name;
+  if (document.title !== text) document.title = text;
+}
 
-async function read() {
-  if (reading || !seen.person) return;
-  reading = true;
-  try {
-    const [status, alerts, actions, exposures] = await Promise.all(["status", "alerts", "actions", "exposures"].map((one) => get(`/v1/${one}`)));
-    clock.set(status.now_ms);
-    Object.assign(seen, { status, alerts, actions, exposures });
-  } catch (error) {
-    if (error instanceof Refused && error.status === 401) return leave("This token is good no more.");
-  } finally {
-    reading = false;
+function turn() {
+  if (location.hash && !location.hash.startsWith("#/")) return;
+  const to = wanted();
+  if (to !== page) {
+    PAGES[page].leave?.();
+    place.page.replaceChildren();
+    scrollTo(0, 0);
   }
-  draw();
-}
-
-function soon() {
-  due ??= setTimeout(() => {
-    due = null;
-    if (reading) soon();
-    else read();
-  }, READ_MS);
-}
-
-function heard(one) {
-  note(one, clock.now());
-  soon();
+  page = to;
+  document.body.dataset.page = page;
+  document.body.classList.toggle("alone", PAGES[page].feed === false);
+  if (seen.person) {
+    PAGES[page].enter?.(redraw);
+    redraw();
+  }
 }
 
 async function enter(person) {
   seen.person = person;
   document.body.classList.remove("outside");
-  place.now.replaceChildren();
-  await read();
-  if (!seen.person) return;
-  stream = new Stream({
-    heard,
-    state: (live) => {
-      seen.live = live;
-      if (live === "out") leave("This token is good no more.");
-      else draw();
+  place.page.replaceChildren();
+  hub = new Hub({
+    early: early.take(),
+    heard: (one) => {
+      note(one, clock.now());
+      PAGES[page].heard?.(one, redraw);
+      redraw();
     },
+    state: (now) => {
+      clock.set(now.status.now_ms);
+      Object.assign(seen, now);
+      redraw();
+    },
+    live: (how) => {
+      seen.live = how;
+      redraw();
+    },
+    out: () => leave("This token is good no more."),
   });
-  stream.run(Math.max(0, (seen.status?.position ?? 0) - BACK));
+  done(() => hub?.again());
+  await hub.open();
+  turn();
 }
 
 function leave(fault = "") {
-  forget();
-  stream?.close();
+  PAGES[page].leave?.();
+  hub?.close();
+  hub = null;
+  if (typeof fault === "string") forget();
+  else tabs.leave();
   Object.assign(seen, { person: null, status: null, alerts: [], actions: [], exposures: [] });
   document.body.classList.add("outside");
-  place.feed.replaceChildren();
-  place.head.replaceChildren();
-  place.now.replaceChildren(form(enter, typeof fault === "string" ? fault : ""));
+  for (const one of [place.head, place.nav, place.feed]) one.replaceChildren();
+  place.page.replaceChildren(form(enter, typeof fault === "string" ? fault : ""));
   document.getElementById("token").focus();
 }
 
 // j and k walk from card to card
 document.addEventListener("keydown", (event) => {
-  if (event.target.matches("input") || event.ctrlKey || event.metaKey || event.altKey || !["j", "k"].includes(event.key)) return;
+  if (event.target.matches("input, select, textarea") || event.ctrlKey || event.metaKey || event.altKey || !["j", "k"].includes(event.key)) return;
   const cards = [...document.querySelectorAll(".card")];
   const at = cards.indexOf(document.activeElement?.closest(".card"));
   const to = cards[Math.max(0, Math.min(cards.length - 1, at + (event.key === "j" ? 1 : -1)))];
   to?.focus();
-  to?.scrollIntoView({ block: "start", behavior: "smooth" });
+  to?.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
 });
 
 clock.start();
-setInterval(() => document.visibilityState === "visible" && soon(), CALM_MS);
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && soon());
-me().then((person) => (person ? enter(person) : leave()), (error) => leave(`${error.message}${error.cure ? `; ${error.cure}` : ""}`));
+addEventListener("hashchange", turn);
+document.addEventListener("visibilitychange", redraw);
+narrow.addEventListener("change", redraw);
+tabs.lend(() => leave("Signed out in another tab."));
+me().then((person) => (person ? enter(person) : leave("")), (error) => leave(`${error.message}${error.cure ? `; ${error.cure}` : ""}`));

@@ -1,9 +1,13 @@
 // A button that does something for real: the first press asks, the second within five seconds does it.
 
-import { command } from "/api.js";
-import { el } from "/dom.js";
+import { command } from "./api.js";
+import { el } from "./dom.js";
 
 const ARMED_MS = 5000;
+let after = () => {};
+export const done = (does) => {
+  after = does;
+};
 
 export function press(id, label, path, kind = "", body = {}) {
   let armed = 0;
@@ -26,6 +30,7 @@ export function press(id, label, path, kind = "", body = {}) {
     try {
       const told = await command(path, body);
       say(`${label}: ${told.says}`);
+      after();
     } catch (error) {
       say(`${label}: ${error.message}${error.cure ? `; ${error.cure}` : ""}`, true);
     } finally {

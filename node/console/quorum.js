@@ -1,7 +1,7 @@
 // Who says so, group by group: one place for each that is needed, filled as they speak; then on what, through what.
 
-import { el } from "/dom.js";
-import { rank, short } from "/words.js";
+import { el } from "./dom.js";
+import { rank, short } from "./words.js";
 
 export function quorum(alert, told) {
   const counted = new Set(alert.certificate ? alert.certificate.groups : alert.groups);

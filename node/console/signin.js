@@ -1,18 +1,20 @@
 // Sign in with a token, or with the address of one that is good for one sign-in: it is spent and struck from the bar.
 
-import { Refused, forget, get, keep, signIn, token } from "/api.js";
-import { el } from "/dom.js";
+import { Refused, forget, get, keep, signIn, token } from "./api.js";
+import { el } from "./dom.js";
+import { borrowed } from "./tabs.js";
 
 export async function me() {
   const once = new URLSearchParams(location.hash.slice(1)).get("once");
   if (once) {
-    history.replaceState(null, "", "/");
+    history.replaceState(null, "", "/#/now");
     try {
       keep((await signIn(once)).token);
     } catch (error) {
       if (!(error instanceof Refused) || !token()) throw error;
     }
   }
+  await borrowed();
   if (!token()) return null;
   try {
     return await get("/v1/me");
@@ -49,6 +51,6 @@ export function form(entered, fault = "") {
     field,
     el("button", { type: "submit", class: "primary" }, "Sign in"),
     told,
-    el("p", { id: "token-help", class: "dim" }, "The node's owner makes one: ", el("code", {}, "tocsin person add NAME --role viewer"), ". It stays in this tab and goes with it."),
+    el("p", { id: "token-help", class: "dim" }, "The node's owner makes one: ", el("code", {}, "tocsin person add NAME --role viewer"), ". It stays in the tabs of this page and goes with the last of them."),
   );
 }

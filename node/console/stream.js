@@ -1,6 +1,6 @@
 // The node's events over fetch: EventSource could send no header. It resumes where it was, by the last id it heard.
 
-import { token } from "/api.js";
+import { token } from "./api.js";
 
 const BACKOFF_MS = [300, 700, 1500, 3000, 5000];
 const SILENT_MS = 30000;

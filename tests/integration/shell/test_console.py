@@ -55,6 +55,18 @@ def test_each_role_may_what_it_may_and_the_owners_is_nobodys(house: House) -> No
         assert code(house.do(path, "releaser")) == (404, "unknown-route")
 
 
+def test_the_pages_are_read_by_a_viewer_and_bounded(house: House) -> None:
+    told = house.ask("GET", "/v1/now").json()
+    assert set(told) == {"status", "alerts", "actions", "exposures"} and told["status"]["member"] == "m0"
+    assert house.ask("GET", "/v1/levers").status_code == 200
+    assert house.ask("GET", "/v1/policy").json()["incidents"]
+    assert "no such asset" in house.ask("GET", "/v1/policy/try?asset=x").json()["fault"]
+    first = house.ask("GET", "/v1/history?limit=1").json()
+    assert len(first["happenings"]) <= 1
+    for path in ("history?limit=100000", "history?before=-1", "policy/try?asset=x&groups=9999", "policy/try"):
+        assert house.ask("GET", f"/v1/{path}").status_code == 422, path
+
+
 def test_what_a_person_does_is_recorded_under_the_name_of_the_token(house: House) -> None:
     assert house.do("/v1/alerts", "operator", "named-key-1", **ALARM).json()["ok"]
     assert code(house.do("/v1/alerts", "operator", "named-key-2", **ALARM, person="carol")) == (403, "another-person")
