@@ -99,6 +99,15 @@ def _home_facts(home: Home) -> dict[str, Any]:
     }
 
 
+def _check_no_drill(name: str) -> None:
+    from node.drill.mark import drill_of
+
+    if drill_of(name):
+        raise usage(
+            f"{name} is the name of a drill network, whose nodes pull no lever", "`tocsin drill found` writes one"
+        )
+
+
 @charter_app.command
 def create(
     *cards: Path,
@@ -144,14 +153,10 @@ def create(
     """
     from governance.charter import check, found, write
     from node.commands.words import parameters_of
-    from node.drill.mark import drill_of
 
     if not cards:
         raise usage("no card is named", "tocsin charter create CARD… --out charter.toml")
-    if drill_of(name):
-        raise usage(
-            f"{name} is the name of a drill network, whose nodes pull no lever", "`tocsin drill found` writes one"
-        )
+    _check_no_drill(name)
     founders = [read_card(path) for path in cards]
     parameters: Parameters = parameters_of(
         name,

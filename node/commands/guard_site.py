@@ -116,7 +116,7 @@ def listing_of_words(restrict: str, lift: str, shows: str, times: tuple[str, str
         try:
             calls[name] = listed(text)
         except ValueError as wrong:
-            raise usage(f"--{name} {wrong}") from None
+            raise usage(f"--{name} {wrong}", "tocsin guard deploy --help") from None
     if calls["restrict"].to != calls["lift"].to:
         raise usage("--restrict and --lift call two contracts", "a lever has one target")
     probe, mask, closed = b"", 0, 0
@@ -124,7 +124,7 @@ def listing_of_words(restrict: str, lift: str, shows: str, times: tuple[str, str
         try:
             view, closed = shown_by(shows)
         except ValueError as wrong:
-            raise usage(f"--shows {wrong}") from None
+            raise usage(f"--shows {wrong}", "tocsin guard deploy --help") from None
         if view.to != calls["restrict"].to:
             raise usage("--shows asks another contract", "a guard asks its target and nobody else")
         probe, mask = view.data, ALL_BITS

@@ -15,6 +15,7 @@ from node.api import make_app
 from node.api_taxii import CONTENT, ROOT, STOCK_MS, Library
 from node.door import _token, role_of
 from node.events import Clock
+from node.insiders import Thing
 from node.machine.step import Step
 from tests.unit.machine.world import START_MS, World, claim
 
@@ -36,12 +37,16 @@ class Asking:
         self.at_ms, self.looks = START_MS + 10_000, 0
         self._state = world[1].state
         monkeypatch.setattr(api_taxii, "now", lambda: Clock(self.at_ms, self.at_ms))
-        self.surface: Any = SimpleNamespace(state=self._state, step=self._step)
+        self.read: list[Thing] = []
+        self.surface: Any = SimpleNamespace(state=self._state, step=self._step, saw=self._saw)
         self._app = make_app(self.surface)
 
     def _step(self) -> Step:
         self.looks += 1
         return Step(self._state, Clock(self.at_ms, self.at_ms))
+
+    async def _saw(self, request: Any, things: list[Thing]) -> None:
+        self.read += things
 
     def get(self, path: str, **headers: str) -> httpx.Response:
         async def ask() -> httpx.Response:
@@ -139,6 +144,13 @@ def test_a_reader_that_never_stops_costs_one_look_in_a_while(asking: Asking) -> 
         asking.get(AMBER + "objects/")
         asking.at_ms += STOCK_MS // 10
     assert asking.looks == 2
+
+
+def test_who_reads_what_is_not_for_everybody_is_written_down(asking: Asking) -> None:
+    asking.get(ROOT + "collections/green/objects/")
+    assert asking.read == []
+    asking.get(AMBER + "manifest/")
+    assert {one.kind for one in asking.read} == {"alert", "action"}
 
 
 def test_the_rights_of_every_route_are_a_viewers() -> None:
