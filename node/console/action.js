@@ -2,7 +2,7 @@
 
 import { el } from "/dom.js";
 import { press } from "/press.js";
-import { ending, waiting } from "/second.js";
+import { ending, waiting } from "./second.js";
 import { short, time } from "/words.js";
 
 const WAY = ["ordered", "planned", "simulated", "sending", "sent", "effective"];

@@ -5,7 +5,7 @@ import { el } from "/dom.js";
 import { ladder } from "/ladder.js";
 import { press } from "/press.js";
 import { quorum } from "/quorum.js";
-import { ending, waiting } from "/second.js";
+import { ending, waiting } from "./second.js";
 import { rank, sentence, share, short, subject, time, usd } from "/words.js";
 
 const OWN = {

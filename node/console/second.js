@@ -1,7 +1,7 @@
 // Where the policy wants two people: who asked to end it, until when, and the buttons of the asker and of the second.
 
-import { el } from "/dom.js";
-import { press } from "/press.js";
+import { el } from "./dom.js";
+import { press } from "./press.js";
 
 export function waiting(one) {
   if (!one.asked) return "";
