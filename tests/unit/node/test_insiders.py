@@ -99,6 +99,15 @@ def test_a_restart_goes_on_counting(path: Path) -> None:
     assert (row.first_ms, row.last_ms, row.count) == (1_000, 5_000, 2)
 
 
+def test_a_row_stays_as_strict_as_the_strictest_word_that_was_read(path: Path) -> None:
+    async def story(log: Insiders) -> None:
+        for tlp in ("AMBER", "RED", "AMBER"):
+            log.knew(ANNA, [replace(ALERT, tlp=tlp)], 1_000)
+        await log.write()
+
+    assert [row.tlp for row in played(story, path)] == ["RED"]
+
+
 def test_another_door_and_another_role_are_other_rows(path: Path) -> None:
     async def story(log: Insiders) -> None:
         for reader in (ANNA, replace(ANNA, role="viewer"), replace(ANNA, door="socket")):
