@@ -19,6 +19,8 @@ from pathlib import Path
 
 import trio
 
+from protocol.messages import Tlp
+
 log = logging.getLogger("tocsin.insiders")
 LATER_S = 60.0
 OF_ONE_MAX = 2_000
@@ -146,7 +148,8 @@ class Insiders:
             row = Row(reader.who, reader.role, reader.door, *what, at_ms, at_ms, times)
         else:
             last_ms, count = max(held.last_ms, at_ms), held.count + times
-            row = replace(held, last_ms=last_ms, count=count, about=thing.about[:TEXT_CHARS_MAX], tlp=thing.tlp)
+            tlp = max(held.tlp, thing.tlp, key=lambda word: Tlp.__members__.get(word, Tlp.RED))
+            row = replace(held, last_ms=last_ms, count=count, about=thing.about[:TEXT_CHARS_MAX], tlp=tlp)
         self._rows[key] = self._dirty[key] = row
         return held is None
 

@@ -19,5 +19,5 @@ export function ending(one, id, label, path, may) {
   if (!one.asked) return [press(id, may.people > 1 ? `${label}: ask, first of two` : label, path)];
   const mine = one.asked.person.toLowerCase() === may.person?.toLowerCase();
   const back = press(`${id}-back`, "Take back", path, "", { take_back: true });
-  return mine ? [back] : [press(`${id}-second`, `${label}, as the second person`, path, "primary"), back];
+  return mine ? [back] : [press(`${id}-second`, `${label}, as the second person`, path), back];
 }

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import stat
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 import trio
 import trio.testing
+from fastapi.routing import APIRoute
 
 from node import inside, insiders
+from node.api import make_app
 from node.effects import Tell
 from node.insiders import Insiders, InsidersFault, Reader, Row, Thing, read
 from node.machine.step import Step
@@ -93,6 +97,15 @@ def test_a_restart_goes_on_counting(path: Path) -> None:
 
     (row,) = played(story, path)
     assert (row.first_ms, row.last_ms, row.count) == (1_000, 5_000, 2)
+
+
+def test_a_row_stays_as_strict_as_the_strictest_word_that_was_read(path: Path) -> None:
+    async def story(log: Insiders) -> None:
+        for tlp in ("AMBER", "RED", "AMBER"):
+            log.knew(ANNA, [replace(ALERT, tlp=tlp)], 1_000)
+        await log.write()
+
+    assert [row.tlp for row in played(story, path)] == ["RED"]
 
 
 def test_another_door_and_another_role_are_other_rows(path: Path) -> None:
@@ -218,3 +231,22 @@ def test_a_line_is_json_in_ascii_whoever_wrote_its_words(path: Path) -> None:
     (row,) = played(story, path)
     assert len(row.about) == insiders.TEXT_CHARS_MAX and path.read_bytes().isascii()
     assert json.loads(path.read_text())["who"] == "anna"
+
+
+FOR_EVERYBODY = {
+    "/v1/me",
+    "/v1/feeds",
+    "/v1/keys",
+    "/v1/network",
+    "/v1/network/export",
+    "/v1/proposals",
+    "/v1/proposals/{id_}",
+}
+"""Who one is oneself, and what every member tells every other."""
+
+
+def test_every_route_writes_down_who_reads_or_tells_what_everybody_may_know() -> None:
+    routes = [one for one in make_app(SimpleNamespace()).routes if isinstance(one, APIRoute)]  # type: ignore[arg-type]
+    reads = {one.path: inspect.getsource(one.endpoint) for one in routes if "GET" in one.methods}
+    silent = {path for path, source in reads.items() if "surface.saw(" not in source}
+    assert silent == FOR_EVERYBODY and len(reads) > len(silent)
