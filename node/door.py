@@ -30,6 +30,8 @@ Headers = list[tuple[bytes, bytes]]
 AT_ONCE = 64
 """Requests that are being answered, streams aside."""
 ASKS, ASKS_A_SECOND = 60, 20
+REFUSED_S = 1.0
+"""What is refused for coming too often waits for its answer as long as it was to wait anyway."""
 HEADERS_BYTES_MAX = 8 * 1024
 _ID = "[0-9a-fA-Fx]{6,66}"
 ROUTES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
@@ -105,6 +107,9 @@ class Door:
         try:
             await self._let(scope, receive, guarded)
         except Refusal as refusal:
+            if refusal.status == 429:
+                # who is told to come again later, and does not listen, comes only so often
+                await trio.sleep(REFUSED_S)
             await _refuse(guarded, refusal)
 
     async def _let(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -307,10 +307,15 @@ mode = "act"
 rs = ["eip155:1/erc20:0x2222222222222222222222222222222222222222"]
 [exposure]
 pool = { asset = "rs", read = "lending.reserve", target = "lending", max_age = "5m", ways_out = ["borrow"] }
-[lever]
-ltv0 = { on = "pool", call = "lending.ltv_zero", closes = ["borrow"], expires_by = "target", max = "12h", cooldown = "2h" }
+[lever.stop]
+on = "pool"
+call = "lending.ltv_zero"
+closes = ["borrow"]
+expires_by = "target"
+max = "6h"
+cooldown = "2h"
 [rule]
-guard = { asset = "rs", level = "GUARD", basis = "VERIFIED", own = "verified", groups = 2, do = ["ltv0"], for = "65s" }
+guard = { asset = "rs", level = "GUARD", basis = "VERIFIED", own = "verified", groups = 2, do = ["stop"], for = "65s" }
 """
 
 
@@ -320,6 +325,6 @@ def test_levers_are_tried_at_their_real_targets(site: Site) -> None:
     _name_policy(site)
     (site.home.directory / "own.toml").write_text(POLICY)
     probing(site, levers=check_types.try_levers)
-    (fault,) = [one for one in told(site, False) if one.startswith("lever: ltv0")]
+    (fault,) = [one for one in told(site, False) if one.startswith("lever: stop")]
     assert "would not move: eip155:1 gives no answer" in fault
     assert "s3cret" not in fault
