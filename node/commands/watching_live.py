@@ -39,7 +39,8 @@ class Viewer:
         self._changed, self._happened = trio.Event(), trio.Event()
 
     async def heard(self, one: Told) -> None:
-        self.picture.heard(one.data)
+        # a hint bears no time of its own
+        self.picture.heard({"at_ms": _now_ms(), **one.data})
         self._happened.set()
         self._changed.set()
 
