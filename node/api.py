@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from node import explaining, inside, present, present_governance, present_keys
+from node.api_errors import ERRORS, answer_alike
 from node.api_pages import page_routes
 from node.api_stream import OWNER, Asker, EventStream, last_event_id
 from node.api_surface import Refused, Surface, Who
@@ -82,7 +83,9 @@ class BackupBody(BaseModel):
 
 
 def make_app(surface: Surface) -> FastAPI:
-    app = FastAPI(title="Tocsin node", version="1", docs_url=None, redoc_url=None, openapi_url="/v1/openapi.json")
+    where = "/v1/openapi.json"
+    app = FastAPI(title="Tocsin node", version="1", docs_url=None, redoc_url=None, openapi_url=where, responses=ERRORS)
+    answer_alike(app)
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> JSONResponse:
@@ -154,7 +157,7 @@ def _read_routes(app: FastAPI, surface: Surface) -> None:
     async def feeds(links: bool = True) -> list[dict[str, Any]]:
         return present.feeds(surface.state, links)
 
-    @app.get("/v1/events", response_model=None)
+    @app.get("/v1/events", response_model=None, responses={200: {"content": {"text/event-stream": {}}}})
     async def events(
         request: Request,
         after: Annotated[int, Query(ge=0)] = 0,

@@ -33,6 +33,8 @@ AT_ONCE = 64
 ASKS, ASKS_A_SECOND = 60, 20
 FILES, FILES_A_SECOND = 360, 60
 """Of an address, which a whole house may share. A page never seen before is three dozen small files."""
+REFUSED_S = 1.0
+"""What is refused for coming too often waits for its answer as long as it was to wait anyway."""
 HEADERS_BYTES_MAX = 8 * 1024
 TAXII = "/taxii2/"
 _ID = "[0-9a-fA-Fx]{6,66}"
@@ -112,6 +114,9 @@ class Door:
         try:
             await self._let(scope, receive, guarded)
         except Refusal as refusal:
+            if refusal.status == 429:
+                # who is told to come again later, and does not listen, comes only so often
+                await trio.sleep(REFUSED_S)
             await _refuse(guarded, refusal)
 
     async def _let(self, scope: Scope, receive: Receive, send: Send) -> None:

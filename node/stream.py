@@ -29,6 +29,9 @@ AT_ONCE = 64
 BEAT_S = 8.0
 BACK_MAX = 20_000
 """Records that a resume goes back; who missed more reads the state, which is shorter."""
+CROWD, GATHER_S = 8, 0.001
+"""Each reader above so many has all wait that much longer for what comes next: a burst is one write to each of them,
+and comes after the alarm that it tells of."""
 PAGE = 32
 """Records turned into happenings between two turns of the loop: some 2 ms."""
 REPLAYS_AT_ONCE = 2
@@ -60,12 +63,13 @@ class _Reader:
             self._waiting.append((position, happening))
         self._news.set()
 
-    async def take(self, wait_s: float) -> list[tuple[int, Happening]]:
+    async def take(self, wait_s: float, gather_s: float) -> list[tuple[int, Happening]]:
         """At most AT_ONCE; none where nothing came in `wait_s`."""
         if not self._waiting and not self.lost:
             self._news = trio.Event()
             with trio.move_on_after(wait_s):
                 await self._news.wait()
+                await trio.sleep(gather_s)
         return [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
 
 
@@ -76,6 +80,8 @@ class Streams:
         self._watch, self._state, self._page = watch, state, page
         self._open: Counter[str] = Counter()
         self._replays = trio.Semaphore(REPLAYS_AT_ONCE)
+        self._written: dict[int, tuple[Happening, bytes]] = {}
+        """Position → what stands there and its bytes, of the last ones: written once for all readers."""
 
     @property
     def count(self) -> int:
@@ -115,15 +121,25 @@ class Streams:
 
     async def _live(self, upto: int, reader: _Reader, write: Write, welcome: Callable[[], bool]) -> None:
         while welcome():
-            found = await reader.take(BEAT_S)
+            found = await reader.take(BEAT_S, GATHER_S * max(0, self.count - CROWD))
             if reader.lost:
                 said = "too slow: this stream was dropped; open it again with Last-Event-ID"
                 await write(event({"kind": "resume", "says": said}, 0, "resume"))
                 return
             if not welcome():
                 return
-            text = b"".join(event(one, at, "" if at else str(one["kind"])) for at, one in found if not 0 < at <= upto)
+            text = b"".join(self._event(one, at) for at, one in found if not 0 < at <= upto)
             await write(text or b": beat\n\n")
+
+    def _event(self, one: Happening, at: int) -> bytes:
+        if not at:
+            return event(one, 0, str(one["kind"]))
+        kept = self._written.get(at)
+        if kept is None or kept[0] is not one:
+            if len(self._written) >= QUEUE:
+                self._written.clear()
+            kept = self._written[at] = (one, event(one, at))
+        return kept[1]
 
     async def _again(self, after: int, upto: int, write: Write) -> None:
         async with self._replays:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -95,8 +96,7 @@ async def _print_line(one: Told) -> None:
 
     line = line_of(one.data)
     if line is not None:
-        at = f"{clock(one.data['at_ms'])}Z  " if "at_ms" in one.data else ""
-        _write(f"{at}{line}")
+        _write(f"{clock(one.data.get('at_ms', time.time() * 1000))}Z  {line}")
 
 
 def _write(line: str) -> None:

@@ -39,7 +39,8 @@ class Viewer:
         self._changed, self._happened = trio.Event(), trio.Event()
 
     async def heard(self, one: Told) -> None:
-        self.picture.heard(one.data)
+        # a hint bears no time of its own
+        self.picture.heard({"at_ms": _now_ms(), **one.data})
         self._happened.set()
         self._changed.set()
 
@@ -84,7 +85,7 @@ async def live(link: Link, after: int | None) -> None:
     # a node that does not run is told before the screen is taken
     status = await link.get("/status")
     if after is None:
-        after = max(0, int(status["position"]) - RECENT)
+        after = max(0, int(status.get("position") or 0) - RECENT)
     with _raw(sys.stdin.fileno()), Live(console=console, screen=True, auto_refresh=False) as screen:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(follow, link, after, viewer.heard, viewer.fares)

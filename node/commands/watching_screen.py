@@ -18,14 +18,13 @@ from node.commands.watching_words import clock, line_of, short, text
 KEPT = 200
 """Happenings that a tall screen may show."""
 LEVELS = ("NONE", "WATCH", "GUARD", "ISOLATE", "HALT")
-STYLES = {"WATCH": "cyan", "GUARD": "yellow", "ISOLATE": "bold red", "HALT": "bold white on red"}
+STYLES = {"NONE": "dim", "WATCH": "cyan", "GUARD": "yellow", "ISOLATE": "bold red", "HALT": "bold white on red"}
 PHASE_STYLES = {"effective": "bold", "escalated": "bold red", "asked": "yellow"}
 OVER = frozenset({"lapsed", "lifted", "refused"})
 BAR_MOST = 12
-NARROW = 110
-"""Columns; under it a row shows only what matters most."""
 HEALTH_MOST = 6
-CELL_MOST = 40
+CELL_MOST, CELL_LEAST, GAP = 40, 10, 2
+"""Widths; a cell that would have less than the least is left out with its column."""
 Cell = str | Text
 Row = tuple[Cell, ...]
 
@@ -50,7 +49,7 @@ class Picture:
             self.note(line, told.get("at_ms"))
 
     def note(self, line: str, at_ms: object) -> None:
-        self.happened.append((clock(at_ms) if at_ms is not None else "        ", line))
+        self.happened.append((clock(at_ms), line))
 
     def fares(self, why: str, now_ms: int) -> None:
         """Of the stream: "" where it runs."""
@@ -66,12 +65,12 @@ def drawn(picture: Picture, width: int, height: int, now_ms: int) -> RenderableT
     """At most `height` lines. What happened has what the rest leaves, and a third of the room at least."""
     head = [*_head(picture), *_trouble(picture), *_health(picture, height)]
     room = max(0, height - len(head) - 1)
-    alarms, levers = _alarms(picture, width), _levers(picture, width, now_ms)
+    alarms, levers = _alarms(picture), _levers(picture, now_ms)
     tables = room - room // 3
     for_alarms = min(alarms.wants, max(tables - levers.wants, tables // 2))
     for_levers = min(levers.wants, tables - for_alarms)
     left = room - for_alarms - for_levers
-    parts = [*head, *alarms.lines(for_alarms), *levers.lines(for_levers), *_happened(picture, left)]
+    parts = [*head, *alarms.lines(for_alarms, width), *levers.lines(for_levers, width), *_happened(picture, left)]
     return Group(*parts, _line("q quits; times are UTC", "dim"))
 
 
@@ -130,35 +129,44 @@ class Section:
     def wants(self) -> int:
         return 2 + len(self.rows) if self.rows else 1
 
-    def lines(self, most: int) -> Sequence[RenderableType]:
-        """Where it is tight the head of the table goes first, then the last rows."""
+    def lines(self, most: int, width: int) -> Sequence[RenderableType]:
+        """Where it is low the head of the table goes first, then the last rows; where it is narrow the last columns."""
         header = most >= self.wants
         shown = self.rows[: max(0, most - 1 - header)]
         cut = f", {len(shown)} shown" if len(shown) < len(self.rows) else ""
         title = _line(f"{self.title}{cut}", "bold")
         if not shown:
             return [title][:most]
-        table = Table(*self.columns, box=None, pad_edge=False, header_style="dim", show_header=header)
+        table = Table(box=None, pad_edge=False, header_style="dim", show_header=header)
+        widths = _fitting([max(map(_width, cells)) for cells in zip(self.columns, *shown, strict=True)], width)
+        for name, wide in zip(self.columns, widths):
+            table.add_column(name, width=wide, no_wrap=True, overflow="ellipsis")
         for row in shown:
-            table.add_row(*row)
-        for at, column in enumerate(table.columns[:-1]):
-            # the last one alone gives way
-            column.min_width = min(CELL_MOST, max(map(_width, (self.columns[at], *(row[at] for row in shown)))))
-        for column in table.columns:
-            column.no_wrap, column.overflow = True, "ellipsis"
+            table.add_row(*row[: len(widths)])
         return [title, table]
+
+
+def _fitting(wanted: Sequence[int], width: int) -> list[int]:
+    """As many columns as fit, in order; the last of them has what is left."""
+    found: list[int] = []
+    left = width
+    for number, wide in enumerate(wanted):
+        capped = wide if number == len(wanted) - 1 else min(wide, CELL_MOST)
+        if found and left < min(capped, CELL_LEAST):
+            break
+        found.append(max(1, min(capped, left)))
+        left -= found[-1] + GAP
+    return found
 
 
 def _width(cell: Cell) -> int:
     return cell_len(cell if isinstance(cell, str) else cell.plain)
 
 
-def _alarms(picture: Picture, width: int) -> Section:
+def _alarms(picture: Picture) -> Section:
     worst = sorted(picture.alerts, key=lambda one: (-_rank(one.get("level")), str(one.get("subject"))))
-    columns: tuple[str, ...] = ("level", "groups", "threat", "subject")
-    if width >= NARROW:
-        columns = (*columns, "basis", "certificate", "we say", "id")
-    return Section(_counted("ALARMS", len(worst)), columns, [_alarm(one)[: len(columns)] for one in worst])
+    columns = ("level", "groups", "threat", "subject", "certificate", "we say", "basis", "id")
+    return Section(_counted("ALARMS", len(worst)), columns, [_alarm(one) for one in worst])
 
 
 def _rank(level: object) -> int:
@@ -177,9 +185,9 @@ def _alarm(alert: dict[str, Any]) -> Row:
         _bar(len(alert.get("groups") or ()), alert.get("needed")),
         text(alert.get("threat")),
         short(alert.get("subject")),
-        ", ".join(f"{count} {basis}" for basis, count in sorted(bases.items())) or "-",
         f"{text(certificate.get('level'))} until {clock(certificate.get('ends_ms'))}" if certificate else "none",
         text(own.get("verdict") or "-"),
+        ", ".join(f"{count} {basis}" for basis, count in sorted(bases.items())) or "-",
         text(alert.get("id"))[:12],
     )
 
@@ -192,15 +200,13 @@ def _bar(count: int, needed: object) -> str:
     return f"{'■' * full}{'□' * (needed - full)} {words}"
 
 
-def _levers(picture: Picture, width: int, now_ms: int) -> Section:
+def _levers(picture: Picture, now_ms: int) -> Section:
     newest = list(reversed(picture.actions))
     ordered = sorted(newest, key=lambda one: one.get("phase") in OVER)
-    columns: tuple[str, ...] = ("lever", "rung", "phase", "lease")
-    if width >= NARROW:
-        columns = (*columns, "on", "why")
+    columns = ("lever", "rung", "phase", "lease", "on", "why")
     over = sum(1 for one in newest if one.get("phase") in OVER)
     title = _counted("OWN LEVERS", len(newest)) + (f", {over} over" if over else "")
-    return Section(title, columns, [_lever(one, now_ms)[: len(columns)] for one in ordered])
+    return Section(title, columns, [_lever(one, now_ms) for one in ordered])
 
 
 def _lever(action: dict[str, Any], now_ms: int) -> Row:

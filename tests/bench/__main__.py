@@ -23,6 +23,7 @@ COMMANDS = {
     "network": Command("tests.bench.network", "the network alone, beside the bound, a floor and js-libp2p"),
     "hostile": Command("tests.bench.hostile", "the same network under attack"),
     "joining": Command("tests.bench.joining", "how soon who was voted in counts, in a network with a past"),
+    "api": Command("tests.bench.api", "requests, event latency, and what API load costs an alarm"),
     "registry": Command("tests.bench.registry", "gas of the mirror on a chain, by the number of groups"),
     "guard": Command("tests.bench.guard", "gas of a guard's certificates, by the number of groups"),
 }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +158,10 @@ def test_a_token_for_one_sign_in_is_spent_by_it(house: House) -> None:
 def test_guesses_are_slow_and_few_and_who_is_in_stays_in(house: House) -> None:
     id_ = house.tokens["viewer"].split("_")[1]
     began = time.monotonic()
-    answers = [house.bare("GET", "/v1/status", f"tocsin_{id_}_{'x' * 43}").status_code for _ in range(12)]
-    assert 401 in answers and 429 in answers and time.monotonic() - began > 2
+    guess = f"tocsin_{id_}_{'x' * 43}"
+    with ThreadPoolExecutor(14) as guessers:
+        answers = list(guessers.map(lambda _: house.bare("GET", "/v1/status", guess).status_code, range(14)))
+    assert 401 in answers and 429 in answers and time.monotonic() - began > 1
     assert house.ask("GET", "/v1/status").status_code == 200
     with Control(house.folder / "data" / "c.sock") as control:
         assert control.status()["member"] == "m0"
@@ -165,8 +169,9 @@ def test_guesses_are_slow_and_few_and_who_is_in_stays_in(house: House) -> None:
 
 def test_one_person_asks_only_so_often(house: House) -> None:
     with httpx.Client(base_url=house.url, headers={"authorization": f"Bearer {house.tokens['viewer']}"}) as client:
-        seen = {client.get("/v1/me").status_code for _ in range(200)}
-    assert seen == {200, 429}
+        seen = (client.get("/v1/me").status_code for _ in range(400))
+        answers = list(itertools.takewhile(lambda status: status == 200, seen))
+    assert 60 <= len(answers) < 400
     assert house.ask("GET", "/v1/me", "operator").status_code == 200
 
 

@@ -14,6 +14,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,27 +53,6 @@ def until(holds: Callable[[], Any], within_s: float = 20) -> None:
         assert time.monotonic() < end
 
 
-def test_a_pipe_gets_each_happening_once_over_a_death_of_the_node(tmp_path: Path) -> None:
-    node = Process(written(tmp_path, port=free_port())).up()
-    raise_alert(tmp_path, "ann")
-    with watching(tmp_path, "-o", "jsonl", "--after", "0") as watch:
-        assert watch.stdout is not None and watch.stderr is not None
-        told = map(json.loads, iter(watch.stdout.readline, b""))
-        assert next(one["person"] for one in told if one["kind"] == "operator") == "ann"
-        watch.send_signal(signal.SIGSTOP)
-        raise_alert(tmp_path, "bert")
-        node.kill()
-        again = Process(tmp_path).up()
-        watch.send_signal(signal.SIGCONT)
-        assert b"the node does not answer" in watch.stderr.readline()
-        assert b"the node answers again" in watch.stderr.readline()
-        again.term()
-        assert again.ends() == 0
-        watch.send_signal(signal.SIGINT)
-        assert [one["person"] for one in told if one["kind"] == "operator"] == ["bert"]
-        assert watch.wait(5) == 0
-
-
 class Screen:
     """A terminal of 100 columns and 30 lines, and what was written to it."""
 
@@ -80,6 +60,7 @@ class Screen:
         self.ours, self.theirs = pty.openpty()
         fcntl.ioctl(self.theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
         os.set_blocking(self.ours, False)
+        self.before = termios.tcgetattr(self.theirs)
         self.text = b""
 
     def shows(self, words: bytes) -> bool:
@@ -90,18 +71,65 @@ class Screen:
         return words in self.text
 
 
-def test_a_terminal_shows_it_live_says_that_the_node_is_gone_and_is_left_as_it_was(tmp_path: Path) -> None:
-    node = Process(written(tmp_path, port=free_port())).up()
-    screen = Screen()
-    before = termios.tcgetattr(screen.theirs)
-    with watching(tmp_path, terminal=screen.theirs) as watch:
-        until(lambda: screen.shows(b"HAPPENED"))
-        assert ALTERNATE in screen.text
-        raise_alert(tmp_path, "ann")
+@dataclass
+class Played:
+    """A node that dies and comes back, under the eyes of a pipe and of a terminal."""
+
+    told: list[dict[str, Any]]
+    said: str
+    screen: Screen
+    codes: tuple[int, int]
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+    folder, screen = tmp_path_factory.mktemp("watched"), Screen()
+    node = Process(written(folder, port=free_port())).up()
+    raise_alert(folder, "ann")
+    with watching(folder, "-o", "jsonl", "--after", "0") as pipe, watching(folder, terminal=screen.theirs) as live:
+        assert pipe.stdout is not None and pipe.stderr is not None
+        lines = map(json.loads, iter(pipe.stdout.readline, b""))
+        told = [next(one for one in lines if one["kind"] == "operator")]
         until(lambda: screen.shows(b"ann asked this node"))
+        pipe.send_signal(signal.SIGSTOP)
+        raise_alert(folder, "bert")
         node.kill()
         until(lambda: screen.shows(b"THE NODE DOES NOT ANSWER"))
+        again = Process(folder).up()
+        pipe.send_signal(signal.SIGCONT)
+        said = pipe.stderr.readline() + pipe.stderr.readline()
+        until(lambda: screen.shows(b"the node answers again"))
+        again.term()
+        assert again.ends() == 0
         os.write(screen.ours, b"q")
         until(lambda: screen.shows(BACK))
-        assert watch.wait(5) == 0
-    assert termios.tcgetattr(screen.theirs) == before
+        pipe.send_signal(signal.SIGINT)
+        told += lines
+        return Played(told, said.decode(), screen, (pipe.wait(5), live.wait(5)))
+
+
+def test_a_pipe_gets_each_happening_once_over_a_death_of_the_node(played: Played) -> None:
+    assert [one["person"] for one in played.told if one["kind"] == "operator"] == ["ann", "bert"]
+
+
+def test_a_pipe_is_told_that_the_node_was_gone_and_is_back(played: Played) -> None:
+    gone, back = played.said.splitlines()
+    assert "the node does not answer" in gone and "the node answers again" in back
+
+
+def test_a_terminal_shows_it_live(played: Played) -> None:
+    text = played.screen.text
+    order = [
+        ALTERNATE,
+        b"HAPPENED",
+        b"ann asked this node",
+        b"THE NODE DOES NOT ANSWER",
+        b"the node answers again",
+        BACK,
+    ]
+    assert sorted(order, key=text.index) == order
+
+
+def test_a_terminal_is_left_as_it_was(played: Played) -> None:
+    assert played.codes == (0, 0)
+    assert termios.tcgetattr(played.screen.theirs) == played.screen.before

@@ -223,6 +223,13 @@ def test_a_state_that_is_old_says_so_first() -> None:
     assert any("the node answers again" in line for line in shown(one))
 
 
+@pytest.mark.parametrize("width", range(30, 200, 7))
+def test_where_it_is_narrow_the_first_columns_stay_whole(width: int) -> None:
+    lines = shown(picture(actions=[{**ACTION, "why": "w" * 300, "phase": "effective"}]), width)
+    row = next(line for line in lines if line.startswith("ltv0"))
+    assert row.split()[:3] == ["ltv0", "GUARD", "effective"]
+
+
 @pytest.mark.parametrize(("width", "height"), [(200, 60), (140, 40), (80, 24), (40, 10), (20, 5), (1, 1)])
 def test_it_fits_every_terminal(width: int, height: int) -> None:
     one = picture(alerts=[ALERT] * 50, actions=[ACTION] * 50, ready={"notes": ["n" * 300] * 20})

@@ -18,7 +18,7 @@ from node import guarded, people
 from node.api import make_app
 from node.buckets import BUCKETS_MAX, Bucket, Buckets
 from node.config_model import ConsoleConfig
-from node.door import role_of
+from node.door import FILES, REFUSED_S, Door, role_of
 from node.guarded import REQUEST_S, WRITE_S, Guarded
 from node.known_people import KnownPeople, Slow
 from node.once import KEPT_OF_ONE, Once
@@ -363,3 +363,26 @@ def test_no_rung_of_the_ladder_bears_the_name_of_what_is_hidden() -> None:
     held = {path.rpartition("/")[2]: content.decode() for path, (content, _) in console_files().items()}
     hidden = [line.split("{")[0].strip() for line in held["style.css"].splitlines() if "visibility: hidden" in line]
     assert hidden == [".said"] and '" said"' not in held["ladder.js"]
+
+
+def test_who_comes_too_often_waits_for_each_no() -> None:
+    """A connection that floods gets one answer a second, and not a thousand."""
+    told: list[tuple[float, int]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            told.append((trio.current_time(), message["status"]))
+
+    async def page(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+
+    async def flood() -> None:
+        door = Door(None, page, None, frozenset({"here"}), frozenset())  # type: ignore[arg-type]
+        scope = {"type": "http", "path": "/", "method": "GET", "headers": [(b"host", b"here")], "client": ("x", 1)}
+        began = trio.current_time()
+        for _ in range(FILES + 1):
+            await door(scope, None, send)  # type: ignore[arg-type]
+        assert [status for _, status in told] == [200] * FILES + [429]
+        assert trio.current_time() - began == REFUSED_S
+
+    alone(flood)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -185,5 +186,56 @@ def test_what_nobody_reads_moves_a_reader_on_all_the_same() -> None:
         assert reader.told() == [
             (3, "", {"at_ms": 5, "kind": "operator", "person": "anna", "deed": "Raise", "position": 3})
         ]
+
+    alone(story)
+
+
+def test_a_crowd_gets_a_burst_in_one_write_and_a_few_readers_get_each_word_at_once() -> None:
+    async def writes(others: int) -> tuple[int, float]:
+        watch, parts, at_s = Watch(lambda one: None), [], []
+
+        async def write(part: bytes) -> None:
+            parts.append(part)
+            at_s.append(trio.current_time())
+
+        held = streams(watch)
+        with ExitStack() as seats:
+            for number in range(others):
+                seats.enter_context(held.seat(f"person-{number % 6}"))
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(held.tell, None, write)
+                await trio.testing.wait_all_tasks_blocked()
+                began = trio.current_time()
+                for number in range(1, 11):
+                    watch.tell({"kind": "keyset"}, number)
+                    watch.reached(number)
+                    await trio.sleep(0.001)
+                await trio.sleep(1)
+                nursery.cancel_scope.cancel()
+        return len(parts) - 1, at_s[1] - began
+
+    async def story() -> None:
+        assert await writes(2) == (10, 0.0)
+        count, waited_s = await writes(90)
+        assert count == 1 and waited_s < 0.1
+
+    alone(story)
+
+
+def test_what_one_reader_was_told_is_not_written_anew_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        written: list[int] = []
+        monkeypatch.setattr(stream, "event", lambda one, at, kind="": written.append(at) or event(one, at, kind))
+        watch, one, other = Watch(lambda one: None), Reader(), Reader()
+        held = streams(watch)
+        async with trio.open_nursery() as nursery:
+            for reader in (one, other):
+                nursery.start_soon(held.tell, None, reader.write)
+            await trio.testing.wait_all_tasks_blocked()
+            watch.tell({"kind": "keyset"}, 7)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        assert written.count(7) == 1
+        assert one.told()[-1] == other.told()[-1] == (7, "", {"kind": "keyset", "position": 7})
 
     alone(story)
