@@ -18,8 +18,8 @@ from node.commands import (
     intel,
     joining,
     keeping,
-    keying,
     levers,
+    locking,
     members,
     people,
     registry,
@@ -65,7 +65,7 @@ def build_app() -> App:
         levers.lever_app,
         intel.intel_app,
         people.person_app,
-        keying.key_app,
+        locking.key_app,
         keeping.config_app,
     )
     voting = (members.member_app, votes.vote_app, joining.network_app)
