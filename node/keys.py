@@ -170,10 +170,11 @@ def write_apart(path: Path, purpose: Purpose) -> bytes:
 
 
 def _write(path: Path, purpose: Purpose, secret: Secret, public: bytes) -> None:
-    _write_file(path, _content(path, purpose, secret, public, _phrase(path) if at_hand() else None))
+    phrase = _phrase(path, "this key cannot be sealed") if at_hand() else None
+    _write_file(path, _content(purpose, secret, public, phrase))
 
 
-def _content(path: Path, purpose: Purpose, secret: Secret, public: bytes, phrase: bytes | None) -> bytes:
+def _content(purpose: Purpose, secret: Secret, public: bytes, phrase: bytes | None) -> bytes:
     """Of the file: open, or sealed under the passphrase."""
     fields: dict[str, Any] = {"tocsin_key": FORMAT, "purpose": purpose.value}
     if phrase is None:
@@ -195,7 +196,7 @@ def reseal(path: Path, phrase: bytes | None) -> bool:
         raise KeyFault("this is a key for nothing that is known", path, "Name a key file that tocsin wrote.")
     secret = _load(path, purpose)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    _write_file(fresh, _content(path, purpose, secret, bytes.fromhex(fields["public"]), phrase))
+    _write_file(fresh, _content(purpose, secret, bytes.fromhex(fields["public"]), phrase))
     try:
         if _secret_of(_fields(_read_private(fresh), fresh), fresh, phrase) != secret.reveal():
             raise KeyFault("what was written is not what was to be", fresh, "Look at the disk; the key is as it was.")
@@ -281,11 +282,11 @@ def _secret_of(fields: dict[str, Any], path: Path, phrase: bytes | None = None) 
         raise KeyFault("the passphrase does not open this key", path, cure) from None
 
 
-def _phrase(path: Path) -> bytes:
+def _phrase(path: Path, what: str = "this key is sealed") -> bytes:
     try:
         return passphrase()
     except PassphraseFault as fault:
-        raise KeyFault("this key is sealed", path, f"{str(fault)[0].upper()}{str(fault)[1:]}.") from None
+        raise KeyFault(what, path, f"{str(fault)[0].upper()}{str(fault)[1:]}.") from None
 
 
 def _read_private(path: Path) -> bytes:
