@@ -22,8 +22,8 @@ from node.commands import (
     intel,
     joining,
     keeping,
-    keying,
     levers,
+    locking,
     members,
     people,
     registry,
@@ -74,7 +74,7 @@ def build_app() -> App:
         intel.intel_app,
         drilling.drill_app,
         people.person_app,
-        keying.key_app,
+        locking.key_app,
         keeping.config_app,
     )
     voting = (members.member_app, votes.vote_app, joining.network_app)

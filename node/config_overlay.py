@@ -15,8 +15,8 @@ from governance.faults import FileFault, nearest
 from node.config_model import CanaryConfig, ClockConfig, ConnectionConfig, ConsoleConfig, NodeFile
 
 PREFIX = "TOCSIN_"
-NOT_OURS = frozenset({"TOCSIN_DATA", "TOCSIN_ANVIL"})
-"""Read by tests and the local network; they say nothing of a node."""
+NOT_OURS = frozenset({"TOCSIN_DATA", "TOCSIN_ANVIL", "TOCSIN_PASSPHRASE_FILE"})
+"""Read by tests, the local network and whoever opens a sealed key; they stand for no key of node.toml."""
 _SCALARS = ("node", "member", "charter", "data_dir", "policy", "listen", "control", "log")
 _FREE = ("target", "sensor")
 

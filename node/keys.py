@@ -1,7 +1,8 @@
 """Key files: one secret each, readable by the node's user alone, named for the one purpose it serves.
 
-Governance and attestation keys come back as a Signer that can only sign; transport, lever and evm seeds as a Secret,
-because the libraries that use them want the bytes.
+Where the owner has named a passphrase, they are sealed under it (`sealed_key`); others lie open, for their rights alone
+to guard. Governance and attestation keys come back as a Signer that can only sign; transport, lever and evm seeds as a
+Secret, because the libraries that use them want the bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from node import mark
+from node import mark, sealed_key
+from node.passphrase import PassphraseFault, at_hand, passphrase
 from protocol.crypto import KEY_BYTES, Signer
 
 FORMAT = 1
@@ -168,8 +170,56 @@ def write_apart(path: Path, purpose: Purpose) -> bytes:
 
 
 def _write(path: Path, purpose: Purpose, secret: Secret, public: bytes) -> None:
-    fields = {"tocsin_key": FORMAT, "purpose": purpose.value, "secret": secret.reveal().hex(), "public": public.hex()}
-    content = json.dumps(fields, indent=1).encode() + b"\n"
+    phrase = _phrase(path, "this key cannot be sealed") if at_hand() else None
+    _write_file(path, _content(purpose, secret, public, phrase))
+
+
+def _content(purpose: Purpose, secret: Secret, public: bytes, phrase: bytes | None) -> bytes:
+    """Of the file: open, or sealed under the passphrase."""
+    fields: dict[str, Any] = {"tocsin_key": FORMAT, "purpose": purpose.value}
+    if phrase is None:
+        fields |= {"secret": secret.reveal().hex(), "public": public.hex()}
+    else:
+        salt, nonce = secrets.token_bytes(sealed_key.SALT_BYTES), secrets.token_bytes(sealed_key.NONCE_BYTES)
+        fields = sealed_key.sealed(purpose.value, public.hex(), secret.reveal(), phrase, salt, nonce)
+    return json.dumps(fields, indent=1).encode() + b"\n"
+
+
+def reseal(path: Path, phrase: bytes | None) -> bool:
+    """The same key in the same place, sealed under `phrase`, or open where it is None; False where it was so already.
+    Whole or not at all, and read back before it takes the place of what was there. KeyFault."""
+    fields = _fields(_read_private(path), path)
+    if phrase is None and fields["tocsin_key"] == FORMAT:
+        return False
+    purpose = next((one for one in Purpose if one.value == fields["purpose"]), None)
+    if purpose is None:
+        raise KeyFault("this is a key for nothing that is known", path, "Name a key file that tocsin wrote.")
+    secret = _load(path, purpose)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    _write_file(fresh, _content(purpose, secret, bytes.fromhex(fields["public"]), phrase))
+    try:
+        if _secret_of(_fields(_read_private(fresh), fresh), fresh, phrase) != secret.reveal():
+            raise KeyFault("what was written is not what was to be", fresh, "Look at the disk; the key is as it was.")
+        fresh.replace(path)
+        mark.sync_directory(path.parent)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return True
+
+
+def opens(path: Path, phrase: bytes) -> bool:
+    """False for a key that lies open. KeyFault where it is sealed and this does not open it."""
+    fields = _fields(_read_private(path), path)
+    if fields["tocsin_key"] == FORMAT:
+        return False
+    try:
+        _secret_of(fields, path, phrase)
+    except ValueError:
+        raise KeyFault("the key file is damaged", path, "Take the copy that you keep.") from None
+    return True
+
+
+def _write_file(path: Path, content: bytes) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -212,13 +262,31 @@ def _load(path: Path, purpose: Purpose) -> Secret:
         raise KeyFault(f"this is a {fields['purpose']} key and not a {purpose.value} key", path, cure)
     cure = "The file is damaged: take the copy that you keep, or make a fresh key and have it delegated."
     try:
-        secret = Secret(bytes.fromhex(fields["secret"]))
+        secret = Secret(_secret_of(fields, path))
         public = public_of(purpose, secret)
     except ValueError:
         raise KeyFault("the secret is not 32 bytes in hex that make a key", path, cure) from None
     if public.hex() != fields["public"]:
         raise KeyFault("the public half does not belong to the secret", path, cure)
     return secret
+
+
+def _secret_of(fields: dict[str, Any], path: Path, phrase: bytes | None = None) -> bytes:
+    """ValueError where it is none; the passphrase at hand opens it where none is given."""
+    if fields["tocsin_key"] == FORMAT:
+        return bytes.fromhex(fields["secret"])
+    try:
+        return sealed_key.opened(fields, phrase or _phrase(path))
+    except sealed_key.WrongPassphrase:
+        cure = "Name the passphrase that sealed it; if it does, the file was changed: take the copy that you keep."
+        raise KeyFault("the passphrase does not open this key", path, cure) from None
+
+
+def _phrase(path: Path, what: str = "this key is sealed") -> bytes:
+    try:
+        return passphrase()
+    except PassphraseFault as fault:
+        raise KeyFault(what, path, f"{str(fault)[0].upper()}{str(fault)[1:]}.") from None
 
 
 def _read_private(path: Path) -> bytes:
@@ -240,16 +308,17 @@ def _read_private(path: Path) -> bytes:
         return file.read(_FILE_BYTES_MAX + 1)
 
 
-def _fields(raw: bytes, path: Path) -> dict[str, str]:
-    """The three texts of a key file of this format."""
+def _fields(raw: bytes, path: Path) -> dict[str, Any]:
+    """What a key file of a known format says; of the texts that it must have, all are there."""
     cure = "Name a key file that tocsin wrote."
     try:
         content: Any = json.loads(raw) if len(raw) <= _FILE_BYTES_MAX else None
     except (ValueError, RecursionError):
         content = None
-    if type(content) is not dict or content.get("tocsin_key") != FORMAT:
-        raise KeyFault(f"this is no tocsin key of format {FORMAT}", path, cure)
-    fields = {name: value for name in ("purpose", "secret", "public") if type(value := content.get(name)) is str}
-    if len(fields) != 3:
+    format_ = content.get("tocsin_key") if type(content) is dict else None
+    if type(format_) is not int or format_ not in (FORMAT, sealed_key.FORMAT):
+        raise KeyFault(f"this is no tocsin key of format {FORMAT} or {sealed_key.FORMAT}", path, cure)
+    texts = ("purpose", "public", "secret" if format_ == FORMAT else "sealed")
+    if not all(type(content.get(name)) is str for name in texts):
         raise KeyFault("this key file lacks a field", path, cure)
-    return fields
+    return dict(content)

@@ -74,6 +74,7 @@ def alert(step: Step, topic: Topic) -> Json:
             "level": held.certificate.level.name,
             "ends_ms": held.ends_ms,
             "groups": list(held.groups),
+            "tlp": held.tlp.name,
         }
     live = [one for one in opinions.values() if is_live(one, state.epoch, now_ms)]
     own, own_level, _ = views.own_word(state, topic, live, state.certificates[running[0]] if running else None, now_ms)

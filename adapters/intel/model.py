@@ -67,6 +67,8 @@ class Alarm:
     groups: tuple[str, ...]
     certificate: str
     """Digest of the one that runs, "" where none does or where it may not be named."""
+    certificate_tlp: Tlp
+    """As strict as its strictest attestation, which may be an older word than any that is held; CLEAR without one."""
     words: tuple[Word, ...]
     deeds: tuple[Deed, ...]
 
@@ -85,7 +87,7 @@ class Alarm:
 
     @property
     def tlp(self) -> Tlp:
-        return max(word.tlp for word in self.words)
+        return max(self.certificate_tlp, *(word.tlp for word in self.words))
 
     @property
     def incident(self) -> str:
@@ -113,6 +115,7 @@ def alarm_of(alert: Mapping[str, Any], actions: Iterable[Mapping[str, Any]]) -> 
         level=Level[alert["level"]],
         groups=tuple(alert["groups"]),
         certificate=str(certificate.get("digest", "")),
+        certificate_tlp=Tlp[certificate["tlp"]] if certificate else Tlp.CLEAR,
         words=tuple(_word(one) for one in alert["opinions"]),
         deeds=tuple(_deed(one) for one in own if one["steps"]),
     )
@@ -156,7 +159,7 @@ def below(alarm: Alarm, ceiling: Tlp) -> Alarm | None:
     if not words:
         return None
     deeds = alarm.deeds if ceiling >= Tlp.AMBER else ()
-    if len(words) == len(alarm.words):
+    if alarm.tlp <= ceiling:
         return replace(alarm, deeds=deeds)
     said = [word for word in words if word.live and word.level > Level.NONE]
     return replace(
@@ -164,6 +167,7 @@ def below(alarm: Alarm, ceiling: Tlp) -> Alarm | None:
         level=max((word.level for word in said), default=Level.NONE),
         groups=tuple(sorted({word.group for word in said})),
         certificate="",
+        certificate_tlp=Tlp.CLEAR,
         words=words,
         deeds=deeds,
     )

@@ -16,6 +16,8 @@ SCHEMES = ("mailto", "mailtos", "slack", "tgram", "pagerduty")
 ADDRESS_BYTES_MAX = 2_000
 WIRE_S_MAX = 4.0
 """To connect, and again to be answered."""
+ENCRYPTED = ("ssl", "starttls")
+"""Of mail; Slack, Telegram and PagerDuty are spoken to in no other way."""
 _LOGGERS = ("apprise", "urllib3", "requests", "markdown")
 
 
@@ -70,17 +72,12 @@ def _made(address: str) -> Carrier:
         raise CarrierFault("is no whole address of its kind")
     if not plugin.verify_certificate:
         raise CarrierFault("must not say verify=no: whoever stands between would read it")
-    if plugin.secure_protocol is None or not (_encrypted(plugin) or _here(getattr(plugin, "smtp_host", ""))):
+    if hasattr(plugin, "smtp_host") and not (plugin.secure_mode in ENCRYPTED or _here(plugin.smtp_host)):
         raise CarrierFault("must be mailtos:// unless the server is an address of this machine")
     # as it stands: made into HTML or Markdown, lines run together and what others wrote becomes marks
     plugin.notify_format = apprise.NotifyFormat.TEXT
     plugin.socket_connect_timeout = plugin.socket_read_timeout = WIRE_S_MAX
     return Carrier(plugin, (apprise.NotifyType.FAILURE, apprise.NotifyType.WARNING))
-
-
-def _encrypted(plugin: Any) -> bool:
-    """Slack, Telegram and PagerDuty are spoken to in no other way."""
-    return not hasattr(plugin, "smtp_host") or bool(plugin.secure)
 
 
 def _here(host: str) -> bool:

@@ -68,6 +68,9 @@ class Notify:
         try:
             while True:
                 self._some = trio.Event()
+                if self._busy:  # who told it is at it
+                    await trio.sleep(0.1)
+                    continue
                 await self._turn(CARRY_S_MAX)
                 with trio.move_on_at(self._next_s()):
                     await self._some.wait()

@@ -42,7 +42,7 @@ def alert(*opinions: dict[str, Any], **other: Any) -> dict[str, Any]:
         "level": "ISOLATE",
         "groups": sorted(str(one["group"]) for one in opinions),
         "needed": 3,
-        "certificate": {"digest": "12" * 32, "level": "ISOLATE", "ends_ms": T0 + 120 * MINUTE, "groups": ["a"]},
+        "certificate": {"digest": "12" * 32, "level": "ISOLATE", "ends_ms": T0 + 120 * MINUTE, "tlp": "GREEN"},
         "opinions": list(opinions),
         "own": {"verdict": "supports", "level": "ISOLATE", "why": "re-ran it"},
     }

@@ -105,7 +105,8 @@ def test_a_misp_event_has_the_subject_and_who_saw_it() -> None:
 
 
 def test_a_misp_event_is_spread_no_wider_than_its_marking() -> None:
-    spread = {tlp: misp.event(alarm(opinion("a", tlp)), US, NOW)["Event"]["distribution"] for tlp in Tlp}
+    events = {tlp: misp.event(alarm(opinion("a", tlp), certificate=None), US, NOW)["Event"] for tlp in Tlp}
+    spread = {tlp: event["distribution"] for tlp, event in events.items()}
     assert spread == {Tlp.CLEAR: "3", Tlp.GREEN: "1", Tlp.AMBER: "0", Tlp.AMBER_STRICT: "0", Tlp.RED: "0"}
 
 

@@ -31,6 +31,15 @@ def test_a_certificate_is_not_named_where_a_word_on_its_alarm_is_held_back() -> 
     assert cut is not None and not cut.certificate
 
 
+def test_a_certificate_of_older_and_stricter_words_is_not_told_either() -> None:
+    older = {"digest": "12" * 32, "level": "HALT", "ends_ms": 0, "tlp": "RED"}
+    told = alarm(opinion("a", level="GUARD"), certificate=older, level="HALT")
+    cut = below(told, Tlp.GREEN)
+    assert cut is not None and (cut.certificate, cut.level) == ("", Level.GUARD)
+    (indicator,) = (one for one in stix.objects([told], US, NOW) if one["type"] == "indicator")
+    assert indicator["object_marking_refs"] == [stix.marking(Tlp.RED)["id"]]
+
+
 def test_the_level_of_what_is_held_back_is_not_told() -> None:
     told = alarm(opinion("a", level="WATCH"), opinion("b", Tlp.RED, level="HALT"), level="HALT")
     cut = below(told, Tlp.GREEN)

@@ -117,7 +117,7 @@ def test_a_key_serves_no_other_purpose(tmp_path: Path) -> None:
 
 FAULTS = {
     "no JSON": ("nonsense", "no tocsin key"),
-    "another format": ('{"tocsin_key": 2}', "no tocsin key"),
+    "another format": ('{"tocsin_key": 3}', "no tocsin key"),
     "a list": ("[]", "no tocsin key"),
     "too long": (" " * 5_000, "no tocsin key"),
     "not text": (b"\xff\xfe", "no tocsin key"),

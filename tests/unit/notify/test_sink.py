@@ -145,6 +145,7 @@ def faults(section: str, secret: bytes = b"tgram://123456789:abcdefg_hijklmnop/1
         ('url_file = "u"', b"slack://S3CRET", "no whole address"),
         ('url_file = "u"', b"mailtos://u:S3CRET@mail.example/a@b.example\nmailtos://x", "one line"),
         ('url_file = "u"', b"mailto://u:S3CRET@mail.example/a@b.example", "must be mailtos://"),
+        ('url_file = "u"', b"mailtos://u:S3CRET@mail.example/a@b.example?mode=insecure", "must be mailtos://"),
         ('url_file = "u"', b"mailtos://u:S3CRET@mail.example/a@b.example?verify=no", "verify=no"),
         ('url_file = "u"', b"\xff\xfe", "UTF-8"),
     ],
@@ -152,6 +153,22 @@ def faults(section: str, secret: bytes = b"tgram://123456789:abcdefg_hijklmnop/1
 def test_a_section_with_a_fault_is_refused_and_the_address_is_not_shown(section: str, secret: bytes, says: str) -> None:
     told = faults(section, secret)
     assert says in told and "S3CRET" not in told
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        b"mailtos://u:S3CRET@mail.example?from=t@a.example&to=o@b.example\n",
+        b"mailto://127.0.0.1:2525?from=t@a.example&to=o@b.example",
+        b"slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/#alarms",
+        b"tgram://123456789:abcdefg_hijklmnop/12315544/",
+    ],
+)
+def test_a_whole_section_makes_a_sink_that_shows_no_secret(secret: bytes) -> None:
+    section = {"sink": {"oncall": {"kind": "notify", "url_file": "u", "after": "10m", "tlp": "RED"}}}
+    (sink,) = build(section, lambda: None, lambda name: secret, print).sinks  # type: ignore[arg-type, return-value]
+    assert (sink.name, sink.ceiling, isinstance(sink, Delivering)) == ("oncall", Tlp.RED, True)
+    assert "S3CRET" not in repr(sink) + repr(vars(sink))
 
 
 def test_without_the_extra_it_says_how_it_is_had(monkeypatch: pytest.MonkeyPatch) -> None:
