@@ -15,6 +15,7 @@ from node.commands import (
     actions,
     alerts,
     founding,
+    guard,
     joining,
     keeping,
     keying,
@@ -67,7 +68,7 @@ def build_app() -> App:
         keeping.config_app,
     )
     voting = (members.member_app, votes.vote_app, joining.network_app)
-    for group in (*groups, keeping.policy_app, *voting, registry.registry_app):
+    for group in (*groups, keeping.policy_app, *voting, registry.registry_app, guard.guard_app):
         app.command(group)
     last: tuple[Command, ...] = (keeping.backup, keeping.restore, verifying.verify, keeping.explain, keeping.doctor)
     for command in (*last, keeping.version):
