@@ -78,12 +78,13 @@ class SafeLever:
             if state.stands:
                 return Outcome(True, "the target stands so already", until_ms=order.until_ms)
             fault = self._too_long(order, state) or await self._reader.comes_to_nothing(self._sender.account.address)
+            how = _by_approval(await self._reader.contracts(state.owners))
         except (ChainError, FileFault) as broken:
             return _failed(broken)
         if fault:
             return Outcome(False, fault)
         needs = f"{state.threshold} of {len(state.owners)} owners must sign first, and nothing happens before"
-        return Outcome(True, f"the target would take these calls from the Safe; {needs}")
+        return Outcome(True, f"the target would take these calls from the Safe; {needs}{how}")
 
     async def apply(self, plan: Plan) -> Outcome:
         """Proposes, waits a while for signatures, sends when there are enough. To be tried again until they are."""
@@ -156,7 +157,8 @@ class SafeLever:
             if len(words) >= state.threshold:
                 return await self._execute(one, order, state, words)
             if trio.current_time() >= give_up:
-                return self._waits(one, state, words, held)
+                contracts = await self._reader.contracts([owner for owner in state.owners if owner not in words])
+                return self._waits(one, state, words, held, _by_approval(contracts))
             await trio.sleep(POLL_S)
 
     async def _execute(self, one: Proposal, order: LeverOrder, state: Council, words: dict[bytes, bytes]) -> Outcome:
@@ -171,11 +173,12 @@ class SafeLever:
         by = ", ".join(f"0x{owner.hex()}" for owner in owners)
         return Outcome(True, f"signed by {by}: to {one.does}, mined in block {receipt.block}", "0x" + receipt.tx.hex())
 
-    def _waits(self, one: Proposal, state: Council, words: dict[bytes, bytes], held: Held) -> Outcome:
+    def _waits(self, one: Proposal, state: Council, words: dict[bytes, bytes], held: Held, how: str) -> Outcome:
         silent = ", ".join(f"0x{owner.hex()}" for owner in state.owners if owner not in words)
         has = f"{len(words)} of {state.threshold} owners have signed {self._desk.inbox.path / one.name}"
         strange = f"; not taken: {'; '.join(held.faults)}"[:300] if held.faults else ""
-        return Outcome(False, f"{has}; {state.threshold - len(words)} more of {silent} must{strange}", retryable=True)
+        must = f"{state.threshold - len(words)} more of {silent} must{how}"
+        return Outcome(False, f"{has}; {must}{strange}", retryable=True)
 
     async def _done_before(self, order: LeverOrder, state: Council, held: Held) -> str:
         """The transaction that restricted under this key, "" where none did; sent by this node, or by an owner."""
@@ -184,6 +187,13 @@ class SafeLever:
 
     def _too_long(self, order: LeverOrder, state: Council) -> str:
         return misfit(order, self.declared, state.chain_s)
+
+
+def _by_approval(contracts: tuple[bytes, ...]) -> str:
+    """EIP-1271: what a contract answers to a signature it may answer otherwise once the Safe asks."""
+    named = ", ".join(f"0x{owner.hex()}" for owner in contracts)
+    says = "signs no file: it counts once it has called approveHash of the Safe"
+    return f"; the owner {named} is a contract and {says}" if named else ""
 
 
 def _failed(broken: ChainError | FileFault) -> Outcome:

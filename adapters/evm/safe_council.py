@@ -25,6 +25,8 @@ SAFE = functions(
     "execTransaction(address,uint256,bytes,uint8,uint256,uint256,uint256,address,address,bytes) bool",
     "execTransactionFromModule(address,uint256,bytes,uint8) bool",
 )
+DELEGATED = b"\xef\x01\x00"
+"""How the code of an account begins that has delegated it."""
 EXECUTED = keccak256(b"ExecutionSuccess(bytes32,uint256)")
 
 
@@ -96,6 +98,11 @@ class SafeReader:
             if isinstance(one, Revert):
                 raise Reverted(one.reason, f"a question to the Safe 0x{self._target.contract.hex()} or its contract")
         return found
+
+    async def contracts(self, owners: Sequence[bytes]) -> tuple[bytes, ...]:
+        """Owners that are contracts; an account that has delegated its code (EIP-7702) signs as ever."""
+        codes = (await self._client.read(self._target.chain, *map(ask_code, owners))).value
+        return tuple(owner for owner, code in zip(owners, codes) if code and not code.startswith(DELEGATED))
 
     async def check_hash(self, tx: SafeTx) -> None:
         """The Safe's own word for what owners are asked to sign: one that hashes otherwise is found out here."""

@@ -21,6 +21,7 @@ NOBODY = bytes(20)
 MULTI_SEND_CODE = {
     bytes.fromhex("a9865ac2d9c7a1591619b188c4d88167b50df6cc0c5327fcbd1c8c75f7c066ad"): "1.3.0",
     bytes.fromhex("ecd5bd14a08c5d2122379900b2f272bdf107a7e92423c10dd5fe3254386c9939"): "1.4.1",
+    bytes.fromhex("cdbdcec38d2f1c7d961b0029ff8416b7e86e9974d6f0e9c9580c7d17fcfb6663"): "1.5.0",
 }
 """keccak256 of the code of MultiSendCallOnly, as deployed."""
 MULTI_SEND = functions("multiSend(bytes)")
@@ -65,7 +66,10 @@ def listed(text: str) -> Listed:
     kinds, words = abi.function(name).inputs, found[3].split()
     if len(words) != len(kinds):
         raise ValueError(f"{found[2]} takes {len(kinds)} arguments, not {len(words)}")
-    return Listed(text, bytes.fromhex(found[1]), abi, name, tuple(map(_argument, kinds, words)))
+    to = bytes.fromhex(found[1])
+    if to == NOBODY:
+        raise ValueError("calls the zero address, which MultiSendCallOnly of 1.5.0 takes for the Safe itself")
+    return Listed(text, to, abi, name, tuple(map(_argument, kinds, words)))
 
 
 def shown_by(text: str) -> tuple[Listed, int]:

@@ -170,7 +170,7 @@ class VenueLever:
             whose = "ours" if shown.note else "without our note: its end will not be lifted by this node"
             return Outcome(True, f"the venue shows {_word(shown.state)}, {whose}", until_ms=until_ms)
         binds = self._binds(shown)
-        shows = f"only until {shown.until_ms} ms" if binds else _word(shown.state)
+        shows = f"an end of {shown.until_ms} ms, and not {order.until_ms}" if binds else _word(shown.state)
         return Outcome(False, f"the venue shows {shows}", until_ms=shown.until_ms if binds else 0, retryable=True)
 
     async def undo(self, order: LeverOrder) -> Outcome:
@@ -273,11 +273,14 @@ class VenueLever:
         return tuple(listed)
 
     def _binds(self, shown: Shown) -> bool:
-        over = self._keeps_ends and shown.until_ms <= self._door.now_ms()
+        """What shows no end stands without one."""
+        over = self._keeps_ends and 0 < shown.until_ms <= self._door.now_ms()
         return self._action.read.stands.holds(shown.state) and not over
 
     def _stands(self, shown: Shown, until_ms: int) -> bool:
-        return self._binds(shown) and (not self._keeps_ends or shown.until_ms >= until_ms)
+        """As long as was asked for; ours has to show its end."""
+        endless = shown.until_ms == 0 and shown.note is None
+        return self._binds(shown) and (not self._keeps_ends or endless or shown.until_ms >= until_ms)
 
     # --- sending
 
@@ -290,7 +293,10 @@ class VenueLever:
         return Outcome(False, fault) if fault else None
 
     def _too_long(self, order: LeverOrder) -> str:
-        longest_ms = self._door.now_ms() + self.declared.max_ms + CLOCK_SLACK_MS
+        now_ms = self._door.now_ms()
+        if order.until_ms <= now_ms:
+            return f"its end {order.until_ms} ms has come; nothing sent"
+        longest_ms = now_ms + self.declared.max_ms + CLOCK_SLACK_MS
         if order.until_ms <= longest_ms:
             return ""
         return f"asked until {order.until_ms} ms, and it goes no further than {longest_ms} ms: shorten it"

@@ -182,6 +182,7 @@ def act(
     """
     from node.commands.guard_site import account_of, of_lever, place_of, prepare, read_back, read_guard, seconds_of
     from node.commands.registry_site import site_of
+    from node.present import when
 
     site = site_of(config)
     place = place_of(site, chain, contract)
@@ -192,8 +193,6 @@ def act(
         why = f"asked for {duration}, and its lease and what is left of its budget go {found.most_s - found.chain_s} s"
     if why:
         raise CommandError(why, f"lever {lever} of 0x{place[1].hex()}", "tocsin guard show")
-    from node.present import when
-
     says = (
         f"restrict by lever {lever} until {when(until_s * 1000)}, by the chain's clock:",
         *_listing_lines(found.listing),
@@ -305,13 +304,12 @@ def _listing_lines(one: Any) -> tuple[str, ...]:
 def _state_words(one: Standing) -> str:
     from adapters.evm.guard_state import SHOWN
     from adapters.evm.guard_words import OFF, REMOVED
+    from node.present import when
 
     if one.live_s >= OFF:
         return "removed" if one.live_s == REMOVED else "off: the guard is switched off"
-    from node.present import when
-
-    held = [f"{who} until {when(until_s * 1000)}" for who, until_s in (("a quorum", one.quorum_s), ("the operator", one.alone_s))
-            if until_s > one.chain_s]  # fmt: skip
+    ends = (("a quorum", one.quorum_s), ("the operator", one.alone_s))
+    held = [f"{who} until {when(until_s * 1000)}" for who, until_s in ends if until_s > one.chain_s]
     live = "" if one.live_s <= one.chain_s else f"live from {when(one.live_s * 1000)} on; "
     words = f"held by {' and '.join(held)}" if held else "over, and not lifted yet" if one.ours else "nothing stands"
     return f"{live}{words}; its target shows {SHOWN[one.shows]}"
@@ -322,8 +320,8 @@ def _power_lines(guard: Guard) -> tuple[str, ...]:
 
     nobody = bytes(20)
     since = f", from {when(guard.operator_from_s * 1000)} on" if guard.operator_from_s > guard.chain_s else ""
-    alone = f"0x{guard.operator.hex()}{since}: restricts by listed levers, for less" if guard.operator != nobody else (
-        "nobody: tocsin guard operator")  # fmt: skip
+    acts = f"0x{guard.operator.hex()}{since}: restricts by listed levers, for less"
+    alone = acts if guard.operator != nobody else "nobody: tocsin guard operator"
     offered = f"; offered to 0x{guard.offered.hex()}" if guard.offered != nobody else ""
     through = f"as a module of the Safe 0x{guard.safe.hex()}" if guard.safe != nobody else "as itself"
     return (

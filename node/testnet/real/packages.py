@@ -18,6 +18,7 @@ CACHE = ROOT / ".levers"
 LOCK = Path(__file__).with_name("packages.lock")
 AAVE, OPEN_ZEPPELIN = "@aave/core-v3", "@openzeppelin/contracts@5.7.0"
 OPEN_ZEPPELIN_4, SAFE = "@openzeppelin/contracts@4.9.6", "@safe-global/safe-contracts"
+SAFE_LATER = "@safe-global/safe-smart-account"
 SYNTHETIX, PERP, UNISWAP = "synthetix", "@perp/curie-contract", "@uniswap/v3-core"
 DEPLOYED = ["publish", "deployed", "sepolia-ovm", "deployment.json"]
 """Where a package tells what was deployed instead of holding artifacts: all of its contracts in one file."""

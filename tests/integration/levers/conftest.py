@@ -51,12 +51,12 @@ def copied(whole: str, *packages: str, first: str = "") -> Any:
             request.getfixturevalue(first)
         chain, found = request.getfixturevalue(whole)
         with served(chain) as url:
-            yield _at(found, url)
+            yield on_copy(found, url)
 
     return pytest.fixture(copy)
 
 
-def _at(found: Any, url: str) -> Any:
+def on_copy(found: Any, url: str) -> Any:
     if hasattr(found, "url"):
         return replace(found, url=url, answer=None)
     return replace(found, token=replace(found.token, url=url, answer=None))

@@ -1,4 +1,5 @@
-"""A token whose pauser is a 2-of-3 Safe, as Safe (1.4.1) and OpenZeppelin (4.9) published them, and a node's lever."""
+"""A token whose pauser is a 2-of-3 Safe, as Safe (1.4.1, or what it published later) and OpenZeppelin (4.9) published
+them, and a node's lever."""
 
 from __future__ import annotations
 
@@ -78,16 +79,21 @@ class SafeToken:
         return self.do(sender, "execTransaction", *list(tx.values.values())[:-1], signed)
 
 
-def build_safe(url: str, answer: Callable[[bytes], bytes | None] | None = None) -> SafeToken:
+def build_safe(
+    url: str,
+    answer: Callable[[bytes], bytes | None] | None = None,
+    package: str = SAFE,
+    owners: Callable[[People], list[bytes]] = lambda people: list(map(address, OWNERS)),
+) -> SafeToken:
     """PackageFault, Refused."""
     token = build_token(url, answer)
     people = token.people
     at = {}
     for contract in ("Safe", "SafeProxyFactory", "MultiSendCallOnly"):
-        found = artifact(SAFE, contract)
+        found = artifact(package, contract)
         at[contract] = people.make(KEYS["owner"], linked(found, {}), Abi(found["abi"]))
     nobody = bytes(20)
-    first = (list(map(address, OWNERS)), THRESHOLD, nobody, b"", nobody, nobody, 0, nobody)
+    first = (owners(people), THRESHOLD, nobody, b"", nobody, nobody, 0, nobody)
     made = (at["SafeProxyFactory"], safe_abi("SafeProxyFactory"), "createProxyWithNonce", at["Safe"])
     call = (*made, safe_abi().function("setup").encode(first), 0)
     safe: bytes = people.view(*call)

@@ -290,3 +290,27 @@ def test_what_is_sent_is_what_the_document_says(site: Site):
         assert json.loads(request[request.index("{") :]) == {"margin_bps": 5000, "reason": reason}
 
     site.tell(story)
+
+
+def test_a_persons_halt_without_an_end_stands_already_and_is_not_given_one(site: Site):
+    """Ours would have ended it: the venue ends what bears an end."""
+
+    async def story(node: Node) -> None:
+        site.books("update pairs set status = 'halted', reason = 'ops', until_ms = 0")
+        lever, given = node.lever("halt"), node.order("halt")
+        assert (await lever.plan(given)).already
+        applied = await lever.apply(await lever.plan(given))
+        assert applied.ok and "nothing sent" in applied.says and site.effects() == 0
+        assert "left alone" in (await lever.undo(given)).says and not site.trades("halt")
+
+    site.tell(story)
+
+
+def test_an_order_whose_end_has_come_is_not_sent(site: Site):
+    async def story(node: Node) -> None:
+        lever, given = node.lever("halt"), node.order("halt", seconds=-5)
+        for outcome in (await lever.simulate(await lever.plan(given)), await lever.apply(await lever.plan(given))):
+            assert not outcome.ok and "has come; nothing sent" in outcome.says
+        assert site.effects() == 0
+
+    site.tell(story)
