@@ -69,13 +69,12 @@ def init(
     real: Charter = read_charter(loaded.charter)
     if drill_of(real.parameters.name):
         raise CommandError("is a drill node already", str(config), "name the real node's file with --config")
+    # who joined the real network by a vote joins its drill by one
     seat = real.by_name.get(loaded.member)
-    if seat is None:
-        raise CommandError(f"{loaded.member} has no seat in {loaded.charter}", do="mend `member`, or the charter")
     base = loaded.path.parent
     if (base / CONFIG).exists():
         raise CommandError("exists and is not overwritten", str(base / CONFIG), "move it and drill/ away")
-    home = make_home(base / FOLDER, loaded.member, seat.group, (addr,))
+    home = make_home(base / FOLDER, loaded.member, seat.group if seat is not None else "", (addr,))
     home.config_path.unlink()
     home.policy_path.unlink()
     text = config_text(loaded, loaded.path.read_text("utf-8"), listen_at(addr), lever_keys=lever_keys)

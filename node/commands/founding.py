@@ -145,9 +145,7 @@ def create(
     from governance.charter import check, found, write
     from node.commands.words import parameters_of
 
-    if not cards:
-        raise usage("no card is named", "tocsin charter create CARD… --out charter.toml")
-    founders = [read_card(path) for path in cards]
+    founders = _founders(cards, name)
     parameters: Parameters = parameters_of(
         name,
         created_ms=int(time.time() * 1000),
@@ -166,6 +164,17 @@ def create(
     write_text(out, write(charter))
     _tell_created(charter, out, result.notes, output, people=not source)
     return OK
+
+
+def _founders(cards: Sequence[Path], name: str) -> list[Card]:
+    from node.drill.mark import drill_of
+
+    if not cards:
+        raise usage("no card is named", "tocsin charter create CARD… --out charter.toml")
+    if drill_of(name):
+        what = f"{name} is the name of a drill network, whose nodes pull no lever"
+        raise usage(what, "`tocsin drill found` writes one")
+    return [read_card(path) for path in cards]
 
 
 def _tell_created(charter: Charter, out: Path, notes: Sequence[str], output: str, *, people: bool) -> None:
