@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from adapters.policy import Policy
     from adapters.policy.check import Declarations
     from node.config import NodeConfig
+    from node.replay.incident import Incident
     from node.replay.network import Sources
     from protocol.membership import Epoch
 
@@ -103,12 +104,17 @@ def _told(
         found = load(incident, words)
         epoch, sources = _network(charter, found.recording.seats)
         held = hold_against(found, rows, *rules, on=on, own=Own(own), groups=epoch.q)
-        said = given(found.recording, epoch, epoch, sources, block_ms + (found.after_ms or 0))
+        said = given(found.recording, epoch, epoch, sources, _first_word_ms(found, block_ms))
         return answer(found, held, play(said, epoch, held.owner), epoch, block_ms), ignored
     except HoldingFaults as error:
         raise CommandError("\n  ".join([f"{len(error.faults)} faults:", *error.faults]), str(exposure)) from None
     except (IncidentFault, ValueError) as error:
         raise CommandError(str(error)) from None
+
+
+def _first_word_ms(incident: Incident, block_ms: int) -> int:
+    """Since what times count from: words that a node heard came after the block was seen."""
+    return 0 if incident.by_words else block_ms + (incident.after_ms or 0)
 
 
 def _block_ms(written: str) -> int:

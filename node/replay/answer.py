@@ -22,7 +22,7 @@ HISTORY_SHOWN = 12
 
 
 def answer(incident: Incident, held: Held, played: Played, epoch: Epoch, block_ms: int) -> Json:
-    """Times in ms since the first malicious transaction. `effect_ms`: one block of the owner's chain after that,
+    """Times in ms since `counts_from`. `effect_ms`: one block of the owner's chain after that,
     which is assumed and not measured; None where a person or nobody acts."""
     exposures = [_exposure(one, held, played, block_ms) for one in held.holdings]
     exposures += [_unlisted(name, held, played, block_ms) for name in _unlisted_names(held)]
@@ -33,6 +33,7 @@ def answer(incident: Incident, held: Held, played: Played, epoch: Epoch, block_m
         "incident": incident.name,
         "says": incident.says,
         "t0": incident.t0,
+        "counts_from": "the first word" if incident.by_words else "the first malicious transaction",
         "words_of": incident.borrowed or incident.recording.pack,
         "borrowed": bool(incident.borrowed),
         "drafted_policy": held.drafted,
@@ -120,7 +121,7 @@ def _lever(one: Answered, policy: Policy) -> Json:
 
 
 def sentences(told: Mapping[str, Any]) -> Iterator[str]:
-    since = f", first malicious transaction {told['t0']}" if told["t0"] else ""
+    since = f", {told['counts_from'].removeprefix('the ')} {told['t0']}" if told["t0"] else ""
     yield f"{told['incident']}{since}: {told['says']}"
     yield from _stands_on(told)
     yield ""
@@ -134,8 +135,11 @@ def _stands_on(told: Mapping[str, Any]) -> Iterator[str]:
     reaction_ms, block_ms = told["measured"]["reaction_ms"], told["assumed"]["block_ms"]
     reaction = f"{reaction_ms / 1000:.1f} s measured" if reaction_ms is not None else "not measured (0 s)"
     yield f"  counted     {told['network']['groups']} groups; ISOLATE needs {told['network']['needed']['ISOLATE']}"
-    yield f"  assumed     a block of {spell_ms(block_ms)} until it is seen, another until a lever stands (--block)"
-    yield f"  reaction    from its block to the first word {reaction}, on one machine"
+    if told["first_word_ms"]:
+        yield f"  assumed     a block of {spell_ms(block_ms)} until it is seen, another until a lever stands (--block)"
+        yield f"  reaction    from its block to the first word {reaction}, on one machine"
+    else:
+        yield f"  assumed     a block of {spell_ms(block_ms)} until a lever stands (--block)"
     if told["borrowed"]:
         yield f"  borrowed    what members say is taken from {told['words_of']}: of this one nobody recorded it"
     if told["drafted_policy"]:

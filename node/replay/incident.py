@@ -46,9 +46,10 @@ class Past:
 
 @dataclass(frozen=True)
 class Incident:
-    """`names`: everything that the asset it is about is called. `after_ms`: from the first malicious transaction to the
-    first word, None where nobody measured it. `borrowed`: the pack that the words are of, "" where they are its own.
-    `deeds_s`: when the attacker did something, the first one included."""
+    """`names`: everything that the asset it is about is called. Times count from the first malicious transaction, or,
+    `by_words`, from the first word. `after_ms`: from the one to the other, None where nobody measured it. `borrowed`:
+    the pack that the words are of, "" where they are its own. `deeds_s`: when the attacker did something, the first
+    one included."""
 
     name: str
     says: str
@@ -56,6 +57,7 @@ class Incident:
     names: frozenset[str]
     t0: str = ""
     after_ms: int | None = None
+    by_words: bool = False
     borrowed: str = ""
     history: tuple[Past, ...] = ()
     deeds_s: tuple[float, ...] = ()
@@ -190,7 +192,7 @@ def _with_words(one: Incident, words: str) -> Incident:
     if not words:
         return one
     said = _words(words)
-    return replace(one, recording=said.recording, after_ms=said.after_ms, borrowed=said.name)
+    return replace(one, recording=said.recording, borrowed=said.name)
 
 
 def _of_events(where: str, told: list[Any]) -> Incident:
@@ -220,8 +222,7 @@ def _of_events(where: str, told: list[Any]) -> Incident:
     found = _of_recording(where, text, {})
     begun = datetime.datetime.fromtimestamp(first_ms / 1000, datetime.UTC) if 0 < first_ms < 1 << 42 else None
     t0 = "" if begun is None else begun.isoformat(timespec="seconds").replace("+00:00", "Z")
-    note = "times count from the first word: events say nothing of the transaction before it"
-    return replace(found, name=where, says=f"what {len(seats)} members said", t0=t0, after_ms=0, notes=(note,))
+    return replace(found, name=where, says=f"what {len(seats)} members said", t0=t0, by_words=True)
 
 
 def _of_record(where: str, told: Mapping[str, Any], words: str) -> Incident:
@@ -244,8 +245,8 @@ def _of_record(where: str, told: Mapping[str, Any], words: str) -> Incident:
         _names_of(told.get("asset")),
         begun.isoformat().replace("+00:00", "Z"),
         said.after_ms,
-        said.name,
-        tuple(one for one in history if one.at_s >= 0),
+        borrowed=said.name,
+        history=tuple(one for one in history if one.at_s >= 0),
     )
 
 

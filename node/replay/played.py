@@ -1,7 +1,8 @@
 """The pure part: words as recorded, counted by the protocol's own rules, decided by the policy's own rules.
 
-Times are ms since the first malicious transaction. At every moment at which anything changes (a word, an end of a
-level, a hold run out) the policy is asked anew; kept is what it first said of each lever.
+Times are ms since the first malicious transaction, or since the first word where nobody knows of that. At every moment
+at which anything changes (a word, an end of a level, a hold run out) the policy is asked anew; kept is what it first
+said of each lever.
 """
 
 from __future__ import annotations

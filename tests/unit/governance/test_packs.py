@@ -114,6 +114,13 @@ def test_what_a_run_told_is_a_recording() -> None:
     ]
 
 
+def test_a_recording_says_how_long_after_the_first_deed_it_begins_and_what_its_subjects_are() -> None:
+    said = {"kind": "attestation", "own": True, "threat": "bridge-forgery", "basis": "VERIFIED", "level": "ISOLATE"}
+    told = {"a": [said | {"seq": 1, "issued_ms": 500, "subject": str(TOKEN)}]}
+    found = json.loads(recording_text("a pack", told, 380, {str(TOKEN): "rs", "another": "weth"}))
+    assert (found["after_ms"], found["things"]) == (120, {str(TOKEN): "rs"})
+
+
 def test_what_comes_with_the_package_can_be_read() -> None:
     found = {one.pack: one for one in recordings()}
     assert {"forged-bridge-release", "oracle-push"} <= set(found)

@@ -66,3 +66,17 @@ def test_an_incident_that_hits_nothing_is_refused_with_a_way_on(mine: Path, caps
 @pytest.mark.parametrize("bad", [["--block", "soon"], ["--block", "30d"], ["--own", "maybe"]])
 def test_a_bad_option_is_a_usage_error(mine: Path, bad: list[str]) -> None:
     assert main(["replay", "forged-bridge-release", "-e", str(mine), *bad]) == 2
+
+
+def test_a_nodes_own_log_counts_from_its_first_word(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / "node.log"
+    word = {"where": "tocsin.loop", "kind": "attestation", "subject": RSETH, "threat": "bridge-forgery"}
+    word |= {"level": "ISOLATE", "basis": "VERIFIED"}
+    rows = [word | {"author": f"m{n}", "seq": 3, "issued_ms": 1_790_000_000_000 + 50 * n} for n in range(4)]
+    log.write_text("\n".join(map(json.dumps, [{"level": "info", "says": "up"}, *rows])))
+    found = told(capsys, str(log), "-e", str(mine))
+    # three of four groups are a quorum; the own check is as slow as the slowest; a block passes before a lever stands
+    assert [(one["level"], one["at_ms"]) for one in found["formed"]] == [("GUARD", 50), ("ISOLATE", 100)]
+    assert (found["acted_ms"], found["effect_ms"], found["counts_from"]) == (150, 12_150, "the first word")
