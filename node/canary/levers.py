@@ -44,9 +44,12 @@ async def _tried(seat: Seat, now_ms: int) -> str:
 
 async def _way(lever: Lever, seat: Seat, now_ms: int) -> str:
     order = order_of(seat, now_ms)
-    simulated = outcome_of(await lever.simulate(await lever.plan(order)))
-    if not simulated.ok:
-        return f"would not move: {simulated.says}"
+    plan = await lever.plan(order)
+    if not plan.already:
+        # what somebody restricted already need not be restricted again, and not every target would simulate it
+        simulated = outcome_of(await lever.simulate(plan))
+        if not simulated.ok:
+            return f"would not move: {simulated.says}"
     read = outcome_of(await lever.read_back(order))
     return "" if read.answered else f"cannot be read back: {read.says}"
 

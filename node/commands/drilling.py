@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -165,12 +167,15 @@ def start(
         raise usage(f"{level!r} is no level of an exercise", "GUARD or ISOLATE: a halt is people's judgement")
     id_ = secrets.token_bytes(ID_BYTES)
     order = parse_order({"id": id_.hex(), "subject": subject, "threat": threat, "level": level.upper()})
-    with _connected(config) as (control, _):
+    with drill_node(config) as control:
         known = _ended(_exercises(control), subject)
         write_order(loaded.data_dir, order, threat)
         found_ = _await(control, known, wait_s)
+        network = control.network()
     _tell(found_, output)
-    return OK if found_.verified >= _needed(config) else NO_QUORUM
+    groups = {one["name"]: one["group"] for one in network["members"]}
+    verified = {groups[one.member] for one in found_.rows if one.verified_ms is not None}
+    return OK if len(verified) >= network["epoch"]["q"] else NO_QUORUM
 
 
 @drill_app.command
@@ -179,12 +184,11 @@ def ack(*, person: Person = "", config: DrillFile = DRILL_TOML, output: Output =
 
     Example: `tocsin drill ack --person anna`
     """
-    from node.drill.exercise import CLAIM_TYPE
-    from node.drill.score import label
+    from node.drill.score import claim_named, label
 
-    with _connected(config) as (control, _):
+    with drill_node(config) as control:
         last = _last(control)
-        claim = last["claims"][last["claim_types"].index(CLAIM_TYPE)]
+        claim = claim_named(last)
         words = label(claim, control.actions(), last["subject"])
         control.raise_alert(last["subject"], last["threat"], last["level"], a_person(person), None, words)
     if output == "json":
@@ -200,28 +204,19 @@ def score(*, config: DrillFile = DRILL_TOML, output: Output = "human") -> int:
 
     Example: `tocsin drill score -o json`
     """
-    with _connected(config) as (control, _):
+    with drill_node(config) as control:
         _tell(_score(control, _last(control)), output)
     return OK
 
 
-class _connected:
+@contextmanager
+def drill_node(config: Path) -> Iterator[Control]:
     """The control socket of a node of a drill network, and of no other."""
-
-    def __init__(self, config: Path) -> None:
-        self._config, self._control = config, connect(config)
-
-    def __enter__(self) -> tuple[Control, dict[str, Any]]:
-        self._control.__enter__()
-        status = self._control.status()
-        if not status.get("drill_of"):
-            self._control.__exit__(None, None, None)
+    with connect(config) as control:
+        if not control.status().get("drill_of"):
             do = "`tocsin drill init` makes a drill node; exercises are begun there"
-            raise CommandError("is a node of a real network", str(self._config), do)
-        return self._control, status
-
-    def __exit__(self, *ended: Any) -> None:
-        self._control.__exit__(*ended)
+            raise CommandError("is a node of a real network", str(config), do)
+        yield control
 
 
 def _own_subject(config: Path) -> str:
@@ -232,12 +227,6 @@ def _own_subject(config: Path) -> str:
     if policy is None or isinstance(policy, PolicyReport) or not policy.assets:
         raise usage("this node's policy names no asset", "name the subject: tocsin drill start SUBJECT")
     return str(next(iter(policy.assets.values()))[0])
-
-
-def _needed(config: Path) -> int:
-    from node.commands.founding import read_charter
-
-    return read_charter(load_config(config).charter).epoch0().q
 
 
 def _events(control: Control) -> list[dict[str, Any]]:
@@ -254,11 +243,10 @@ def _ended(begun: list[Any], subject: str) -> int:
     """How many there were; CommandError where the last one on this subject still runs."""
     from node.drill.mark import LEASE_MS
 
-    left_s = (
-        max((one["issued_ms"] + LEASE_MS - _now_ms() for one in begun if one["subject"] == subject), default=0) / 1000
-    )
-    if left_s > 0:
-        do = f"begin the next in {left_s:.0f} s, or on another subject; `tocsin drill score` shows the last"
+    last_ms = max((one["issued_ms"] for one in begun if one["subject"] == subject), default=0)
+    left_ms = last_ms + LEASE_MS - _now_ms()
+    if left_ms > 0:
+        do = f"begin the next in {left_ms // 1000} s, or on another subject; `tocsin drill score` shows the last"
         raise CommandError("the last exercise on this subject still runs", do=do)
     return len(begun)
 

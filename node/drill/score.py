@@ -55,17 +55,18 @@ class Score:
     def points(self) -> int:
         return sum(one.points for one in self.rows)
 
-    @property
-    def verified(self) -> int:
-        return sum(one.verified_ms is not None for one in self.rows)
-
 
 def exercises(events: Iterable[Happening]) -> list[Happening]:
     """The first word of each, in the order of their times."""
     first: dict[str, Happening] = {}
     for one in sorted(filter(_is_exercise, events), key=lambda one: one["issued_ms"]):
-        first.setdefault(one["claims"][one["claim_types"].index(CLAIM_TYPE)], one)
+        first.setdefault(claim_named(one), one)
     return list(first.values())
+
+
+def claim_named(word: Happening) -> str:
+    """By which exercise a word of one is known: the first half dozen bytes of the claim's id, as happenings have it."""
+    return str(word["claims"][word["claim_types"].index(CLAIM_TYPE)])
 
 
 def _is_exercise(one: Happening) -> bool:
@@ -74,7 +75,7 @@ def _is_exercise(one: Happening) -> bool:
 
 def score(events: Sequence[Happening], first: Happening, members: Sequence[str]) -> Score:
     """`first`: one of `exercises`. What was said after the next one began on the same topic is the next one's."""
-    claim = first["claims"][first["claim_types"].index(CLAIM_TYPE)]
+    claim = claim_named(first)
     begun_ms = first["issued_ms"]
     later = [one["issued_ms"] for one in exercises(events) if one["issued_ms"] > begun_ms]
     ends_ms = min(later, default=1 << 62)

@@ -25,7 +25,7 @@ class Pool:
             await trio.sleep_forever()
         if "raises" in self.ill:
             raise OSError(self.ill["raises"])
-        return Plan(order, "will freeze")
+        return Plan(order, "will freeze", already="stands" in self.ill)
 
     async def simulate(self, plan: Plan) -> Outcome:
         return Outcome("refuses" not in self.ill, self.ill.get("refuses", "it would freeze"))
@@ -67,6 +67,11 @@ def test_each_way_of_not_moving_is_told() -> None:
 def test_one_that_is_ill_hides_no_other() -> None:
     found = tried(Pool(), Pool(refuses="no right"), Pool(raises="cut"))
     assert "pool1" in found.says and "pool2" in found.says and "pool0" not in found.says
+
+
+def test_what_somebody_restricted_already_is_well_where_it_can_be_read_back() -> None:
+    assert tried(Pool(stands="", refuses="frozen already")).ok
+    assert not tried(Pool(stands="", mute="no route")).ok
 
 
 def test_a_lever_in_use_is_left_alone() -> None:
