@@ -22,8 +22,8 @@ HISTORY_SHOWN = 12
 
 
 def answer(incident: Incident, held: Held, played: Played, epoch: Epoch, block_ms: int) -> Json:
-    """Times in ms since `counts_from`. `effect_ms`: one block of the owner's chain after that,
-    which is assumed and not measured; None where a person or nobody acts."""
+    """Times in ms since `counts_from`. `effect_ms`: one block of the owner's chain after that, which is assumed and not
+    measured; None where a person or nobody acts."""
     exposures = [_exposure(one, held, played, block_ms) for one in held.holdings]
     exposures += [_unlisted(name, held, played, block_ms) for name in _unlisted_names(held)]
     acting = [one for one in exposures if one["does"] == ACTS]
@@ -37,6 +37,7 @@ def answer(incident: Incident, held: Held, played: Played, epoch: Epoch, block_m
         "words_of": incident.borrowed or incident.recording.pack,
         "borrowed": bool(incident.borrowed),
         "drafted_policy": held.drafted,
+        "mode": held.owner.policy.mode.name.lower(),
         "network": {"groups": epoch.n, "may_lie": epoch.f, "needed": {k.name: v for k, v in epoch.thresholds.items()}},
         "assumed": {"block_ms": block_ms, "own_check": held.owner.own.value},
         "measured": {"reaction_ms": incident.after_ms},
@@ -144,6 +145,8 @@ def _stands_on(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"  borrowed    what members say is taken from {told['words_of']}: of this one nobody recorded it"
     if told["drafted_policy"]:
         yield "  policy      none: drafted from the levers of your list; --policy or --config play your own"
+    if told["mode"] == "observe":
+        yield "  policy      it only observes: played as if it acted"
     yield from (f"  note        {one}" for one in told["notes"])
     for one in told["formed"]:
         yield f"  {_at(one['at_ms']):<11} {one['level']} certificate, {one['threat']}: {one['groups']} groups"

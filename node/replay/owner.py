@@ -17,6 +17,7 @@ from protocol.subjects import from_text
 
 HIT = "hit"
 """The asset's name in a drafted policy."""
+NAME_CHARS_MAX = 32
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,9 @@ def _draft(rows: Sequence[Holding], incident: Incident, groups: int) -> Policy:
     """Each lever of the list at its own rung, at the floors of the README's examples; HALT is left to people."""
     by_rung: dict[Level, list[str]] = {}
     levers = {}
-    for row in rows:
+    for place, row in enumerate(rows, 1):
         for number, (call, rung) in enumerate(row.levers, 1):
-            name = f"{row.name[:28]}-{number}"
+            name = f"{place}-{number}-{row.name}"[:NAME_CHARS_MAX]
             levers[name] = _lever(row.name, call)
             by_rung.setdefault(rung, []).append(name)
     rules: dict[str, Mapping[str, object]] = {"other": {"asset": "any", "level": "any", "own": "any", "do": []}}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from node.cli import main
+from tests.unit.policy.stage import EXAMPLES
 
 RSETH = "eip155:1/erc20:0xa1290d69c65a6fe4df752f95823fae25cb99e5a7"
 LIST = f"""name,asset,usd,levers
@@ -80,3 +81,21 @@ def test_a_nodes_own_log_counts_from_its_first_word(
     # three of four groups are a quorum; the own check is as slow as the slowest; a block passes before a lever stands
     assert [(one["level"], one["at_ms"]) for one in found["formed"]] == [("GUARD", 50), ("ISOLATE", 100)]
     assert (found["acted_ms"], found["effect_ms"], found["counts_from"]) == (150, 12_150, "the first word")
+
+
+def test_a_policy_that_observes_is_played_as_if_it_acted_and_that_is_said(
+    mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(EXAMPLES["Lender, acting"].replace('mode = "act"', 'mode = "observe"'))
+    assert main(["replay", "forged-bridge-release", "-e", str(mine), "--policy", str(policy)]) == 0
+    said = capsys.readouterr().out
+    assert "it only observes: played as if it acted" in said
+    assert "lending.freeze at +12." in said and "stays open: withdraw" in said
+
+
+def test_rows_whose_names_begin_alike_keep_their_own_levers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{'x' * 31}{end},{RSETH},5000000,lending.freeze" for end in "ab"]
+    (tmp_path / "mine.csv").write_text("name,asset,usd,levers\n" + "\n".join(rows))
+    found = told(capsys, "forged-bridge-release", "-e", str(tmp_path / "mine.csv"))
+    assert [one["does"] for one in found["exposures"]] == ["acts", "acts"]
