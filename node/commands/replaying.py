@@ -46,8 +46,8 @@ def replay(
     Parameters
     ----------
     incident
-        A pack by name, a pack's file, what `tocsin testnet --opinions` wrote, a real incident's timeline, or the
-        answer of a node's /v1/events.
+        A pack by name, a pack's file, what `tocsin testnet --opinions` wrote, a real incident's timeline, a node's
+        own log, or the answer of its /v1/events.
     exposure
         CSV: name,asset,usd and, where known, unit_usd,utilisation,levers,ways_out.
     policy

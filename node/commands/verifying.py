@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from node.commands.common import OK, Output, say, say_json, span, usage
 
 if TYPE_CHECKING:
+    from governance.charter import Charter
     from protocol.envelope import SealedKeySet
     from protocol.membership import Epoch
     from protocol.quorum import CheckedCertificate
@@ -47,14 +48,17 @@ def verify(
     """
     from node.commands.certificates import read_certificate
     from node.commands.joining import verify_network
+    from node.drill.mark import drill_of
 
     if from_ and network is None:
         return verify_network(file, from_, output)
-    epochs, known, where = _grounds(network, from_, charter)
+    epochs, known, where, founding = _grounds(network, from_, charter)
     checked = read_certificate(file, epochs, lambda member, version: known.get((member, version)), where)
     if output == "json":
-        say_json(_facts(checked))
+        say_json({**_facts(checked), "drill_of": drill_of(founding.parameters.name)})
     else:
+        if drill_of(founding.parameters.name):
+            say("EXERCISE, no alarm: this is a certificate of a drill network, and means nothing outside it.")
         say(*_lines(checked))
     return OK
 
@@ -62,8 +66,9 @@ def verify(
 Known = dict[tuple[str, int], "SealedKeySet"]
 
 
-def _grounds(network: Path | None, from_: str, charter: Path) -> tuple[list[Epoch], Known, Path]:
-    """The epochs that a certificate may be of, the KeySets at hand, and where they are from."""
+def _grounds(network: Path | None, from_: str, charter: Path) -> tuple[list[Epoch], Known, Path, Charter]:
+    """The epochs that a certificate may be of, the KeySets at hand, where they are from, and the network's charter."""
+    from governance.charter import parse
     from node.commands.founding import read_charter
     from node.commands.joining import read_network
     from node.commands.sealing import a_hash
@@ -71,11 +76,11 @@ def _grounds(network: Path | None, from_: str, charter: Path) -> tuple[list[Epoc
     if network is None:
         founding = read_charter(charter)
         known: Known = {(one.keyset.member, one.keyset.version): one for one in founding.keysets}
-        return [founding.epoch0()], known, charter
+        return [founding.epoch0()], known, charter, founding
     if not from_:
         raise usage("a chain is trusted from an epoch's hash", "add --from HASH, got another way than the file")
     read = read_network(network, a_hash(from_, "--from"))
-    return [link.epoch for link in read.verdict.links], {}, network
+    return [link.epoch for link in read.verdict.links], {}, network, parse(read.chain.charter)
 
 
 def _facts(checked: CheckedCertificate) -> dict[str, Any]:
