@@ -1,6 +1,8 @@
 """Providers that are down, slow, wrong, behind or lying: what is believed, and what is said."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import trio
@@ -141,7 +143,7 @@ def test_two_that_name_different_blocks_at_one_height_disagree():
         fork = Fake(answers={"eth_getBlockByNumber": lambda _: Fake().block(100) | {"hash": word(9)}})
         async with client_of(Fake(), fork) as client:
             with pytest.raises(ProvidersDisagree):
-                await client.block(CHAIN)
+                await client.head(CHAIN, 60)
 
     trio.run(run)
 
@@ -194,6 +196,28 @@ def test_keys_and_addresses_with_keys_are_in_no_repr():
 def test_a_provider_cannot_make_an_account_burn_its_gas():
     assert fees_of([10**20], [0])["maxFeePerGas"] == FEE_WEI_MAX
     assert fees_of([None], [10**20]) == {"gasPrice": FEE_WEI_MAX}
+
+
+def test_a_provider_cannot_end_the_process_by_an_answer_that_is_nested_without_end():
+    """A process of its own: where this fails, the interpreter dies. The library that signs raises the limit of
+    recursion when it is imported, which a node does after its start."""
+    story = """
+import sys, trio
+import adapters.evm.client
+from tests.integration.evm.fake import Fake, client_of
+from tests.integration.evm.test_providers import CHAIN
+
+async def run():
+    async with client_of(Fake(raw=b"[" * 200_000)) as client:
+        try:
+            await client.head(CHAIN, 60)
+        except adapters.evm.client.ChainDown:
+            print("down")
+
+trio.run(run)
+"""
+    done = subprocess.run([sys.executable, "-c", story], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "down\n", done.stderr[-400:]
 
 
 # -- levers and claims on lying providers
