@@ -8,8 +8,8 @@ from typing import Any
 from eth_account import Account as EthAccount
 
 FRAMES_MAX = 1_000
-# py_ecc, which comes with eth_account and web3, raises Python's limit of recursion to 100 000: a deeply nested answer of
-# a provider then overflows the stack and ends the process.
+# py_ecc, which comes with eth_account and web3, raises Python's limit of recursion to 100 000: a deeply nested answer
+# of a provider then overflows the stack and ends the process.
 sys.setrecursionlimit(FRAMES_MAX)
 
 
