@@ -19,7 +19,7 @@ from protocol.membership import Epoch
 from protocol.messages import Basis, KeySet, Level, Notice, Release, Tlp
 from protocol.quorum import assemble, pack_certificate, without_known_keysets
 from protocol.subjects import Kind, subject_of
-from tests.fuzz import seeds_more, stage
+from tests.fuzz import exchange, seeds_more, stage
 from tests.tidy import make_vectors as vectors
 from tests.unit.governance import world as founders
 from tests.unit.machine import cast
@@ -257,5 +257,6 @@ SEEDS: dict[str, Callable[[], Iterable[bytes]]] = {
     "charter": lambda: (*charters(), *seeds_more.charters()),
     "policy": seeds_more.policies,
     "api": bodies,
+    "intel": exchange.files,
     "machine": lambda: (*scripts(), *seeds_more.scripts()),
 }

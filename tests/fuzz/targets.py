@@ -27,7 +27,7 @@ from protocol.limits import FRAME_BYTES_MAX
 from protocol.messages import Claim
 from protocol.quorum import certificate_id, check_certificate, pack_certificate, parse_certificate
 from protocol.subjects import Kind, from_text, parse_subject
-from tests.fuzz import stage, targets_governance, targets_machine, targets_text
+from tests.fuzz import exchange, stage, targets_governance, targets_machine, targets_text
 from tests.fuzz.finding import Finding, expect
 
 READINGS = tuple(itertools.product((True, False), (0, 9), (0, 10**20), (0, 1)))
@@ -259,6 +259,7 @@ TARGETS = {
         Target("charter", targets_text.charter, (FileFaults,), text=True),
         Target("policy", targets_text.policy, (PolicyFaults,), text=True),
         Target("api", targets_text.api, targets_text.API_REFUSALS, text=True),
+        Target("intel", exchange.intel, (ValueError,), text=True),
         Target("machine", targets_machine.machine, ()),
     )
 }
