@@ -20,6 +20,7 @@ CARRY_S_MAX = 20.0
 HURRIED_S_MAX = 8.0
 """Where no task of its own runs: a node waits ten seconds."""
 BACKOFF_S = (2.0, 5.0, 15.0, 60.0, 300.0)
+HASTE_S = 15.0
 GIVE_UP_S = 3_600.0
 _LEFT_BEHIND: dict[str, Any] = {"abandon_on_cancel": True}
 """Of a thread; under this name the stubs of trio do not know it."""
@@ -57,7 +58,10 @@ class Notify:
         return f"Notify({self.name!r})"
 
     async def tell(self, news: News) -> None:
-        self._pager.told(news, trio.current_time())
+        now_s = trio.current_time()
+        self._pager.told(news, now_s)
+        # what is new must not sleep as long as what is old may
+        self._not_before_s = min(self._not_before_s, now_s + HASTE_S)
         self._some.set()
         if not self._running and self._letter is None and not self._times.after_s:
             await trio.sleep(self._times.gather_s)

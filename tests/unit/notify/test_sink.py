@@ -16,7 +16,7 @@ from adapters.api import Acknowledged, Delivering, Instances, News
 from adapters.catalog import CatalogFaults, build
 from adapters.notify.letter import Letter
 from adapters.notify.pager import Times
-from adapters.notify.sink import BACKOFF_S, GIVE_UP_S, Notify
+from adapters.notify.sink import BACKOFF_S, GIVE_UP_S, HASTE_S, Notify
 from protocol.messages import Level, Tlp
 
 TIMES = Times(gather_s=2.0, window_s=300.0)
@@ -93,6 +93,20 @@ def test_after_an_hour_it_is_given_up_and_what_came_meanwhile_is_told() -> None:
     sink = played(service, story)
     assert (sink.counts["failed"], sink.counts["sent"]) == (1, 1)
     assert "given up" in service.said[-1] and service.letters[0].text == "sees again"
+
+
+def test_what_is_new_does_not_sleep_as_long_as_what_is_old_may() -> None:
+    service = Service(*[False] * 5)
+
+    async def story(sink: Notify) -> None:
+        await sink.tell(News("blind"))
+        await trio.sleep(sum(BACKOFF_S) - 200)
+        assert service.letters == []
+        await sink.tell(News("a lever failed", about="coin", level=Level.HALT))
+        await trio.sleep(HASTE_S + 1)
+        assert [one.text for one in service.letters] == ["blind", "a lever failed"]
+
+    played(service, story)
 
 
 def test_the_next_sink_is_told_where_nobody_acknowledged_and_asks_since_when() -> None:
