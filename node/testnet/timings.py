@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from node.testnet.checks import happenings, topics_of
+from node.testnet.follow import Happening
 from node.testnet.scenario import TOCSIN
 from node.testnet.supervisor import Facts
+from protocol.messages import Level
 
 
 def timings_of(facts: Facts) -> dict[str, Any]:
@@ -37,27 +40,31 @@ def timings_of(facts: Facts) -> dict[str, Any]:
 def certificate_to_sent(facts: Facts) -> list[float]:
     """Sorted ms, one for each action that a certificate opened and that was sent: from the certificate in a node's own
     journal to the journal's word that the chain has the transaction. A person's time to approve is in none of them."""
-    found = []
     asking = {role.name for role in facts.roles if role.mode == "ask"}
+    found = []
     for name, told in facts.told.items():
-        if name in asking:
-            continue
-        certified: dict[tuple[str, str, str], float] = {}
-        seen: set[str] = set()
-        for one in told:
-            topic = (
-                (one["subject"], one.get("threat", ""), one["level" if one["kind"] == "certificate" else "rung"])
-                if one["kind"] in ("certificate", "action")
-                else None
-            )
-            if topic is None:
-                continue
-            if one["kind"] == "certificate":
-                certified.setdefault(topic, float(one["at_ms"]))
-            elif one["phase"] == "sent" and one["certificate"] and one["key"] not in seen and topic in certified:
-                seen.add(one["key"])
-                found.append(round(float(one["at_ms"]) - certified[topic], 1))
+        sent: dict[str, float] = {}
+        for one in told if name not in asking else ():
+            if one["kind"] == "action" and one["phase"] == "sent":
+                sent.setdefault(one["key"], float(one["at_ms"]))
+        since = {key: opened_on(told, key) for key in sent}
+        found += [round(sent[key] - at_ms, 1) for key, at_ms in since.items() if at_ms is not None]
     return sorted(found)
+
+
+def opened_on(told: Sequence[Happening], key: str) -> float | None:
+    """When a node had the certificate on which it opened an action: of those of its topic that it had by then, the
+    highest, at its first coming. None where none was behind it."""
+    opened = next((one for one in told if one["kind"] == "action" and one["key"] == key), None)
+    if opened is None or not opened["certificate"]:
+        return None
+    topic = (opened["subject"], opened["threat"])
+    firsts: dict[int, float] = {}
+    for one in told:
+        held = one["kind"] == "certificate" and (one["subject"], one["threat"]) == topic
+        if held and float(one["at_ms"]) <= float(opened["at_ms"]):
+            firsts.setdefault(int(Level[one["level"]]), float(one["at_ms"]))
+    return firsts[max(firsts)] if firsts else None
 
 
 def _span(facts: Facts, topic: str) -> float | None:

@@ -21,6 +21,7 @@ class Command:
 COMMANDS = {
     "testnet": Command("tests.bench.testnet", "alarms over a network of real processes, chains included"),
     "network": Command("tests.bench.network", "the network alone, beside the bound, a floor and js-libp2p"),
+    "levers": Command("tests.bench.levers", "from a certificate to a lever's transaction in the pool, per lever"),
     "hostile": Command("tests.bench.hostile", "the same network under attack"),
     "joining": Command("tests.bench.joining", "how soon who was voted in counts, in a network with a past"),
     "api": Command("tests.bench.api", "requests, event latency, and what API load costs an alarm"),
