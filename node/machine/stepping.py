@@ -3,6 +3,7 @@ nothing else moves an action."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 from adapters.api import ExpiresBy, Outcome
@@ -38,6 +39,8 @@ LANDS = {
 """(phase, step that succeeded) → phase."""
 RETRY_MS = (200, 400, 800, 1_600, 3_000, 5_000)
 TRIES_MAX = 8
+LOST_AFTER = 4
+"""Looks again, over three seconds, that find nothing of what was sent: then it is lost, once; then people come."""
 EXPIRY_GRACE_MS = 1_500
 """Targets count in whole seconds: read back only then whether a lapsed restriction is really gone."""
 ESCALATED_MS = 60_000
@@ -134,6 +137,10 @@ def _failed(step: Step, action: Action, event: LeverStepped) -> None:
             told = f"{action.lever} should have ended: {outcome.says}"
             step.tell(action.subject, action.threat, told)
         return
+    if event.step == "read_back" and outcome.answered and action.attempts >= LOST_AFTER and _sent_once(action):
+        # what was mined and is gone lies in no block any more: a lever looks for it before it sends, and sends once
+        land(step, action, Phase.SENDING, f"sent, and the target shows nothing of it ({outcome.says}): asked for again")
+        return
     if outcome.retryable and action.attempts < TRIES_MAX:
         land(step, action, action.phase, outcome.says, outcome.reference)
         action.retry_at_ms = step.at.mono_ms + RETRY_MS[min(action.attempts - 1, len(RETRY_MS) - 1)]
@@ -145,6 +152,13 @@ def _failed(step: Step, action: Action, event: LeverStepped) -> None:
     if not before:
         told = f"{action.lever} on {action.subject} failed at {event.step}: {outcome.says}"
         step.tell(action.subject, action.threat, told)
+
+
+def _sent_once(action: Action) -> bool:
+    """Since it last stood: what is not found again after that is for people."""
+    runs = [phase for phase, _ in itertools.groupby(phase for _, phase, _, _ in action.steps)]
+    stood = next((at for at, phase in enumerate(reversed(runs)) if phase == Phase.EFFECTIVE.value), len(runs))
+    return runs[len(runs) - stood :].count(Phase.SENT.value) == 1
 
 
 TRIED_AGAIN_FROM = {

@@ -43,8 +43,7 @@ SAMPLE = 25 * UNIT
 """Size of the honest message of the setup, which lies will cite."""
 ORDER = (
     "token", "bridge.escrow", "oracle", "spot", "perp", "perp.v2", "lending", "lending.aave", "safe", "holding",
-    "posting",
-    "purse",
+    "posting", "purse",
 )  # fmt: skip
 
 

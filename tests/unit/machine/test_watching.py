@@ -105,6 +105,35 @@ def test_after_a_restart_what_stands_is_looked_at_again() -> None:
     assert node.target.times("watch") >= 1
 
 
+def test_what_was_sent_and_is_lost_is_asked_for_again_within_seconds() -> None:
+    """A block with it was taken back before anybody had read it back: no provider knows it any more."""
+    world = World(4)
+    node = world[0]
+    node.target.script["read_back"] = [Outcome(False, "free", retryable=True) for _ in range(5)]
+    node.sense(world.true(claim()))
+    world.run(6_000)
+    assert node.action().phase is Phase.EFFECTIVE and node.target.times("apply") == 2
+
+
+def test_what_is_lost_a_second_time_is_for_people() -> None:
+    world = World(4)
+    node = world[0]
+    node.target.script["read_back"] = [Outcome(False, "free", retryable=True) for _ in range(99)]
+    node.sense(world.true(claim()))
+    world.run(40_000)
+    assert node.action().phase is Phase.ESCALATED and node.target.times("apply") == 2
+    assert any("failed at read_back" in one for one in node.told)
+
+
+def test_who_cannot_be_asked_what_was_sent_is_not_asked_to_restrict_again() -> None:
+    world = World(4)
+    node = world[0]
+    node.target.script["read_back"] = [Outcome(False, "no answer", retryable=True, answered=False) for _ in range(6)]
+    node.sense(world.true(claim()))
+    world.run(20_000)
+    assert node.action().phase is Phase.EFFECTIVE and node.target.times("apply") == 1
+
+
 def lifted() -> tuple[World, Node]:
     world, node = standing()
     node.ask(ActionCommand(node.action().key, "lift"))
