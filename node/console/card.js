@@ -10,6 +10,8 @@ import { ending, waiting } from "./second.js";
 import { rank, sentence, share, short, subject, time, usd } from "./words.js";
 
 const OWN = {
+  none: "We have not checked it ourselves",
+  observed: "Our own sensor sees it",
   verified: "Our own check agrees",
   contradicted: "Our own check contradicts it",
   unable: "Our own check could not tell",

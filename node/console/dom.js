@@ -1,5 +1,9 @@
 // Elements from words. What others wrote is always text: nothing here takes markup.
 
+// Marks that turn the direction of writing or show nothing would let a name rewrite the words around it.
+const TRICKS = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+export const plain = (one) => (typeof one === "string" ? one.replace(TRICKS, "\ufffd") : one);
+
 export function el(name, given = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(given)) {
@@ -7,9 +11,9 @@ export function el(name, given = {}, ...children) {
     if (key === "class") made.className = value;
     else if (key === "on") for (const [what, does] of Object.entries(value)) made.addEventListener(what, does);
     else if (key === "vars") for (const [name, one] of Object.entries(value)) made.style.setProperty(name, one);
-    else made.setAttribute(key, value === true ? "" : String(value));
+    else made.setAttribute(key, value === true ? "" : plain(String(value)));
   }
-  made.append(...children.flat().filter((one) => one !== null && one !== undefined && one !== ""));
+  made.append(...children.flat().filter((one) => one !== null && one !== undefined && one !== "").map(plain));
   return made;
 }
 

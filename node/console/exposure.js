@@ -11,14 +11,17 @@ import { rank, share, usd } from "./words.js";
 export const title = "Exposure";
 export const says = "what an alarm may reach here, and by which way";
 export const feed = false;
-const policy = source("/v1/policy");
+const policy = source("/v1/policy", ["epoch"], 60000);
 const levers = source("/v1/levers", ["action", "renewal"]);
 
 export function enter(redraw) {
   policy.enter(redraw);
   levers.enter(redraw);
 }
-export const heard = (one) => levers.heard(one);
+export function heard(one) {
+  policy.heard(one);
+  levers.heard(one);
+}
 export function leave() {
   policy.leave();
   levers.leave();
@@ -33,12 +36,13 @@ export function draw(seen) {
     return [{ key: "none", says: "", make: () => el("section", { class: "empty" }, el("h2", {}, "Nothing is named"), hint("What to do next", why, "tocsin policy check")) }];
   }
   const reached = reach(assets, exposures, seen, levers.data);
-  const total = reached.exposures.filter((one) => typeof one.usd === "number").reduce((sum, one) => sum + one.usd, 0);
+  // what stands behind another is read where that one is, and counted once
+  const total = reached.exposures.filter((one) => !one.behind && typeof one.usd === "number").reduce((sum, one) => sum + one.usd, 0);
   const unknown = reached.exposures.filter((one) => typeof one.usd !== "number").length;
   const told = reached.exposures.map(({ usd: worth, ...one }) => ({ ...one, worth: usd(worth) }));
   return [
     { key: "sum", says: [usd(total), unknown, reached.hit], make: () => sum(total, unknown, reached) },
-    { key: "graph", says: [told, reached.assets, narrow.matches], make: () => picture(reached) },
+    { key: "graph", says: [told.map(({ read_s, ...one }) => one), reached.assets, narrow.matches], make: () => picture(reached) },
     { key: "table", says: [told, reached.assets], make: () => listed(reached) },
   ];
 }
@@ -63,9 +67,12 @@ function reach(assets, exposures, seen, lent) {
     usd: read.get(one.name)?.usd ?? null,
     used: share(read.get(one.name)?.utilisation),
     why: read.get(one.name)?.why ?? "",
+    // ten seconds: a figure that is read anew each second is no news
+    read_s: Math.floor((read.get(one.name)?.read_ms ?? 0) / 10000) * 10,
     ways: one.ways_out.map((way) => {
       const on = lent.filter((lever) => lever.exposure === one.name && lever.closes.includes(way));
-      return { name: way, levers: on.map((lever) => lever.name), shut: on.some((lever) => lever.stands.some((stand) => stand.phase === "effective")) };
+      const found = on.map((lever) => ({ name: lever.name, holds: lever.stands.some((stand) => stand.phase === "effective") }));
+      return { name: way, levers: found, shut: found.some((lever) => lever.holds) };
     }),
   }));
   return { assets: Object.keys(assets).map((name) => ({ name, level: levels.get(name) })), exposures: rows, hit: rows.filter((one) => rank(one.level) >= 0).map((one) => one.name) };
@@ -96,7 +103,8 @@ function listed(reached) {
     rank(one.level) >= 0 ? el("span", { class: `level ${one.level.toLowerCase()}` }, one.level) : el("span", { class: "dim" }, "none"),
     usd(one.usd) ?? el("span", { class: "dim" }, `not computed${one.why ? `: ${one.why}` : ""}`),
     one.used ?? el("span", { class: "dim" }, "not read"),
-    one.ways.length ? el("span", { class: "chips" }, one.ways.map((way) => el("span", { class: `tag ${way.shut ? "shut" : "open"}` }, `${way.name}: ${way.shut ? "shut" : way.levers.length ? `open, ${way.levers.join(", ")} would shut it` : "open, no lever"}`))) : chips([], "none listed"),
+    one.read_s ? el("span", { "data-since": one.read_s * 1000 }, "…") : el("span", { class: "dim" }, "never"),
+    one.ways.length ? el("span", { class: "chips" }, one.ways.map((way) => el("span", { class: `tag ${way.shut ? "shut" : "open"}` }, `${way.name}: ${way.shut ? "shut" : way.levers.length ? `open, ${way.levers.map((lever) => lever.name).join(", ")} would shut it` : "open, no lever"}`))) : chips([], "none listed"),
   ]);
-  return el("section", { class: "sheet" }, table("What is exposed", ["Exposure", "To", "Alarm", "At risk", "Used", "Ways out"], rows));
+  return el("section", { class: "sheet" }, table("What is exposed", ["Exposure", "To", "Alarm", "At risk", "Used", "Read", "Ways out"], rows));
 }

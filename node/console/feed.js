@@ -9,6 +9,7 @@ const on = (one) => {
   const { head, tail } = subject(one.subject ?? "");
   return tail ? short(tail, 13) : head;
 };
+const DEEDS = { Raise: "raised an alarm", Withdraw: "took our word back", ReleaseTopic: "said that it is over", ActionCommand: "decided about a lever", Publish: "published a statement", TakeKey: "put a new key in place" };
 const LINES = {
   attestation: (one) => [one.level, one.level === "NONE" ? `${one.author} withdraws: ${sentence(one.threat).toLowerCase()}` : `${one.author} says ${one.level}: ${sentence(one.threat).toLowerCase()}`, on(one)],
   release: (one) => ["NONE", `${one.author} says that ${sentence(one.threat).toLowerCase()} is over`, on(one)],
@@ -17,7 +18,7 @@ const LINES = {
   decision: (one) => ["", `Policy: ${one.verdict} ${one.lever}`, one.why],
   action: (one) => [one.rung, `${one.lever}: ${one.phase}`, one.says],
   renewal: (one) => ["", "A lease was renewed", one.says],
-  operator: (one) => ["", `${one.person} did: ${sentence(one.deed)}`, ""],
+  operator: (one) => ["", `${one.person} ${DEEDS[one.deed] ?? `did: ${sentence(one.deed)}`}`, ""],
   asked: (one) => ["GUARD", `${one.person} asks: ${one.what}. It needs a second person`, on(one)],
   "asked-no-more": (one) => ["", `${sentence(one.what)}, asked before: ${one.how}${one.person ? ` by ${one.person}` : ""}`, on(one)],
   acknowledged: (one) => ["", `${one.person} has seen it: ${sentence(one.threat).toLowerCase()}`, on(one)],

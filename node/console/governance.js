@@ -5,7 +5,7 @@ import { el } from "./dom.js";
 import { date, duration, facts, figure, table } from "./figures.js";
 import { hint } from "./network.js";
 import { source } from "./source.js";
-import { sentence, short } from "./words.js";
+import { capital, short } from "./words.js";
 
 export const title = "Governance";
 export const says = "what is being decided, and who still has to speak";
@@ -73,8 +73,8 @@ function proposal(one, network) {
   return el(
     "article",
     { class: `card proposal ${one.loosens ? "guard" : "watch"}`, tabindex: "-1", "aria-label": one.says },
-    el("header", { class: "card-head" }, el("h2", {}, sentence(one.says)), one.loosens ? el("span", { class: "tag shut" }, "loosens") : "", el("span", { class: "since dim" }, "closes ", date(one.closes_ms))),
-    el("p", { class: "says" }, el("strong", {}, sentence(one.stands)), el("span", { class: "dim" }, ` · proposed by ${one.author}, ${date(one.opened_ms)}`)),
+    el("header", { class: "card-head" }, el("h2", {}, capital(one.says)), one.loosens ? el("span", { class: "tag shut" }, "loosens") : "", el("span", { class: "since dim" }, "closes ", date(one.closes_ms))),
+    el("p", { class: "says" }, el("strong", {}, capital(one.stands)), el("span", { class: "dim" }, ` · proposed by ${one.author}, ${date(one.opened_ms)}`)),
     one.note ? el("p", {}, one.note) : "",
     one.needed ? tally(one, total) : el("p", { class: "dim" }, "It is its owner's own affair and takes no ballots."),
     one.ballots.length ? table("Ballots", ["Member", "Group", "Vote", "Counts", "Declared interest"], one.ballots.map((cast) => [cast.member, cast.group, cast.vote, cast.counts ? "yes" : "no", cast.conflict || el("span", { class: "dim" }, "none")])) : "",
@@ -115,7 +115,7 @@ function change(one) {
 }
 
 function over(past) {
-  const rows = past.map((one) => [sentence(one.says), one.author, date(one.opened_ms), one.needed ? `${one.yes.length} of ${one.needed}` : "none asked", one.stands]);
+  const rows = past.map((one) => [capital(one.says), one.author, date(one.opened_ms), one.needed ? `${one.yes.length} of ${one.needed}` : "none asked", one.stands]);
   return el("section", { class: "sheet" }, table("Decided or over", ["Proposal", "By", "Opened", "Groups for it", "How it ended"], rows));
 }
 

@@ -1,6 +1,6 @@
 // The exposure as a drawing: assets, what we hold, ways out, levers, from left to right.
 
-import { el } from "./dom.js";
+import { el, plain } from "./dom.js";
 import { narrow } from "./map.js";
 import { rank, usd } from "./words.js";
 
@@ -10,8 +10,9 @@ let drawn = null;
 export function graph(reached, words) {
   const place = el("div", { class: "graph", role: "img", "aria-label": words });
   place.elements = elements(reached);
-  const lowest = Math.max(...place.elements.map((one) => one.position?.y ?? 0));
-  place.style.height = `${Math.min(640, Math.max(180, lowest + 110))}px`;
+  const most = (axis) => Math.max(...place.elements.map((one) => one.position?.[axis] ?? 0));
+  const shrunk = Math.min(1, (innerWidth - 70) / (most("x") + 130));
+  place.style.height = `${Math.min(640, Math.max(150, (most("y") + 110) * shrunk))}px`;
   return place;
 }
 
@@ -42,7 +43,10 @@ function elements(reached) {
       if (way) {
         const id = `way ${one.name} ${way.name}`;
         found.push(node(id, way.name, 2, row, `way ${way.shut ? "shut" : "open"}`), edge(`held ${one.name}`, id, loud && !way.shut ? loud : way.shut ? "closed" : ""));
-        way.levers.forEach((lever, at) => found.push(node(`lever ${one.name} ${lever} ${way.name}`, lever, 3 + at * 0.7, row, `lever${way.shut ? " pulled" : ""}`), edge(`lever ${one.name} ${lever} ${way.name}`, id, "pull")));
+        way.levers.forEach((lever, at) => {
+          const from = `lever ${one.name} ${lever.name} ${way.name}`;
+          found.push(node(from, lever.name, 3 + at * 0.7, row, `lever${lever.holds ? " pulled" : ""}`), edge(from, id, "pull"));
+        });
       }
       row += 1;
     }
@@ -61,14 +65,15 @@ function elements(reached) {
   return found.filter((one) => one.position || (known.has(one.data.source) && known.has(one.data.target)));
 }
 
-// From left to right, on a phone from top to bottom.
-const node = (id, label, column, row, classes) => ({ data: { id, label }, position: narrow.matches ? { x: row * 165, y: column * 105 } : { x: column * 250, y: row * 74 }, classes });
+// The same from left to right on a phone, where everything is narrower.
+const node = (id, label, column, row, classes) => ({ data: { id, label: plain(label) }, position: { x: column * (narrow.matches ? 102 : 250), y: row * (narrow.matches ? 58 : 74) }, classes });
 const edge = (source, target, classes) => ({ data: { id: `${source} > ${target}`, source, target }, classes });
 
 function styles() {
   const of = getComputedStyle(document.documentElement);
   const colour = (name) => of.getPropertyValue(`--${name}`).trim();
-  const box = { shape: "round-rectangle", width: 150, height: 46, label: "data(label)", "text-wrap": "wrap", "text-max-width": 138, "text-valign": "center", "text-halign": "center", "font-family": of.fontFamily, "font-size": 14, color: colour("ink"), "background-color": colour("well"), "border-width": 1.5, "border-color": colour("line") };
+  const size = narrow.matches ? 0.56 : 1;
+  const box = { shape: "round-rectangle", width: 150 * size, height: narrow.matches ? 38 : 46, label: "data(label)", "text-wrap": "wrap", "text-max-width": 138 * size, "text-valign": "center", "text-halign": "center", "font-family": of.fontFamily, "font-size": narrow.matches ? 11 : 14, color: colour("ink"), "background-color": colour("well"), "border-width": 1.5, "border-color": colour("line") };
   const levels = ["WATCH", "GUARD", "ISOLATE", "HALT"].flatMap((one) => [
     { selector: `node.${one}`, style: { "border-color": colour(one.toLowerCase()), "border-width": 3 } },
     { selector: `edge.${one}`, style: { "line-color": colour(one.toLowerCase()), "target-arrow-color": colour(one.toLowerCase()), width: 3.5 } },
@@ -76,11 +81,11 @@ function styles() {
   return [
     { selector: "node", style: box },
     { selector: "node.asset", style: { shape: "ellipse", height: 56 } },
-    { selector: "node.way", style: { width: 110, height: 36, "border-color": colour("good") } },
+    { selector: "node.way", style: { width: 110 * size, height: 34, "border-color": colour("good") } },
     { selector: "node.way.shut", style: { "border-color": colour("halt"), "border-style": "dashed" } },
-    { selector: "node.lever", style: { width: 110, height: 34, shape: "cut-rectangle", "font-size": 13 } },
+    { selector: "node.lever", style: { width: 110 * size, height: 32, shape: "cut-rectangle" } },
     { selector: "node.lever.pulled", style: { "background-color": colour("halt"), color: colour("paper") } },
-    { selector: "edge", style: { width: 1.8, "line-color": colour("soft"), "target-arrow-color": colour("soft"), "target-arrow-shape": "triangle", "curve-style": "taxi", "taxi-direction": narrow.matches ? "downward" : "rightward", "taxi-turn": "50%" } },
+    { selector: "edge", style: { width: 1.8, "line-color": colour("soft"), "target-arrow-color": colour("soft"), "target-arrow-shape": "triangle", "curve-style": "taxi", "taxi-direction": "rightward", "taxi-turn": "50%" } },
     { selector: "edge.pull", style: { "line-style": "dashed", "curve-style": "straight", "target-arrow-shape": "tee" } },
     { selector: "edge.closed", style: { "line-style": "dashed" } },
     ...levels,

@@ -29,6 +29,11 @@ export async function enter(redraws) {
 
 // What happens while the page is open is added to its end.
 export function heard(one) {
+  if (one.kind === "reset") {
+    Object.assign(held, { list: [], from: null, at: null });
+    older();
+    return;
+  }
   if (held.from === null || !one.position || one.kind === "heartbeat" || one.kind === "manifest") return;
   if (one.position > (held.list.at(-1)?.position ?? 0)) held.list.push(one);
 }

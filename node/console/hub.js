@@ -124,7 +124,8 @@ export class Hub {
   told({ kind, what }) {
     if (this.closed) return;
     if (kind === "event") {
-      if (what.position) this.at = Math.max(this.at ?? 0, what.position);
+      // a store of another life begins anew below where the last one was
+      if (what.position) this.at = what.kind === "reset" ? what.position : Math.max(this.at ?? 0, what.position);
       this.recent.push(what);
       if (this.recent.length > KEPT) this.recent.splice(0, this.recent.length - KEPT);
       this.heard(what);

@@ -1,14 +1,15 @@
 // The links of this node as a picture: itself in the middle, the others around it. The table beside it says the same.
 
-import { el } from "./dom.js";
+import { el, plain } from "./dom.js";
+import { short } from "./words.js";
 
 const NS = "http://www.w3.org/2000/svg";
 export const narrow = matchMedia("(max-width: 640px)");
 
 export function svg(name, given = {}, ...children) {
   const made = document.createElementNS(NS, name);
-  for (const [key, value] of Object.entries(given)) if (value !== null && value !== undefined) made.setAttribute(key, String(value));
-  made.append(...children.flat().filter((one) => one !== ""));
+  for (const [key, value] of Object.entries(given)) if (value !== null && value !== undefined) made.setAttribute(key, plain(String(value)));
+  made.append(...children.flat().filter((one) => one !== "").map(plain));
   return made;
 }
 
@@ -51,6 +52,6 @@ function member(one, [x, y], [cx, cy], dense) {
   const side = one.me || Math.abs(x - cx) < 8 ? 0 : Math.sign(x - cx);
   const anchor = side === 0 ? "middle" : side > 0 ? "start" : "end";
   const radius = one.me ? 15 : dense ? 5 : 10;
-  const label = svg("text", { x: x + side * (radius + 9), y: side === 0 ? (one.me ? y + 33 : y < cy ? y - radius - 9 : y + radius + 19) : y + 5, "text-anchor": anchor, class: "member-text" }, one.name);
+  const label = svg("text", { x: x + side * (radius + 9), y: side === 0 ? (one.me ? y + 33 : y < cy ? y - radius - 9 : y + radius + 19) : y + 5, "text-anchor": anchor, class: "member-text" }, short(one.name, narrow.matches ? 12 : 22));
   return svg("g", { class: `member ${one.up ? "up" : "down"}${one.me ? " me" : ""}${level}` }, svg("title", {}, `${one.name}, group ${one.group}`), svg("circle", { cx: x, cy: y, r: radius }), dense && one.up && !one.level ? "" : label);
 }

@@ -16,34 +16,38 @@ const topic = (one) => `${one.subject}\n${one.threat}`;
 
 export function draw(seen, { may, redraw }) {
   const ranked = [...seen.alerts].sort(before);
+  const live = ranked.filter((one) => rank(one.level) >= 0);
+  const own = new Set(seen.actions.map(topic));
+  const known = new Set(ranked.map(topic));
+  const rest = seen.actions.filter((one) => !known.has(topic(one)));
   const wanted = [];
-  const lines = [];
-  ranked.forEach((alert, at) => {
-    if (at < CARDS || opened.has(alert.id)) wanted.push(whole(alert, seen, may));
-    else lines.push(alert);
-  });
-  if (lines.length) {
-    wanted.push({ key: "more", says: lines.length, make: () => el("h2", { class: "more" }, `${lines.length.toLocaleString("en")} more, the less grave`) });
+  if (!live.length) {
+    const facts = [seen.status.quorum, seen.status.sensors.length, seen.status.mode, seen.exposures.length, rest.length];
+    wanted.push({ key: "empty", says: facts, make: () => empty(seen.status, seen.exposures, rest.filter((one) => one.phase === "effective").length) });
   }
-  for (const alert of lines) {
+  const whole = (one, at) => opened.has(one.id) || own.has(topic(one)) || (rank(one.level) >= 0 && at < CARDS);
+  for (const alert of ranked.filter(whole)) wanted.push(one(alert, seen, may));
+  if (rest.length) {
+    const make = () => el("section", { class: "card none" }, el("h2", {}, "Levers without an alarm"), el("ul", { class: "actions" }, rest.map((deed) => action(deed, may))));
+    wanted.push({ key: "rest", says: [rest, may], make });
+  }
+  const lines = ranked.filter((alert, at) => !whole(alert, at));
+  return [...wanted, ...listed(lines.filter((one) => rank(one.level) >= 0), "more", "less grave", redraw), ...listed(lines.filter((one) => rank(one.level) < 0), "ended", "that stand no more", redraw)];
+}
+
+// Alarms in a line each, until somebody opens one.
+function listed(alerts, key, which, redraw) {
+  if (!alerts.length) return [];
+  const title = { key, says: alerts.length, make: () => el("h2", { class: "more" }, `${alerts.length.toLocaleString("en")} ${which}`) };
+  const rows = alerts.map((alert) => {
     const open = () => {
       opened.add(alert.id);
       looked = alert.id;
       redraw();
     };
-    wanted.push({ key: `row-${alert.id}`, says: [alert.level, alert.groups, alert.needed, alert.certificate?.level], make: () => row(alert, open) });
-  }
-  const known = new Set(ranked.map(topic));
-  const rest = seen.actions.filter((one) => !known.has(topic(one)));
-  if (!ranked.length) {
-    const facts = [seen.status.quorum, seen.status.sensors.length, seen.status.mode, seen.exposures.length, rest.length];
-    wanted.push({ key: "empty", says: facts, make: () => empty(seen.status, seen.exposures, rest.filter((one) => one.phase === "effective").length) });
-  }
-  if (rest.length) {
-    const make = () => el("section", { class: "card none" }, el("h2", {}, "Levers without an alarm"), el("ul", { class: "actions" }, rest.map((one) => action(one, may))));
-    wanted.push({ key: "rest", says: [rest, may], make });
-  }
-  return wanted;
+    return { key: `row-${alert.id}`, says: [alert.level, alert.groups, alert.needed, alert.certificate?.level], make: () => row(alert, open) };
+  });
+  return [title, ...rows];
 }
 
 // Who opened a line stands on its card.
@@ -57,11 +61,11 @@ function before(a, b) {
   return rank(b.level) - rank(a.level) || Boolean(b.certificate) - Boolean(a.certificate) || (a.id < b.id ? -1 : 1);
 }
 
-function whole(alert, seen, may) {
-  const own = seen.actions.filter((one) => topic(one) === topic(alert));
-  const mine = seen.exposures.filter((one) => one.subjects.includes(alert.subject));
+function one(alert, seen, may) {
+  const own = seen.actions.filter((deed) => topic(deed) === topic(alert));
+  const mine = seen.exposures.filter((held) => held.subjects.includes(alert.subject));
   // a figure that is read anew each second is no news while it says the same
-  const restricted = seen.actions.some((one) => one.subject === alert.subject && one.phase === "effective");
-  const says = [alert, own, mine.map(({ read_ms, ...one }) => one), may, seen.status.quorum.n, restricted];
+  const restricted = seen.actions.some((deed) => deed.subject === alert.subject && deed.phase === "effective");
+  const says = [alert, own, mine.map(({ read_ms, ...held }) => held), may, seen.status.quorum.n, restricted];
   return { key: alert.id, says, make: () => card(alert, own, mine, seen.status, may, restricted) };
 }

@@ -10,7 +10,7 @@ import { LEVELS, sentence } from "./words.js";
 export const title = "Policy";
 export const says = "what the owner's rules say, and what they would do";
 export const feed = false;
-const held = source("/v1/policy", ["epoch"]);
+const held = source("/v1/policy", ["epoch"], 60000);
 export const { heard } = held;
 const MODES = { observe: "decides and tells, moves nothing", ask: "a person approves each action", act: "moves by itself within its rules" };
 const OWN = { verified: "our own check agrees", unable: "our own check cannot tell", contradicted: "our own check says otherwise" };

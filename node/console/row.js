@@ -5,7 +5,7 @@ import { rank, sentence, short, subject } from "./words.js";
 
 export function row(alert, open) {
   const { head, tail } = subject(alert.subject);
-  const stands = alert.certificate ? "certified" : `${alert.groups.length} of ${alert.needed} groups`;
+  const stands = alert.certificate ? "certified" : rank(alert.level) < 0 ? "" : `${alert.groups.length} of ${alert.needed} groups`;
   return el(
     "button",
     { type: "button", class: `row ${alert.level.toLowerCase()}`, title: alert.subject, on: { click: open } },

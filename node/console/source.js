@@ -6,7 +6,7 @@ import { el } from "./dom.js";
 const LEAST_MS = 600;
 const CALM_MS = 10000;
 
-export function source(path, kinds = []) {
+export function source(path, kinds = [], calmMs = CALM_MS) {
   const one = { data: null, fault: "", enter, heard, leave, state };
   const wanted = new Set(kinds);
   let redraw = () => {};
@@ -29,7 +29,7 @@ export function source(path, kinds = []) {
   function enter(redraws) {
     redraw = redraws;
     clearInterval(beat);
-    beat = setInterval(() => document.visibilityState === "visible" && load(), CALM_MS);
+    beat = setInterval(() => document.visibilityState === "visible" && load(), calmMs);
     load();
   }
 

@@ -3,10 +3,8 @@
 export const LEVELS = ["WATCH", "GUARD", "ISOLATE", "HALT"];
 export const rank = (level) => LEVELS.indexOf(level);
 
-export const sentence = (word) => {
-  const text = String(word ?? "").replaceAll("-", " ").replaceAll("_", " ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
-};
+export const capital = (text) => String(text ?? "").charAt(0).toUpperCase() + String(text ?? "").slice(1);
+export const sentence = (word) => capital(String(word ?? "").replaceAll("-", " ").replaceAll("_", " "));
 
 export function usd(amount) {
   if (typeof amount !== "number" || !Number.isFinite(amount)) return null;

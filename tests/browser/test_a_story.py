@@ -55,7 +55,7 @@ def test_the_alarm_forms_and_one_acts_and_another_lifts(opens: Opens, network: N
         shot(releaser, f"story-acting-{scheme}")
     press_twice(releaser, "Lift now")
     expect(operator.locator(".action .beside.lifted").first).to_be_visible(timeout=SEEN_S)
-    expect(operator.locator("#feed")).to_contain_text("bert did")
+    expect(operator.locator("#feed")).to_contain_text("bert decided about a lever")
     shot(operator, "story-lifted")
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 
 from node.pages import BYTES_MAX, console_files
-from tests.browser.conftest import Opens, tell
+from tests.browser.conftest import LOADED, Opens, tell
 from tests.browser.network import Network
 from tests.browser.test_many import SUBJECT
 
 PAINT_MS, PIXEL_MS = 300, 50
-LOADED = 4
-"""On a machine that does other things as well the bounds are so many times wider; the figures are told as they are."""
 TIMES = 7
 EVENTS, A_SECOND = 60, 10
 
