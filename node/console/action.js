@@ -6,7 +6,7 @@ import { ending, waiting } from "./second.js";
 import { short, time } from "./words.js";
 
 const WAY = ["ordered", "planned", "simulated", "sending", "sent", "effective"];
-const ENDED = new Set(["lapsed", "lifted", "refused"]);
+export const ENDED = new Set(["lapsed", "lifted", "refused"]);
 const SAYS = { asked: "waits for a person", armed: "planned, not sent", escalated: "needs a person", lifting: "is being lifted", lapsed: "ended by its lease", lifted: "lifted", refused: "refused by a person" };
 
 // `at`: ahead of the buttons' ids, where one action is shown twice on a page.

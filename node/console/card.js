@@ -50,7 +50,7 @@ function evidence(alert) {
     "section",
     { class: "part" },
     el("h3", {}, "Evidence"),
-    el("p", { class: `own ${alert.own.verdict}` }, OWN[alert.own.verdict] ?? sentence(alert.own.verdict)),
+    el("p", { class: `own ${alert.own.verdict}` }, rank(alert.level) < 0 ? "Nobody's word stands any more" : (OWN[alert.own.verdict] ?? sentence(alert.own.verdict))),
     alert.own.why ? el("p", { class: "why" }, alert.own.why) : "",
     listed.length
       ? el("ul", { class: "claims" }, listed.map(([id, type]) => el("li", {}, type, " ", el("code", { title: id }, short(id)))))

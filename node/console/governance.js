@@ -79,7 +79,7 @@ function proposal(one, network) {
     one.needed ? tally(one, total) : el("p", { class: "dim" }, "It is its owner's own affair and takes no ballots."),
     one.ballots.length ? table("Ballots", ["Member", "Group", "Vote", "Counts", "Declared interest"], one.ballots.map((cast) => [cast.member, cast.group, cast.vote, cast.counts ? "yes" : "no", cast.conflict || el("span", { class: "dim" }, "none")])) : "",
     change(one),
-    el("p", { class: "how" }, el("span", { class: "dim" }, "A ballot is sealed where the governance key lies: "), el("code", {}, `tocsin vote sign ${one.id.slice(0, 12)}… yes`)),
+    el("p", { class: "how" }, el("span", { class: "dim" }, "A ballot is sealed by the governance key: "), el("code", {}, `tocsin vote cast ${one.id.slice(0, 12)} yes --governance-key FILE`)),
   );
 }
 

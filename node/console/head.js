@@ -18,7 +18,7 @@ export function head(status, me, live, leave) {
     status ? pill(quorum.blind ? "bad" : "good", `hears ${quorum.hears} of ${quorum.n}`, quorum.says, `needs ${quorum.needed}`) : "",
     status ? pill("", `${status.mode}`, "What the policy may do by itself") : "",
     pill(live === "live" ? "good" : "bad", LIVE[live] ?? live, "This page"),
-    me ? el("button", { id: "leave", type: "button", class: "quiet", title: `Sign out ${me.person}`, on: { click: leave } }, `${me.person} · ${me.role}`) : "",
+    me ? el("button", { id: "leave", type: "button", class: "quiet", title: "Sign out", "aria-label": `${me.person} · ${me.role}: sign out`, on: { click: leave } }, `${me.person} · ${me.role}`) : "",
   );
 }
 

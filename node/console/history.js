@@ -82,7 +82,7 @@ function play(speed) {
   redraw();
 }
 
-const reach = () => [held.list[0]?.at_ms ?? 0, held.list.reduce((most, one) => Math.max(most, one.at_ms), 0)];
+const reach = () => held.list.reduce(([first, last], one) => [Math.min(first, one.at_ms), Math.max(last, one.at_ms)], [held.list[0]?.at_ms ?? 0, 0]);
 
 export function draw(seen) {
   if (held.fault) return [{ key: "fault", says: held.fault, make: () => el("p", { class: "notice bad", role: "alert" }, held.fault) }];
@@ -119,11 +119,15 @@ const x = (at, first, last) => LEFT + ((at - first) / Math.max(1, last - first))
 function lanes(first, last) {
   const known = new Map(LANES.map(([kind], at) => [kind, at]));
   const high = LANES.length * ROW + 26;
-  const marks = held.list.map((one) => {
+  // what falls on one spot is one mark, however long the log
+  const spots = new Map();
+  for (const one of held.list) {
     const lane = known.get(one.kind) ?? LANES.length - 1;
     const level = String(one.level ?? one.rung ?? "").toLowerCase();
-    return svg("line", { x1: x(one.at_ms, first, last), x2: x(one.at_ms, first, last), y1: lane * ROW + 7, y2: lane * ROW + ROW - 7, class: `tick ${level}` });
-  });
+    const at = Math.round(x(one.at_ms, first, last));
+    spots.set(`${lane} ${level} ${at}`, [lane, level, at]);
+  }
+  const marks = [...spots.values()].map(([lane, level, at]) => svg("line", { x1: at, x2: at, y1: lane * ROW + 7, y2: lane * ROW + ROW - 7, class: `tick ${level}` }));
   const names = LANES.map(([, name], at) => svg("g", {}, svg("line", { x1: LEFT, x2: wide(), y1: (at + 1) * ROW, y2: (at + 1) * ROW, class: "rule" }), svg("text", { x: 0, y: at * ROW + ROW / 2 + 5, class: "lane-text" }, name)));
   const parts = narrow.matches ? 2 : 4;
   const clock = Array.from({ length: parts + 1 }, (_, part) => {

@@ -1,6 +1,6 @@
 // The page "Now": a card for each alarm that matters most, a line for each of the others, and own levers beside them.
 
-import { action } from "./action.js";
+import { action, ENDED } from "./action.js";
 import { card } from "./card.js";
 import { el } from "./dom.js";
 import { empty } from "./empty.js";
@@ -17,7 +17,7 @@ const topic = (one) => `${one.subject}\n${one.threat}`;
 export function draw(seen, { may, redraw }) {
   const ranked = [...seen.alerts].sort(before);
   const live = ranked.filter((one) => rank(one.level) >= 0);
-  const own = new Set(seen.actions.map(topic));
+  const own = new Set(seen.actions.filter((deed) => !ENDED.has(deed.phase)).map(topic));
   const known = new Set(ranked.map(topic));
   const rest = seen.actions.filter((one) => !known.has(topic(one)));
   const wanted = [];

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from node import people
+from node import keys, people
 from node.control import Control
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +90,22 @@ class Network:
     def at(self, member: str = "") -> Iterator[Control]:
         with Control(self.home.parent / (member or self.member) / "data" / "c.sock", 20) as control:
             yield control
+
+    def govern(self, member: str, *words: str) -> str:
+        """A command of a member's owner, with the cold key, which the local network draws from its seed."""
+        cold = self.folder / "cold" / member
+        if not cold.exists():
+            cold.mkdir(parents=True)
+            keys.make_directory(cold)
+            seed = hashlib.sha256(f"tocsin testnet/{PACK.stem}/1/{member}/{keys.Purpose.GOVERNANCE.value}".encode())
+            keys.write_key(cold, keys.Purpose.GOVERNANCE, keys.derive(keys.Purpose.GOVERNANCE, seed.digest()))
+        where = ["--governance-key", str(keys.key_path(cold, keys.Purpose.GOVERNANCE))]
+        where += ["--config", str(self.home.parent / member / "node.toml"), "-o", "json"]
+        done = subprocess.run(
+            [sys.executable, "-m", "node.cli", *words, *where], cwd=ROOT, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def kill(self, member: str) -> float:
         """SIGKILL to the process that listens on its control socket; when that was."""

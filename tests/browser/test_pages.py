@@ -101,3 +101,22 @@ def test_the_policy_is_tried_on_an_alarm_of_ones_choosing(opens: Opens, network:
     page.select_option("#try-own", "contradicted")
     page.get_by_role("button", name="Try it; nothing moves").click()
     expect(page.get_by_role("status").filter(has_text="our own check says otherwise")).to_contain_text("hold")
+
+
+def test_a_vote_is_watched_where_it_stands(opens: Opens, network: Network) -> None:
+    page = opens(network.token("judy", "viewer"))
+    turn(page, "governance")
+    expect(page.get_by_text("Nothing is being decided")).to_be_visible()
+    words = ("member", "propose", "parameters", "--delay", "change=5d", "--note", "<b>slower</b>")
+    network.govern(network.member, *words)
+    proposal = page.locator(".proposal")
+    expect(proposal).to_contain_text("0 of 5 groups say yes", timeout=20_000)
+    expect(proposal).to_contain_text("<b>slower</b>")
+    with network.at() as node:
+        (told,) = node.proposals()
+    network.govern(network.others[0], "vote", "cast", told["id"], "yes")
+    expect(proposal).to_contain_text("1 of 5 groups say yes", timeout=20_000)
+    proposal.locator("summary").click()
+    expect(proposal.locator(".sentences")).to_contain_text("groups, 5 a quorum", timeout=20_000)
+    assert axe.faults(page) == []
+    shot(page, "governance-vote")
