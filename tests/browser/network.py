@@ -72,9 +72,15 @@ class Network:
         ends = time.monotonic() + within_s
         while not (found := holds()):
             assert self._process.poll() is None, f"the network ended: {self.text[-2000:]}"
-            assert time.monotonic() < ends, f"not within {within_s:g} s: {what}: {self.text[-500:]}"
+            assert time.monotonic() < ends, f"not within {within_s:g} s: {what}: {self.logs()}"
             time.sleep(TURN_S)
         return found
+
+    def logs(self) -> str:
+        """The ends of what everybody said, for who has to find out why."""
+        logs = sorted(self.folder.rglob("*.log")) + sorted(self.folder.rglob("*.err"))
+        ends = [f"--- {one.parent.name}/{one.name}\n{one.read_text('utf-8', 'replace')[-600:]}" for one in logs]
+        return "\n".join([self.text[-600:], *ends])
 
     def token(self, name: str, role: str) -> str:
         """A new person's."""
@@ -109,12 +115,19 @@ class Network:
 
     def kill(self, member: str) -> float:
         """SIGKILL to the process that listens on its control socket; when that was."""
-        with socket.socket(socket.AF_UNIX) as wire:
-            wire.connect(str(self.home.parent / member / "data" / "c.sock"))
-            pid = struct.unpack("3i", wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+        pid = self.until(f"{member} listens", lambda: self._listener(member), 5)
         self.killed.add(member)
         os.kill(pid, signal.SIGKILL)
         return time.monotonic()
+
+    def _listener(self, member: str) -> int:
+        """0 where nobody listens."""
+        with socket.socket(socket.AF_UNIX) as wire:
+            try:
+                wire.connect(str(self.home.parent / member / "data" / "c.sock"))
+            except ConnectionRefusedError:
+                return 0
+            return int(struct.unpack("3i", wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
 
     def close(self) -> None:
         self._process.send_signal(signal.SIGINT)

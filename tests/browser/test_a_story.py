@@ -62,7 +62,7 @@ def test_the_alarm_forms_and_one_acts_and_another_lifts(opens: Opens, network: N
 def test_a_member_that_is_killed_is_silent_on_the_page_within_two_seconds(opens: Opens, network: Network) -> None:
     page = opens(network.token("carl", "viewer"), "#/network")
     name = network.others[-1]
-    expect(page.locator("tr", has_text=name).first).to_contain_text("heard")
+    expect(page.locator("tr", has_text=name).locator(".up")).to_have_text("heard")
     killed = network.kill(name)
     page.locator("tr.silent", has_text=name).wait_for(timeout=10_000)
     seen = time.monotonic() - killed
