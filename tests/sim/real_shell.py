@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from unittest import mock
 import trio
 from trio.testing import MockClock
 
+from adapters.api import News
 from node import mark
 from node.app import Node
 from node.dispatch import Dispatch
@@ -30,7 +32,7 @@ from node.transport.memory import MemoryNetwork, MemoryTransport
 from node.watch import Watch
 from protocol.evidence import Judgement, refuted
 from protocol.frames import Frame, pack_frame
-from protocol.messages import Claim
+from protocol.messages import Claim, Tlp
 from tests.sim import cast
 from tests.sim.scheduler import START_MS
 from tests.sim.shells import KEYSETS, ME, OTHERS, SETUP, DiedHere, Drive, NotedMachine, Shell, on_model
@@ -67,6 +69,18 @@ class LookingVerifier:
     async def verify(self, claim: Claim, blob: bytes) -> Judgement:
         self.shell.log.append("look")
         return refuted("untrue")
+
+
+class HearingSink:
+    """Keeps what people are told."""
+
+    name, ceiling = "hears", Tlp.AMBER
+
+    def __init__(self, shell: Shell) -> None:
+        self.shell, self.counts = shell, Counter[str]()
+
+    async def tell(self, news: News) -> None:
+        self.shell.told.append(news.text)
 
 
 class RealShell(Shell):
@@ -140,7 +154,9 @@ class RealShell(Shell):
         self.loop = loop = Loop(self.machine, durable, Watch(lambda happening: None), self._perform(performer))
         dispatch = Dispatch({}, loop.inbox.send)
         noted: Any = NotedTransport(self, transport)
-        performer.append(Performer(noted, store, [LookingVerifier(self)], dispatch, [self], nursery, loop.inbox.send))
+        performer.append(
+            Performer(noted, store, [LookingVerifier(self)], dispatch, [HearingSink(self)], nursery, loop.inbox.send)
+        )
         await loop.begin(KEYSETS)
         nursery.start_soon(transport.run)
         nursery.start_soon(self._pump, transport)
@@ -157,9 +173,6 @@ class RealShell(Shell):
             performer[0](effect)
 
         return perform
-
-    async def tell(self, text: str) -> None:
-        self.told.append(text)
 
     async def _pump(self, transport: MemoryTransport) -> None:
         async for event in transport.events:
