@@ -7,7 +7,7 @@ from typing import Any
 
 from node.testnet.checks import happenings, topics_of
 from node.testnet.follow import Happening
-from node.testnet.scenario import TOCSIN
+from node.testnet.scenario import TOCSIN, Role
 from node.testnet.supervisor import Facts
 from protocol.messages import Level
 
@@ -39,17 +39,22 @@ def timings_of(facts: Facts) -> dict[str, Any]:
 
 def certificate_to_sent(facts: Facts) -> list[float]:
     """Sorted ms, one for each action that a certificate opened and that was sent: from the certificate in a node's own
-    journal to the journal's word that the chain has the transaction. A person's time to approve is in none of them."""
-    asking = {role.name for role in facts.roles if role.mode == "ask"}
+    journal to the journal's word that the chain has the transaction. What waits for a person's yes, or for people's
+    objections, is in none of them."""
     found = []
-    for name, told in facts.told.items():
+    for role in facts.roles:
+        told = facts.told.get(role.name, [])
         sent: dict[str, float] = {}
-        for one in told if name not in asking else ():
-            if one["kind"] == "action" and one["phase"] == "sent":
+        for one in (one for one in told if one["kind"] == "action" and one["phase"] == "sent"):
+            if moves_by_itself(role, one["rule"]):
                 sent.setdefault(one["key"], float(one["at_ms"]))
         since = {key: opened_on(told, key) for key in sent}
         found += [round(sent[key] - at_ms, 1) for key, at_ms in since.items() if at_ms is not None]
     return sorted(found)
+
+
+def moves_by_itself(role: Role, rule: str) -> bool:
+    return role.mode != "ask" and not role.policy.get("rule", {}).get(rule, {}).get("hold")
 
 
 def opened_on(told: Sequence[Happening], key: str) -> float | None:

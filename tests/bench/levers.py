@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from node.testnet.timings import opened_on
+from node.testnet.timings import moves_by_itself, opened_on
 
 GOAL_MS = 1_000
 PLAYED_S = 20.0
@@ -107,9 +107,8 @@ def spans(facts: Any, taken_ms: dict[str, float]) -> list[tuple[str, float]]:
     """(call, ms) of each lever that a certificate moved by itself: not asked about, and not held for objections."""
     found = []
     for role in facts.roles:
-        told = facts.told[role.name] if role.mode != "ask" else []
-        waits = {rule: row.get("hold") for rule, row in role.policy.get("rule", {}).items()}
-        for one in (one for one in told if one["kind"] == "action" and not waits.get(one["rule"])):
+        told = facts.told[role.name]
+        for one in (one for one in told if one["kind"] == "action" and moves_by_itself(role, one["rule"])):
             if one["phase"] == "sent" and one.get("reference") in taken_ms:
                 since_ms = opened_on(told, one["key"])
                 if since_ms is not None:
