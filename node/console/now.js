@@ -56,7 +56,7 @@ export function drawn() {
   looked = "";
 }
 
-// What stands and is worst first; of equals the one that was there first, so that nothing jumps.
+// What is worst first, certified ahead of said; of equals by their ids, so that nothing jumps.
 function before(a, b) {
   return rank(b.level) - rank(a.level) || Boolean(b.certificate) - Boolean(a.certificate) || (a.id < b.id ? -1 : 1);
 }
