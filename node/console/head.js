@@ -1,6 +1,7 @@
 // Whose node this is, whether it may sign, whom it hears; and whether this page is live.
 
 import { el } from "./dom.js";
+import { time } from "./words.js";
 
 const LIVE = { live: "live", broken: "reconnecting…", out: "signed out" };
 
@@ -24,9 +25,11 @@ export function head(status, me, live, leave) {
 
 const pill = (kind, text, title, more) => el("span", { class: `pill ${kind}`, title }, text, more ? el("span", { class: "dim" }, ` · ${more}`) : "");
 
-export function warnings(status) {
+// `cut`: the node does not answer, so all of this is as it was.
+export function warnings(status, cut) {
   const found = [];
   if (!status) return found;
+  if (cut) found.push(["bad", "This is not live", `The node does not answer; everything here is as it was at ${time(status.now_ms)}. The node itself may be well: tocsin status`]);
   if (!status.signing.may) found.push(["bad", "This node signs nothing", status.signing.why]);
   if (status.quorum.blind) found.push(["bad", "Blind: no ISOLATE or HALT can form", status.quorum.says]);
   for (const one of status.escalated) found.push(["bad", `${one.lever} needs a person`, one.says]);

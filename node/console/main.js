@@ -14,7 +14,8 @@ import * as tabs from "./tabs.js";
 import { rank } from "./words.js";
 
 const place = Object.fromEntries(["head", "nav", "page", "feed"].map((one) => [one, document.getElementById(one)]));
-const seen = { person: null, live: "broken", status: null, alerts: [], actions: [], exposures: [] };
+const seen = { person: null, live: "broken", status: null, alerts: [], actions: [], exposures: [], told: 0 };
+const CUT_MS = 4000;
 let hub = null;
 // who is signed in already need not wait for the answer to who that is
 const early = {
@@ -48,7 +49,8 @@ function draw() {
   nav(place.nav, page, seen);
   const shown = PAGES[page];
   const first = { key: "title", says: page, make: () => el("h1", { class: page === "now" ? "page-title hidden" : "page-title" }, shown.title, shown.says ? el("span", { class: "dim" }, shown.says) : "") };
-  const warned = warnings(seen.status).map(([kind, what, why]) => ({
+  const cut = seen.live !== "live" && performance.now() - seen.told > CUT_MS;
+  const warned = warnings(seen.status, cut).map(([kind, what, why]) => ({
     key: `warn-${what}`,
     says: why,
     make: () => el("div", { class: `notice ${kind}`, role: "alert" }, el("strong", {}, what), " ", why),
@@ -98,7 +100,7 @@ async function enter(person) {
     },
     state: (now) => {
       clock.set(now.status.now_ms);
-      Object.assign(seen, now);
+      Object.assign(seen, now, { told: performance.now() });
       redraw();
     },
     live: (how) => {

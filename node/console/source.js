@@ -44,9 +44,9 @@ export function source(path, kinds = [], calmMs = CALM_MS) {
     redraw = () => {};
   }
 
-  // What stands in the page's place until there is something to draw.
+  // What stands in the page's place until there is something to draw. What was read once stays; the frame says how old.
   function state() {
-    if (one.fault) return { key: "fault", says: one.fault, make: () => el("p", { class: "notice bad", role: "alert" }, el("strong", {}, "This could not be read. "), one.fault) };
+    if (one.fault && one.data === null) return { key: "fault", says: one.fault, make: () => el("p", { class: "notice bad", role: "alert" }, el("strong", {}, "This could not be read. "), one.fault) };
     return one.data === null ? { key: "reading", says: "", make: () => el("p", { class: "dim" }, "Reading…") } : null;
   }
 
