@@ -24,6 +24,7 @@ from adapters.evm.survey.generic import beyond
 from adapters.evm.survey.look import Looker
 from adapters.evm.trailer import Trailer
 from adapters.evm.wire import Ask, Log, Revert, ask_call
+from adapters.moment import utc
 
 NO_SUCH = Abi([{"type": "function", "name": "tocsin_asks_for_what_no_contract_has", "inputs": [], "outputs": []}])
 """Taken only by a contract that takes anything, and by an address without code."""
@@ -214,8 +215,8 @@ class _Bound(FlagLever[Shown]):
             return self._failed(broken)
         until_ms = state.number * 1000 if state.number > state.chain_s else 0
         if self._closed(state):
-            return Outcome(True, f"the target says until {state.number} s", until_ms=until_ms)
-        shows = f"only until {state.number} s" if until_ms else "no restriction"
+            return Outcome(True, f"the target says until {utc(state.number)}", until_ms=until_ms)
+        shows = f"only until {utc(state.number)}" if until_ms else "no restriction"
         return Outcome(False, f"the target shows {shows}", until_ms=until_ms, retryable=True)
 
     async def undo(self, order: LeverOrder) -> Outcome:
@@ -241,8 +242,8 @@ class _Bound(FlagLever[Shown]):
         if kept is None and ends and newest is not None and newest.trailer is not None and lift is not None:
             under = newest.trailer.before
             if under > state.chain_s and not lift.uses(BEFORE):
-                says = f"left alone: one until {under} s stood before ours, and the lift takes both"
-                return Outcome(True, f"{says}; it ends by itself at {state.number} s")
+                says = f"left alone: one until {utc(under)} stood before ours, and the lift takes both"
+                return Outcome(True, f"{says}; it ends by itself at {utc(state.number)}")
         return kept
 
     def _overtaken(self, state: Shown, newest: Change, other: Change) -> Outcome | None:

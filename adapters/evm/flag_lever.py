@@ -17,6 +17,7 @@ from adapters.evm.errors import ChainError, NoGas, Reverted
 from adapters.evm.levers import CLOCK_SLACK_S, WAIT_S, misfit, until_s
 from adapters.evm.sending import Sender
 from adapters.evm.trailer import Trailer
+from adapters.moment import utc
 
 State = TypeVar("State")
 ON_ITS_WAY = "a transaction of the account is still on its way; looked at again"
@@ -90,7 +91,7 @@ class FlagLever(abc.ABC, Generic[State]):
     async def plan(self, order: LeverOrder) -> Plan:
         """Raises nothing: what cannot be read is said in the plan, and found again by simulate."""
         what = f"{self.declared.call} on {self._name} (0x{self._at.hex()}, {self._chain})"
-        says = f"{what} until {until_s(order)} s, {self._ends}: {self.declared.says}"
+        says = f"{what} until {utc(until_s(order))}, {self._ends}: {self.declared.says}"
         try:
             already = await self._stands(await self._read())
         except ChainError as broken:

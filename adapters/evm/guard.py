@@ -16,6 +16,7 @@ from adapters.evm.sending import Sender
 from adapters.evm.survey.generic import beyond
 from adapters.evm.survey.look import STRANGER, Looker
 from adapters.evm.wire import ask_logs
+from adapters.moment import utc
 
 CALL = "guard.pull"
 OWNERS: tuple[tuple[str, str, tuple[object, ...]], ...] = (
@@ -42,7 +43,7 @@ class GuardLever:
     async def plan(self, order: LeverOrder) -> Plan:
         """Raises nothing: what cannot be read is said in the plan, and found again by simulate."""
         where = f"lever {self._target.lever} of 0x{self._target.contract.hex()}, {self._target.chain}"
-        says = f"{CALL} on {self._target.name} ({where}) until {until_s(order)} s: {self.declared.says}"
+        says = f"{CALL} on {self._target.name} ({where}) until {utc(until_s(order))}: {self.declared.says}"
         try:
             state = await self._read()
         except ChainError as broken:
@@ -64,7 +65,7 @@ class GuardLever:
             await self._sender.simulate(self._target.contract, ABI, "act_alone", args)
         except ChainError as broken:
             return _failed(broken)
-        return Outcome(True, f"the guard would take {CALL} until {until_s(plan.order)} s, {_shows(state)}")
+        return Outcome(True, f"the guard would take {CALL} until {utc(until_s(plan.order))}, {_shows(state)}")
 
     async def apply(self, plan: Plan) -> Outcome:
         """Look, send, wait. Sends nothing where the target stands so already or did once under this key and end."""
@@ -93,9 +94,9 @@ class GuardLever:
             return _failed(broken)
         if _holds(state, order):
             until_ms = order.until_ms if _somebodys(state) else state.held_s * 1000
-            return Outcome(True, f"the guard says until {state.held_s} s, {_shows(state)}", until_ms=until_ms)
+            return Outcome(True, f"the guard says until {utc(state.held_s)}, {_shows(state)}", until_ms=until_ms)
         until_ms = state.held_s * 1000 if state.stands and state.shows != OPEN else 0
-        until = f"until {state.held_s} s" if state.stands else "nothing"
+        until = f"until {utc(state.held_s)}" if state.stands else "nothing"
         return Outcome(False, f"the guard says {until}, {_shows(state)}", until_ms=until_ms, retryable=True)
 
     async def undo(self, order: LeverOrder) -> Outcome:
@@ -158,7 +159,9 @@ class GuardLever:
             return f"the guard lets this node act for {lease_s} s, and {room}"
         most_s = min(state.most_s, state.chain_s + longest_s)
         if until_s(order) > most_s:
-            return f"asked until {until_s(order)} s, and lease and budget of the guard go no further than {most_s} s"
+            return (
+                f"asked until {utc(until_s(order))}, and lease and budget of the guard go no further than {utc(most_s)}"
+            )
         return ""
 
     async def _target_fault(self, state: Standing) -> str:
@@ -205,7 +208,7 @@ def _shows(state: Standing) -> str:
 
 def _held_on(state: Standing) -> str:
     if state.chain_s < state.quorum_s:
-        return f"a quorum's word holds it until {state.quorum_s} s"
+        return f"a quorum's word holds it until {utc(state.quorum_s)}"
     return "somebody else's restriction stays" if _somebodys(state) else "and nothing holds it"
 
 

@@ -12,6 +12,7 @@ from adapters.evm.errors import ChainError, NoGas, Reverted
 from adapters.evm.lever_rows import ROWS, Row, Target
 from adapters.evm.sending import Sender
 from adapters.evm.wire import Ask, Revert, ask_call, ask_logs
+from adapters.moment import utc
 
 LOOKBACK_BLOCKS = 5_000
 """How far back a restriction under the same key is looked for: above the longest lease of any row at 12 s a block."""
@@ -44,7 +45,7 @@ def misfit(order: LeverOrder, declared: LeverDeclaration, chain_s: int) -> str:
     if end_s <= chain_s:
         return f"its end {end_s} s has come (the chain has {chain_s} s); nothing sent"
     if end_s > longest_s:
-        return f"asked until {end_s} s, and {declared.call} goes no further than {longest_s} s: shorten it"
+        return f"asked until {utc(end_s)}, and {declared.call} goes no further than {utc(longest_s)}: shorten it"
     return ""
 
 
@@ -64,7 +65,7 @@ class EvmLever:
     async def plan(self, order: LeverOrder) -> Plan:
         """Raises nothing: what cannot be read is said in the plan, and found again by simulate."""
         what = f"{self.declared.call} on {self._target.name} (0x{self._target.contract.hex()}, {self._target.chain})"
-        says = f"{what} until {until_s(order)} s: {self.declared.says}"
+        says = f"{what} until {utc(until_s(order))}: {self.declared.says}"
         try:
             standing = await self._standing(order.by_human)
         except ChainError as broken:
@@ -120,8 +121,8 @@ class EvmLever:
             return _failed(broken)
         until_ms = standing.until_s * 1000 if standing.binds else 0
         if until_ms and standing.until_s >= until_s(order):
-            return Outcome(True, f"the target says until {standing.until_s} s", until_ms=until_ms)
-        shows = f"only until {standing.until_s} s" if until_ms else "no restriction"
+            return Outcome(True, f"the target says until {utc(standing.until_s)}", until_ms=until_ms)
+        shows = f"only until {utc(standing.until_s)}" if until_ms else "no restriction"
         return Outcome(False, f"the target shows {shows}", until_ms=until_ms, retryable=True)
 
     async def undo(self, order: LeverOrder) -> Outcome:

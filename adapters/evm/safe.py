@@ -21,6 +21,7 @@ from adapters.evm.safe_inbox import Held, Inbox
 from adapters.evm.sending import Sender
 from adapters.evm.survey.look import STRANGER, Looker
 from adapters.evm.trailer import Trailer
+from adapters.moment import utc
 from protocol.ids import ActionKey
 
 CALL = "safe.propose"
@@ -62,7 +63,7 @@ class SafeLever:
         target = self._target
         calls = "; ".join(one.text for one in target.restrict)
         where = f"{CALL} on {target.name} (Safe 0x{target.contract.hex()}, {target.chain})"
-        says = f"{where} until {until_s(order)} s: {calls}; signed in {self._desk.inbox.path}. {self.declared.says}"
+        says = f"{where} until {utc(until_s(order))}: {calls}; signed in {self._desk.inbox.path}. {self.declared.says}"
         try:
             state = await self._reader.council()
         except ChainError as broken:

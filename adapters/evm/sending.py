@@ -59,7 +59,6 @@ class Sender:
     ) -> None:
         self.client, self.chain, self.account = client, chain, account
         self._pool = Pool(client, chain, account, patience_s, stuck_s)
-        self.in_flight = self._pool.in_flight
 
     async def simulate(self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any], trailer: bytes = b"") -> None:
         """An eth_call as the account, and whether it can pay. Reverted, NoGas, ChainDown, ProvidersDisagree."""
@@ -121,6 +120,11 @@ class Sender:
         raise NotMined(
             f"transaction 0x{tx.hex()} on {self.chain}: {await self._pool.fate(tx) or last}; look before retrying"
         )
+
+    async def in_flight(self) -> bool:
+        """Whether something of the account is on its way to a block, and nothing else should be sent before it is
+        there. ChainDown."""
+        return await self._pool.in_flight()
 
     async def _send(self, to: bytes | None, data: bytes, gas_max: int) -> Waiting:
         async with self._pool.lock:

@@ -13,6 +13,7 @@ import trio
 
 from adapters.api import Beyond, LeverDeclaration, LeverOrder, Outcome, Plan
 from adapters.declared import refused
+from adapters.moment import utc
 from adapters.postgres.beyond import beyond
 from adapters.postgres.door import Door, PostgresFault
 from adapters.postgres.secret_file import FreshPassword, Password, SecretFault
@@ -67,7 +68,7 @@ class PostgresLever:
     async def plan(self, order: LeverOrder) -> Plan:
         """Raises nothing: what cannot be read is said in the plan, and found again by simulate."""
         what = f"{self.declared.call} on {self._name} (mandate {self._mandate} of {self._door.server.where})"
-        says = f"{what} until {-(-order.until_ms // 1000)} s, put back by this node: {self.declared.says}"
+        says = f"{what} until {utc(-(-order.until_ms // 1000))}, put back by this node: {self.declared.says}"
         try:
             looked = await self._look(order)
         except PostgresFault as broken:

@@ -8,6 +8,7 @@ import trio
 
 from adapters.api import Beyond, LeverDeclaration, LeverOrder, Outcome, Plan
 from adapters.declared import refused
+from adapters.moment import utc
 from adapters.program.run import Program, run
 from adapters.program.words import Answer, ProgramFault, answer, request
 
@@ -25,7 +26,7 @@ class ProgramLever:
 
     async def plan(self, order: LeverOrder) -> Plan:
         """Raises nothing: what the program does not say is said in the plan, and found again by simulate."""
-        what = f"{CALL} on {self._name} ({self._program.command[0]}) until {-(-order.until_ms // 1000)} s"
+        what = f"{CALL} on {self._name} ({self._program.command[0]}) until {utc(-(-order.until_ms // 1000))}"
         says = f"{what}: {self.declared.says}"
         try:
             said = await self._ask("plan", order)
