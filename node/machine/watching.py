@@ -76,9 +76,9 @@ def drifted(step: Step, action: Action, outcome: Outcome) -> str:
 def due_again(step: Step, action: Action) -> None:
     """A look at what this node lifted; another action of ours on the same target looks for itself."""
     watch, now_ms = action.watch, step.at.mono_ms
-    if watch.running or watch.looks >= len(AFTER_END_MS) or not _lifted_here(action):
+    if watch.running or watch.looks >= len(AFTER_END_MS) or step.now_ms - action.ended_ms > FINAL_MS:
         return
-    if step.now_ms - action.ended_ms > FINAL_MS:
+    if not _lifted_here(action):
         return
     if watch.at_ms == 0:
         watch.at_ms = now_ms + AFTER_END_MS[0]
@@ -103,8 +103,9 @@ def returned(step: Step, action: Action, outcome: Outcome) -> str:
     if watch.missing != LOOKS:
         return ""
     told = f"{action.lever} on {action.subject} was lifted and stands again: {outcome.says}"
-    ends = step.state.setup.declarations[action.lever].expires_by
-    if ends is ExpiresBy.HUMAN or _lifts(action) >= LIFTS_MOST:
+    declared = step.state.setup.declarations.get(action.lever)  # None: the policy has no such lever any more
+    by_people = declared is None or declared.expires_by is ExpiresBy.HUMAN
+    if by_people or _lifts(action) >= LIFTS_MOST:
         step.tell(action.subject, action.threat, f"{told}; whoever may lift it has to")
         return ""
     step.tell(action.subject, action.threat, f"{told}; what of it is this node's is lifted again")

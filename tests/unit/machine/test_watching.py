@@ -207,6 +207,14 @@ def test_what_another_action_of_ours_holds_is_not_lifted_by_the_look() -> None:
     assert node.target.times("undo") == 1 and second.phase is Phase.EFFECTIVE
 
 
+def test_what_the_policy_has_no_lever_for_any_more_is_told_to_people() -> None:
+    world, node = lifted()
+    node.state.setup = replace(node.state.setup, declarations={})
+    comes_back(node)
+    world.run(SOON_MS)
+    assert node.target.times("undo") == 1 and any("whoever may lift it has to" in one for one in node.told)
+
+
 def test_what_only_people_may_lift_is_told_to_them() -> None:
     world, node = lifted()
     declared = node.state.setup.declarations
