@@ -24,6 +24,7 @@ from adapters.notify.pager import Times
 from adapters.notify.sink import Notify
 from node.effects import Tell
 from protocol.messages import Level, Tlp
+from protocol.subjects import asset
 from tests.integration.shell.process import free_port
 from tests.integration.shell.stage import Node, comes, running, written
 
@@ -186,6 +187,9 @@ def test_the_facts_of_a_sink(fact: Any) -> None:
     fact.check()
 
 
+TOPIC = (asset("eip155:1", bytes(20)), 1)
+
+
 @pytest.mark.network
 def test_a_node_tells_people_by_mail_and_the_next_one_where_nobody_acknowledged(tmp_path: Path, mail: Mail) -> None:
     folder = written(tmp_path)
@@ -201,7 +205,7 @@ def test_a_node_tells_people_by_mail_and_the_next_one_where_nobody_acknowledged(
     async def run() -> None:
         async with running(Node(folder)) as node:
             for _ in range(40):
-                node.tell_sinks(Tell("a lever waits", about="coin", level=Level.ISOLATE))
+                node.tell_sinks(Tell("a lever waits", topic=TOPIC, level=Level.ISOLATE))
             await comes(lambda: _true(lambda: len(mail.letters) >= 2))
 
     trio.run(run)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.policy import Ending
-from node.effects import Reply
+from node.effects import Reply, Tell
 from node.events import Acknowledge, ActionCommand, ReleaseTopic
 from node.machine import persons
 from node.machine.action import Phase
@@ -213,6 +213,17 @@ def test_who_has_seen_an_alert_is_kept_once_for_each_level() -> None:
     assert node.count(AlertSeen) == 2
     seen = persons.who_saw(node.state, TOPIC, world.now_ms)
     assert [(one.person, one.level) for one in seen] == [("anna", Level.ISOLATE), ("bob", Level.ISOLATE)]
+
+
+def test_who_takes_an_alert_up_stops_what_was_told_of_it_before() -> None:
+    world = alarmed(World(4))
+    node, told_ms = world[0], world.now_ms
+    about = Tell("a lever waits", topic=TOPIC).about
+    assert not persons.is_taken_up(node.state, about, told_ms)
+    node.ask(Acknowledge(*TOPIC), "anna")
+    assert persons.is_taken_up(node.state, about, told_ms)
+    assert not persons.is_taken_up(node.state, about, world.now_ms + 1)
+    assert not persons.is_taken_up(node.state, Tell("another", topic=(OTHER_COIN, THREAT)).about, told_ms)
 
 
 def test_nobody_has_seen_what_does_not_stand() -> None:
