@@ -54,8 +54,8 @@ class Pool:
         self._patience_s, self._stuck_s = patience_s, stuck_s
         self.lock = trio.Lock()
         self._waiting: dict[bytes, Waiting] = {}
-        self._left: tuple[int, float] | None = None
-        """A nonce that is held by what was not sent in this life, and since when that was seen."""
+        self._unclear_since_s: float | None = None
+        """Since when providers know of more than what all of them have in a block."""
         self.over: int | None = None
         """The nonce of such a one that has waited long enough: what is sent next takes its place."""
 
@@ -78,30 +78,34 @@ class Pool:
         return None
 
     async def in_flight(self) -> bool:
-        """Whether a provider knows of a transaction of the account that is in no block yet; ours are pushed where they
-        are late. One that an earlier life left is in nobody's way once it was stuck for a while: what is sent next
-        takes its place, and whoever wanted it asks again. ChainDown."""
+        """Whether a provider knows of a transaction of the account that is in no block yet, or has not seen our last
+        one: what all agree on is then from before it. Ours are pushed where they are late. Nothing else is waited for
+        without an end: what an earlier life left stuck is replaced by what is sent next, and whoever wanted it asks
+        again; one provider alone, behind or lying, holds nothing up for longer. ChainDown, ProvidersDisagree."""
         own = self._account.address
         answers, faults = await self._client.every(self._chain, [ask_nonce(own), ask_nonce(own, "latest")])
         if not answers:
             raise ChainDown(f"{self._chain} gives no answer: {'; '.join(map(str, faults))}")
         self.over = None
-        if not any(pending > latest for pending, latest in answers.values()):
-            self._left = None
+        told = list(answers.values())
+        if len({*told}) == 1 and told[0][0] == told[0][1]:
+            self._unclear_since_s = None
             return False
-        first, waits = max(latest for _, latest in answers.values()), max(pending for pending, _ in answers.values())
-        ours = [one for one in self._waiting.values() if one.nonce >= first]
+        ours = [one for one in self._waiting.values() if one.nonce >= max(latest for _, latest in told)]
         for one in ours:
             await self.push_late(one.tx)
-        if ours or waits != first + 1:
-            self._left = None
-        elif self._left is None or self._left[0] != first:
-            self._left = (first, trio.current_time())
-        elif trio.current_time() - self._left[1] >= self._stuck_s:
-            # a nonce that one liar names would leave a gap behind which all else waits
-            agreed = (await self._client.read(self._chain, ask_nonce(own, "latest"))).value[0]
-            self.over = first if agreed == first else None
-        return self.over is None
+        now_s = trio.current_time()
+        if self._unclear_since_s is None:
+            self._unclear_since_s = now_s
+        waits = any(pending > latest for pending, latest in told)
+        if ours or now_s - self._unclear_since_s < (self._stuck_s if waits else self._patience_s):
+            return True
+        # a nonce that one liar names would leave a gap behind which all else waits
+        first = (await self._client.read(self._chain, ask_nonce(own, "latest"))).value[0]
+        if sum(pending > first + 1 for pending, _ in told) * 2 > len(told):
+            return True  # several were left: nobody knows which is whose, people must look
+        self.over = first if any(pending == first + 1 for pending, _ in told) else None
+        return False
 
     async def push_late(self, tx: bytes) -> None:
         """At half as much again, and at today's price where that is more. ChainDown."""

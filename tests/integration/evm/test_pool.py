@@ -143,3 +143,28 @@ def test_what_is_mined_meanwhile_is_not_replaced(chain: Served):
         assert mined_of(chain) == 2
 
     tell(chain, story)
+
+
+def test_what_a_provider_that_lags_has_not_seen_of_ours_is_waited_for(chain: Served):
+    """All agree on what stood before it: by that it would be sent once more."""
+
+    async def story(client: ChainClient) -> None:
+        chain.set(second="lags")
+        with trio.move_on_after(0.3):
+            await burn(sender(client, patience_s=60))
+        assert mined_of(chain) == 1
+        assert await sender(client, patience_s=60).in_flight()
+        chain.set()
+        assert not await sender(client, patience_s=60).in_flight()
+
+    tell(chain, story, chain.second_url)
+
+
+def test_a_provider_that_lags_for_good_holds_nothing_up(chain: Served):
+    async def story(client: ChainClient) -> None:
+        chain.set(second="lags")
+        with trio.move_on_after(0.3):
+            await burn(sender(client, patience_s=60))
+        assert await until_clear(sender(client))
+
+    tell(chain, story, chain.second_url)

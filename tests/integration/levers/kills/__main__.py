@@ -59,7 +59,7 @@ def _played(scene: LeverScene, run: Run) -> Ended:
         scene.kill()
         scene.served.hold(False)
         scene.served.set()
-        one = Ended(run, False, 0, f"the node: {str(fault)[:600]}", 0)
+        one = Ended(run, False, 0, f"the node: {str(fault)[-2400:]}", 0)
     if one.doubles or one.lost:
         print(f"{run}: {one.doubles} double, {one.lost or 'nothing lost'}", file=sys.stderr)
     return one
