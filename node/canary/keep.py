@@ -112,11 +112,11 @@ def _line(part: Part, before: Part, now_ms: int) -> str:
 
 async def keep_canary(node: Node) -> None:
     """For the node's nursery."""
-    policy = node.parts.policy
-    pulled = [one for one in seats(node.instances, node.parts.config.targets, policy) if one.rules]
 
     async def way() -> list[Found]:
         state, at = node.machine.state, now()
+        offered = seats(node.instances, node.parts.config.targets, node.parts.policy)
+        pulled = [one for one in offered if one.rules]
         return [
             look.sensors(node.instances.sensors, node.chain_faults),
             look.gossip(state, at.mono_ms),
