@@ -38,8 +38,8 @@ check: $(STAMP) check-contracts
 
 # two halves side by side, one a core
 unit: $(STAMP)
-	@$(PY) -m pytest tests/unit tests/property & half=$$!; \
-	$(PY) -m pytest tests/vectors tests/fuzz tests/tidy tests/sim --ignore=tests/sim/test_seeds.py; other=$$?; \
+	@$(PY) -m pytest tests/unit & half=$$!; \
+	$(PY) -m pytest tests/property tests/vectors tests/fuzz tests/tidy tests/sim --ignore=tests/sim/test_seeds.py; other=$$?; \
 	wait $$half && exit $$other
 
 simulate: $(STAMP)
