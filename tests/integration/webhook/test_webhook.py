@@ -28,6 +28,7 @@ from node.perform import Performer
 from protocol.ids import EpochHash, NetworkId
 from protocol.membership import Epoch
 from protocol.messages import Tlp
+from tests.integration.certificate import self_signed
 from tests.integration.kill9.forks import ROOT
 from tests.integration.shell.process import free_port
 from tests.integration.shell.stage import Node, comes, running, written
@@ -180,13 +181,7 @@ def test_what_is_told_to_nobody_fills_no_memory(tmp_path: Path) -> None:
 
 
 def test_a_certificate_that_nobody_vouches_for_is_spoken_to_by_nobody(tmp_path: Path) -> None:
-    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
-    ask = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    named = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", cert]
-    try:
-        subprocess.run([*ask, *named], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("openssl is not here to make a certificate")
+    cert, key = self_signed(tmp_path)
     receiver = Receiver(tmp_path / "receiver", cert, key)
     try:
         _, said = told(receiver.url.replace("http:", "https:"), "blind", until=lambda sink: sink._tries)
