@@ -13,7 +13,7 @@ import trio
 
 from adapters.evm.client import Account, ChainClient
 from adapters.evm.errors import ChainDown, NotSeen, NotSent, ProvidersDisagree
-from adapters.evm.wire import Receipt, ask_block, ask_gas_price, ask_nonce
+from adapters.evm.wire import Receipt, ask_block, ask_gas_price, ask_nonce, ask_receipt
 
 TIP_WEI = 10**9
 FEE_WEI_MAX = 2_000 * 10**9
@@ -60,7 +60,6 @@ class Pool:
         """The nonce of such a one that has waited long enough: what is sent next takes its place."""
 
     def sent(self, one: Waiting) -> None:
-        self.over = None
         while len(self._waiting) >= WAITING_MAX:
             self._waiting.pop(min(self._waiting, key=lambda tx: self._waiting[tx].nonce))
         self._waiting[one.tx] = one
@@ -71,11 +70,9 @@ class Pool:
     async def receipt(self, tx: bytes) -> Receipt | None:
         """Of whichever price was mined. As reads raise."""
         one = self._waiting.get(tx)
-        for hash_ in reversed(one.hashes) if one is not None else (tx,):
-            receipt = (await self._client.receipt(self._chain, hash_)).value
-            if receipt is not None:
-                return receipt
-        return None
+        hashes = one.hashes if one is not None else (tx,)
+        found = (await self._client.read(self._chain, *map(ask_receipt, hashes))).value
+        return next((receipt for receipt in found if receipt is not None), None)
 
     async def in_flight(self) -> bool:
         """Whether a provider knows of a transaction of the account that is in no block yet, or has not seen our last

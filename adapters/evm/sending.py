@@ -129,14 +129,16 @@ class Sender:
     async def _send(self, to: bytes | None, data: bytes, gas_max: int) -> Waiting:
         async with self._pool.lock:
             costs = await self._costs(to, data, gas_max)
-            nonce = costs.nonce if self._pool.over is None else self._pool.over
+            # asked for once: whoever sends without a look must not be held up by a place that is gone meanwhile
+            over, self._pool.over = self._pool.over, None
+            nonce = costs.nonce if over is None else over
             unpriced: dict[str, Any] = {"chainId": int(self.chain.removeprefix("eip155:")), "nonce": nonce}
             unpriced |= {"gas": costs.gas, "value": 0, "data": data} | ({} if to is None else {"to": to})
-            one = await self._submitted(unpriced, costs)
+            one = await self._submitted(unpriced, costs, takes_over=over is not None)
             self._pool.sent(one)
         return one
 
-    async def _submitted(self, unpriced: dict[str, Any], costs: Costs) -> Waiting:
+    async def _submitted(self, unpriced: dict[str, Any], costs: Costs, *, takes_over: bool) -> Waiting:
         """Ever dearer where it is to take somebody's place, whose price nobody tells. NoGas, NotSent."""
         fees = costs.fees
         while True:
@@ -148,7 +150,7 @@ class Sender:
                 if "insufficient funds" in says:
                     raise NoGas(self.account.address, costs.balance, costs.most, self.chain) from None
                 dearer = raised(fees, fees)
-                if self._pool.over is None or "underpriced" not in says or dearer == fees:
+                if not takes_over or "underpriced" not in says or dearer == fees:
                     raise
                 fees = dearer
                 continue

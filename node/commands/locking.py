@@ -47,7 +47,7 @@ def lock(*, file: Files = None, under: Path | None = None, config: ConfigFile = 
 def unlock(*, file: Files = None, config: ConfigFile = NODE_TOML) -> int:
     """Write this node's key files open again, for their rights alone to guard.
 
-    Example: `TOCSIN_PASSPHRASE_FILE=/root/pass tocsin key unlock`
+    Example: `TOCSIN_PASSPHRASE_FILE=passphrase tocsin key unlock`
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ import trio
 
 from adapters.evm.abi import abi_of
 from adapters.evm.client import Account, ChainClient, Connection
-from adapters.evm.errors import NotMined
+from adapters.evm.errors import NotMined, NotSent
 from adapters.evm.sending import Sender
 from node.testnet.chain_evm import EmbeddedChain
 from protocol.ids import SourceId
@@ -168,3 +168,19 @@ def test_a_provider_that_lags_for_good_holds_nothing_up(chain: Served):
         assert await until_clear(sender(client))
 
     tell(chain, story, chain.second_url)
+
+
+def test_a_place_that_is_gone_meanwhile_holds_up_nobody_who_sends_without_a_look(chain: Served):
+    async def story(client: ChainClient) -> None:
+        chain.price(DEAR)
+        await left_stuck(client)
+        one = sender(client)
+        assert await until_clear(one)
+        chain.price(0)
+        await trio.sleep(0.6)  # it is mined after all
+        with pytest.raises(NotSent):
+            await burn(one)
+        await burn(one)
+        assert mined_of(chain) == 2
+
+    tell(chain, story)
