@@ -13,7 +13,7 @@ from governance.lock import pack_lock
 from governance.ordering import Decided, Output, Say
 from governance.values import parse_value
 from node.effects import Broadcast, Tell
-from node.machine import deciding, heads, views
+from node.machine import alarms, deciding, heads, views
 from node.machine.links import Link
 from node.machine.state import State
 from node.machine.statements import keyset_arrived
@@ -148,8 +148,8 @@ def enter_due(step: Step) -> None:
         if link.member is not None:  # who has KeySets of who joined, and sees that we lack them, sends them
             step.send(peer_id, heads.our_hello(state), sync=True)
     state.heartbeat_at_ms = state.heads_at_ms = 0
-    for topic in sorted(state.opinions, key=views.topic_order):
-        state.review_at_ms[topic] = step.now_ms
+    alarms.review_all(step)
+    alarms.review_due(step)  # fewer groups may need fewer words, which are all here
     begin(step)
 
 

@@ -23,9 +23,10 @@ AFTER_MS = (15_000, 30_000, 60_000, 120_000, 300_000)
 LOOKS = 2
 """In a row, before it is believed: a provider may lag for a moment."""
 AFTER_END_MS = (15_000, 30_000, 60_000, 120_000, 300_000, 300_000, 300_000)
-"""Looks at what was lifted, the first so long after its end."""
-FINAL_MS = sum(AFTER_END_MS) + 60_000
-"""Older lifts are taken back by nobody: a chain calls final what is a quarter of an hour old."""
+"""Looks at what was lifted, the first so long after its end. They are counted, not timed: a node that stood still or
+was down while a chain took its lift back looks when it is awake again."""
+LOOKED_BACK_MS = 24 * 3_600_000
+"""What a node that starts lifted longer ago is not looked at again."""
 ENDED_HERE = "ended here; "
 """How the journal begins to say that a target was not asked, for another action of ours holds it."""
 LIFTS_MOST = 3
@@ -76,7 +77,7 @@ def drifted(step: Step, action: Action, outcome: Outcome) -> str:
 def due_again(step: Step, action: Action) -> None:
     """A look at what this node lifted; another action of ours on the same target looks for itself."""
     watch, now_ms = action.watch, step.at.mono_ms
-    if watch.running or watch.looks >= len(AFTER_END_MS) or step.now_ms - action.ended_ms > FINAL_MS:
+    if watch.running or watch.looks >= len(AFTER_END_MS) or step.now_ms - action.ended_ms > LOOKED_BACK_MS:
         return
     if not _lifted_here(action):
         return

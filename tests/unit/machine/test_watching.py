@@ -7,7 +7,7 @@ from dataclasses import replace
 from adapters.api import ExpiresBy, Outcome
 from node.events import ActionCommand
 from node.machine import Phase
-from node.machine.watching import AFTER_END_MS, AFTER_MS, LIFTS_MOST
+from node.machine.watching import AFTER_END_MS, AFTER_MS, LIFTS_MOST, LOOKED_BACK_MS
 from node.records import ActionStepped
 from tests.unit.machine.world import Node, World, claim
 
@@ -162,6 +162,23 @@ def test_it_is_seen_after_a_restart_too() -> None:
     node.restart()
     world.run(SOON_MS)
     assert not node.target.until_ms and node.target.times("undo") == 2
+
+
+def test_it_is_seen_by_a_node_that_stood_still_meanwhile() -> None:
+    world, node = lifted()
+    comes_back(node)
+    world.skip(2 * sum(AFTER_END_MS))
+    world.run(SOON_MS)
+    assert not node.target.until_ms and node.target.times("undo") == 2
+
+
+def test_a_node_that_starts_does_not_look_at_what_it_lifted_days_ago() -> None:
+    world, node = lifted()
+    node.stop()
+    world.skip(LOOKED_BACK_MS)
+    node.restart()
+    world.run(SOON_MS)
+    assert node.target.times("watch") == 0
 
 
 def test_one_look_that_finds_it_again_is_not_believed() -> None:
