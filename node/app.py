@@ -38,7 +38,7 @@ from node.exposing import read_exposures, watch_chain
 from node.hearing import watch_hearing
 from node.insiders import Insiders
 from node.instances import instances_of
-from node.loop import Loop, batch_of, now
+from node.loop import batch_of, now
 from node.machine import Machine, Setup
 from node.machine.action import ON_TARGET
 from node.machine.statements import learnable
@@ -60,6 +60,7 @@ from node.store import StoreError
 from node.stream import Streams
 from node.taking import next_key
 from node.telemetry import open_log
+from node.tracing.traced import tracing_of
 from node.transport.api import Channel, Misbehaved, PeerAddress, PeerDown, PeerUp, ReceivedFrame
 from node.transport.host import Libp2pTransport
 from node.watch import Watch
@@ -86,6 +87,7 @@ class Node:
         self.lines = open_log(config.log)
         self.watch = Watch(lambda happening: self.lines.write({"level": "info", "where": "tocsin.loop", **happening}))
         self.instances = instances_of(self)
+        self.tracing = tracing_of(self)
         self.machine = Machine(self._setup())
         self.streams = Streams(self.watch, self.machine.state, parts.store.page)
         self.transport = Libp2pTransport(
@@ -179,9 +181,8 @@ class Node:
             version = parts.keyset.keyset.version
             durable = CountedDurable(parts.store, parts.config.mark, version, self.counted)
             performer: list[Performer] = []
-            loop = Loop(self.machine, durable, self.watch, lambda effect: performer[0](effect))
-            self.loop = loop
-            dispatch = Dispatch(self.instances.levers, loop.inbox.send, self.counted.stepped)
+            self.loop = loop = self.tracing.loop(self, durable, lambda effect: performer[0](effect))
+            dispatch = Dispatch(self.instances.levers, loop.send, self.counted.stepped)
             performer.append(
                 Performer(
                     self.transport,
@@ -190,7 +191,7 @@ class Node:
                     dispatch,
                     self.instances.sinks,
                     nursery,
-                    loop.inbox.send,
+                    loop.send,
                     functools.partial(inside.note_told, self.insiders),
                 )
             )
@@ -205,7 +206,7 @@ class Node:
             nursery.start_soon(self._pump)
             nursery.start_soon(self._keep_discipline)
             nursery.start_soon(loop.run)
-            nursery.start_soon(read_exposures, parts.policy, self.instances.readers, loop.inbox.send)
+            nursery.start_soon(read_exposures, parts.policy, self.instances.readers, loop.send)
             nursery.start_soon(follow_members, self._allowed, self.transport.allow)
             nursery.start_soon(watch_hearing, self)
             nursery.start_soon(keep_canary, self)
@@ -226,7 +227,7 @@ class Node:
             gc.freeze()
             gc.set_threshold(*GARBAGE_AT)
             ready()
-        await close_all(self.instances.closers, CLOSE_S_MAX)
+        await close_all((self.tracing.aclose, *self.instances.closers), CLOSE_S_MAX)
         self._farewell()
 
     def on_stopping(self) -> None:
@@ -261,7 +262,7 @@ class Node:
             async for number in arriving:
                 if number == signal.SIGHUP:
                     if (listed := list_observers_anew(self.parts)) is not None:
-                        await self.loop.inbox.send(listed)
+                        await self.loop.send(listed)
                 else:
                     self.stopping.set()
 
@@ -272,7 +273,7 @@ class Node:
         self.stopping.set()
 
     async def _observed(self, observation: Observation) -> None:
-        await self.loop.inbox.send(SensorReported(observation))
+        await self.loop.send(SensorReported(observation))
 
     async def _pump(self) -> None:
         """The transport's news into the loop's inbox; waiting there is what holds fast peers back."""
@@ -320,7 +321,7 @@ class Node:
             watch=self.watch,
             streams=self.streams,
             insiders=self.insiders,
-            submit=self.loop.inbox.send,
+            submit=self.loop.send,
             tickets=performer.tickets,
             status=functools.partial(status_of, self),
             backup=self._backup,

@@ -8,6 +8,7 @@ from typing import Any
 from node.check_policy import PolicyReport, instances_for
 from node.check_types import Facts, Finding
 from node.config_model import ConnectionConfig
+from node.tracing.settings import TracingFault, settings_of
 
 BEHIND_MOST = 50
 """Blocks; two providers are some apart at any moment."""
@@ -30,6 +31,23 @@ def adapters(facts: Facts) -> Iterator[Finding]:
     if not config.sinks:
         what = "no sink: nobody is told when a lever moves, fails or waits for a person"
         yield Finding("sink", None, what, 'add [sink.NAME] kind = "webhook" to node.toml')
+
+
+def tracing(facts: Facts) -> Iterator[Finding]:
+    """A node runs without its collector; what it cannot even be told of keeps it from starting."""
+    try:
+        settings = settings_of(facts.config)
+    except TracingFault as fault:
+        yield Finding("tracing", False, str(fault))
+        return
+    if settings is None:
+        return
+    shown = settings.collector.shown
+    if why := facts.probes.collector(settings.collector):
+        cure = "start it, or mend endpoint and headers_file of [tracing]; the node runs without it, and traces are lost"
+        yield Finding("tracing", None, f"the collector at {shown} takes no traces: {why}", cure)
+    else:
+        yield Finding("tracing", True, f"the collector at {shown} takes traces")
 
 
 def agreement(facts: Facts) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from governance.charter import Charter
 from node.config import NodeConfig
 from node.origin import Origin
+from node.tracing.collector import Collector
 from protocol.ids import PublicKey
 
 RPC_TIMEOUT_S = 3.0
@@ -47,7 +48,7 @@ class Probes:
     """`port(host, port)` → "" where free, else why not. `rpc(url, method, params)` → result, OSError or ValueError.
     `status(socket)` → the running node's, None where none runs. `synchronised()` → whether somebody keeps this
     machine's clock; `free_bytes` and `sync_ms` of a directory; None where it cannot be told. `levers` tries those that
-    a rule pulls, at their targets."""
+    a rule pulls, at their targets. `collector` → "" where it takes traces, else why not."""
 
     now_ms: int
     optimised: bool
@@ -59,6 +60,7 @@ class Probes:
     free_bytes: Callable[[Path], int | None]
     sync_ms: Callable[[Path], float | None]
     levers: Callable[[NodeConfig, Charter], Sequence[Moves]]
+    collector: Callable[[Collector], str]
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ def real_probes() -> Probes:
         free_bytes,
         sync_ms,
         try_levers,
+        try_collector,
     )
 
 
@@ -159,6 +162,11 @@ def try_levers(config: NodeConfig, charter: Charter) -> list[Moves]:
         return told
 
     return trio.run(run)
+
+
+def try_collector(collector: Collector) -> str:
+    """A request without spans."""
+    return collector.post(b"", RPC_TIMEOUT_S).fault
 
 
 def try_port(host: str, port: int) -> str:

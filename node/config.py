@@ -28,6 +28,7 @@ from node.config_model import (
     NodeFile,
     ObserverConfig,
     PeerConfig,
+    TracingConfig,
     split_endpoint,
 )
 from node.config_overlay import overlay
@@ -74,6 +75,7 @@ class NodeConfig:
     canary: CanaryConfig = field(default_factory=CanaryConfig)
     console: ConsoleConfig | None = None
     """Its paths absolute too."""
+    tracing: TracingConfig | None = None
 
     @property
     def store(self) -> Path:
@@ -158,6 +160,7 @@ def _resolved(path: Path, file: NodeFile) -> NodeConfig:
         metrics=file.metrics,
         canary=file.canary,
         console=_console(base, file.console),
+        tracing=file.tracing,
     )
 
 
@@ -239,6 +242,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "metrics": MetricsConfig,
     "canary": CanaryConfig,
     "console": ConsoleConfig,
+    "tracing": TracingConfig,
 }
 
 

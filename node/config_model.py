@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -87,6 +88,8 @@ def _path(value: str) -> str:
 
 Name = Annotated[str, AfterValidator(_name)]
 CEILINGS = {"CLEAR": Tlp.CLEAR, "GREEN": Tlp.GREEN}
+OWN_CEILINGS = {"AMBER": Tlp.AMBER, "AMBER+STRICT": Tlp.AMBER_STRICT, "RED": Tlp.RED}
+"""Of what is told to the owner's own systems: what a node says of itself is AMBER at least."""
 Listen = Annotated[str, AfterValidator(_listen)]
 PeerId = Annotated[str, AfterValidator(_peer_id)]
 Ceiling = Annotated[str, AfterValidator(_ceiling)]
@@ -206,6 +209,43 @@ class ConsoleConfig(_Frozen):
         return ipaddress.ip_address(self.endpoint[0]).is_unspecified
 
 
+def _collector(value: str) -> str:
+    """Encrypted, or never on a wire; what may be secret stands in headers_file. The value is never in a message."""
+    parts = urlsplit(value)
+    try:
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        here = ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        here = False
+    if not whole or not re.fullmatch(r"[!-~]+", value):
+        raise ValueError('is no address of a collector: write it like "http://127.0.0.1:4318/v1/traces"')
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("holds more than host, port and path: put what is secret into headers_file")
+    if parts.scheme == "http" and not here:
+        raise ValueError("would carry alarms in the clear: https://, or an address of this machine like 127.0.0.1")
+    return value
+
+
+def _own_ceiling(value: str) -> str:
+    if value not in OWN_CEILINGS:
+        raise ValueError(f"{value[:60]!r} is no ceiling: write one of {', '.join(OWN_CEILINGS)}")
+    return value
+
+
+class TracingConfig(_Frozen):
+    """Where traces go (OTLP over HTTP); absent: nowhere. What is above `tlp` is told without subject, incident and
+    claims."""
+
+    endpoint: Annotated[str, Field(repr=False), AfterValidator(_collector)]
+    headers_file: PathText | None = None
+    """Below data_dir."""
+    tlp: Annotated[str, AfterValidator(_own_ceiling)] = "AMBER"
+
+    @property
+    def ceiling(self) -> Tlp:
+        return OWN_CEILINGS[self.tlp]
+
+
 class NodeFile(_Frozen):
     node: Annotated[int, Field(ge=1, le=1)]
     member: Name
@@ -225,6 +265,7 @@ class NodeFile(_Frozen):
     metrics: MetricsConfig = MetricsConfig()
     canary: CanaryConfig = CanaryConfig()
     console: ConsoleConfig | None = None
+    tracing: TracingConfig | None = None
 
 
 EXAMPLES = {
@@ -237,5 +278,6 @@ EXAMPLES = {
     "id": 'id = "lender-a-home"',
     "chain": 'chain = "eip155:1"',
     "url": 'url = "http://127.0.0.1:8545"',
+    "endpoint": 'endpoint = "http://127.0.0.1:4318/v1/traces"',
 }
 """How a key that must be there is written."""

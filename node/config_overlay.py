@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from governance.faults import FileFault, nearest
-from node.config_model import CanaryConfig, ClockConfig, ConnectionConfig, ConsoleConfig, NodeFile
+from node.config_model import CanaryConfig, ClockConfig, ConnectionConfig, ConsoleConfig, NodeFile, TracingConfig
 
 PREFIX = "TOCSIN_"
 NOT_OURS = frozenset({"TOCSIN_DATA", "TOCSIN_ANVIL", "TOCSIN_PASSPHRASE_FILE"})
@@ -40,6 +40,8 @@ def _apply(document: dict[str, Any], path: list[str], value: str) -> str:
     for name, model in (("clock", ClockConfig), ("canary", CanaryConfig)):
         if path[0] == name and len(path) == 2 and path[1] in model.model_fields:
             return _set(document.setdefault(name, {}), path[1], _typed(value))
+    if path[0] == "tracing" and len(path) == 2 and path[1] in TracingConfig.model_fields:
+        return _set(document.setdefault("tracing", {}), path[1], value)
     if path[0] == "console" and len(path) == 2 and path[1] in ConsoleConfig.model_fields:
         return _set(document.setdefault("console", {}), path[1], _typed(value) if path[1] == "hosts" else value)
     if path[0] == "connection" and len(path) == 3 and path[2] in ConnectionConfig.model_fields:

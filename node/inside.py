@@ -80,6 +80,11 @@ def note_told(insiders: Insiders, sink: str, effect: Tell) -> None:
     insiders.knew(Reader(sink, "sink", "sink"), [Thing("told", id_, says, effect.tlp.name)], now().wall_ms)
 
 
+def note_traced(insiders: Insiders, state: State, topic: Topic) -> None:
+    """Its spans go to the owner's collector: who reads there is not known here."""
+    insiders.knew(Reader("tracing", "sink", "sink"), alerts(state, [topic], "traced"), now().wall_ms)
+
+
 def reader_of(asker: Asker) -> Reader:
     """Over TCP the token's person; at the socket the account that owns it, whoever that is."""
     return Reader(asker.person, asker.role, "tcp") if asker.person else Reader("owner", asker.role, "socket")

@@ -186,7 +186,7 @@ class Loop:
                 await self._commit(decisions)
                 decisions, said, recorded = [], 0, 0
                 await self._take_key(event.command)
-            decisions.append(self.machine.handle(event, now()))
+            decisions.append(self._handle(event))
             said += len(decisions[-1].own)
             recorded += len(decisions[-1].records)
             if said >= OWN_AT_ONCE or recorded >= RECORDS_AT_ONCE:
@@ -201,6 +201,13 @@ class Loop:
         if not fault_of_key(self.machine.state, command):
             keyset = command.sealed.keyset
             await trio.to_thread.run_sync(self.durable.take_key, keyset, limiter=self._writer)
+
+    def _handle(self, event: Event) -> Decision:
+        return self.machine.handle(event, now())
+
+    async def send(self, event: Event) -> None:
+        """From this node itself: sensors, verdicts, outcomes, what people ask."""
+        await self.inbox.send(event)
 
     async def offer(self, event: Event) -> None:
         """From the network: into the inbox, at once where there is room, for a turn of the scheduler costs more than
@@ -240,6 +247,10 @@ class Loop:
             else:
                 self.ticks_late += 1
 
+    async def _write(self, batch: Batch, own: Sequence[Verified[Any]]) -> None:
+        attestation = self.machine.state.setup.signer.public
+        await trio.to_thread.run_sync(self.durable.write, batch, own, attestation, limiter=self._writer)
+
     async def _commit(self, decisions: Sequence[Decision]) -> None:
         records = [record for decision in decisions for record in decision.records]
         own = [entry for decision in decisions for entry in decision.own]
@@ -252,8 +263,7 @@ class Loop:
                 self.perform(effect)
         if records:
             batch = batch_of(records, state, now().wall_ms, known)
-            attestation = state.setup.signer.public
-            await trio.to_thread.run_sync(self.durable.write, batch, own, attestation, limiter=self._writer)
+            await self._write(batch, own)
             at_ms = time.time_ns() / 1e6
             self._stirred_s = trio.current_time()
             self._stirred.set()

@@ -172,4 +172,5 @@ def _seeing(node: Node) -> Found:
         "tocsin_canary_well": {(one.name,): one.ok for one in node.canary.parts.values()},
         "tocsin_canary_age_seconds": _one(None if node.canary.at_ms is None else (at_ms - node.canary.at_ms) / 1000),
         "tocsin_notices_total": notices,
+        "tocsin_trace_spans_total": {(what,): count for what, count in node.tracing.counts.items()},
     }

@@ -65,6 +65,8 @@ def _notes(node: Node, disk: Disk) -> Iterator[str]:
         says = sensor.health()
         if says:
             yield f"sensor {sensor.name}: {says}"
+    if node.tracing.fault:
+        yield node.tracing.fault
     for name, reading in sorted(state.exposures.items()):
         if reading.usd is None and reading.utilisation is None:
             yield f"exposure {name} cannot be read: {reading.detail or 'the reader gave no number'}"

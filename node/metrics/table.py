@@ -62,6 +62,7 @@ FAMILIES = (
     _gauge("canary_well", "1 where the canary found a part of the own way to answer; 0 after two looks.", "part"),
     _gauge("canary_age_seconds", "Since the canary last looked to the end; absent before its first look."),
     _counter("notices", "Notices of a sink since the start.", "sink", "what"),
+    _counter("trace_spans", "Spans of traces since the start; none where [tracing] is off.", "what"),
     # what is kept
     _histogram("store_commit", "From handing a commit over until it was durable, mark and store."),
     _gauge("store_bytes", "Of the store and its log on the disk."),

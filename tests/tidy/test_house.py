@@ -30,6 +30,7 @@ DOORS = {
         "adapters/webhook/sink.py",
     ),
     "apprise": ("adapters/notify/carrier.py",),
+    "opentelemetry": ("node/tracing/otel.py",),
     "eth": ("node/testnet/chain",),
     "psycopg": ("adapters/postgres/",),
     "fastapi": ("node/api",),

@@ -52,6 +52,7 @@ class Site:
             free_bytes=lambda path: 1 << 40,
             sync_ms=lambda path: 0.9,
             levers=lambda config, charter: self.moves,
+            collector=lambda collector: "",
         )
 
     def found(self, home: Home, parameters: Parameters) -> None:
