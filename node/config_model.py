@@ -211,19 +211,26 @@ class ConsoleConfig(_Frozen):
 
 def _collector(value: str) -> str:
     """Encrypted, or never on a wire; what may be secret stands in headers_file. The value is never in a message."""
-    parts = urlsplit(value)
     try:
+        parts = urlsplit(value)
         whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        here = ipaddress.ip_address(parts.hostname or "").is_loopback
     except ValueError:
-        here = False
+        whole = False
     if not whole or not re.fullmatch(r"[!-~]+", value):
         raise ValueError('is no address of a collector: write it like "http://127.0.0.1:4318/v1/traces"')
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("holds more than host, port and path: put what is secret into headers_file")
-    if parts.scheme == "http" and not here:
+    if parts.scheme == "http" and not _is_here(parts.hostname or ""):
         raise ValueError("would carry alarms in the clear: https://, or an address of this machine like 127.0.0.1")
     return value
+
+
+def _is_here(host: str) -> bool:
+    """A name could be anybody's."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _own_ceiling(value: str) -> str:
