@@ -17,6 +17,7 @@ from trio.testing import MockClock
 from adapters.api import LeverOrder, News, Outcome, Plan
 from node import mark
 from node.dispatch import Dispatch
+from node.effects import Effect
 from node.events import Clock, FrameArrived, PeerCameUp, PeerWentDown
 from node.loop import Durable, Loop
 from node.machine import Machine
@@ -120,6 +121,9 @@ class House:
         return Machine(replace(template, member=self.name, signer=hot(self.name), fresh=fresh,
                                own_sources=(f"{self.name}-node",)))  # fmt: skip
 
+    def looped(self, machine: Machine, durable: Durable, perform: Callable[[Effect], None]) -> Loop:
+        return Loop(machine, durable, self.watch, perform)
+
     @asynccontextmanager
     async def living(self) -> AsyncIterator[House]:
         self.store = Store.open(self.path / "store.sqlite")
@@ -129,11 +133,11 @@ class House:
         transport = self.network.transport(peer_of(self.name), PEERS)
         performer: list[Performer] = []
         durable = Durable(self.store, self.path / "mark", 0)
-        self.loop = Loop(machine, durable, self.watch, lambda effect: performer[0](effect))
+        self.loop = self.looped(machine, durable, lambda effect: performer[0](effect))
         async with trio.open_nursery() as nursery:
-            dispatch = Dispatch({"pool:log.freeze": self.lever}, self.loop.inbox.send)
+            dispatch = Dispatch({"pool:log.freeze": self.lever}, self.loop.send)
             performer.append(Performer(transport, self.store, [self.verifier], dispatch, [self.sink], nursery,
-                                       self.loop.inbox.send))  # fmt: skip
+                                       self.loop.send))  # fmt: skip
             self.performer, self.transport = performer[0], transport
             await self.loop.begin([keyset(name) for name in NAMES])
             nursery.start_soon(transport.run)
@@ -148,11 +152,11 @@ class House:
         async for event in self.transport.events:
             if isinstance(event, ReceivedFrame):
                 direct, sync = event.channel is Channel.ENTRIES, event.channel is Channel.SYNC
-                await self.loop.inbox.send(FrameArrived(event.peer_id, direct, sync, event.frame))
+                await self.loop.offer(FrameArrived(event.peer_id, direct, sync, event.frame))
             elif isinstance(event, PeerUp):
-                await self.loop.inbox.send(PeerCameUp(event.peer_id))
+                await self.loop.send(PeerCameUp(event.peer_id))
             elif isinstance(event, PeerDown):
-                await self.loop.inbox.send(PeerWentDown(event.peer_id, event.why))
+                await self.loop.send(PeerWentDown(event.peer_id, event.why))
 
     @property
     def state(self) -> Any:
