@@ -38,7 +38,7 @@ def tracing(facts: Facts) -> Iterator[Finding]:
     try:
         settings = settings_of(facts.config)
     except TracingFault as fault:
-        yield Finding("tracing", False, str(fault))
+        yield Finding("tracing", False, fault.what, fault.do)
         return
     if settings is None:
         return

@@ -18,7 +18,7 @@ def check() -> None:
         import opentelemetry.exporter.otlp.proto.common.trace_encoder
         import opentelemetry.sdk.trace  # noqa: F401
     except ImportError:
-        raise TracingFault("tracing: needs what is not installed: pip install 'tocsin[otel]'") from None
+        raise TracingFault("[tracing] needs what is not installed", "pip install 'tocsin[otel]'") from None
 
 
 class Encoder:

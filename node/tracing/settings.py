@@ -18,7 +18,11 @@ _OURS = frozenset({"content-type", "content-length", "content-encoding", "transf
 
 
 class TracingFault(Exception):
-    """Why there can be no traces, with what to do; nothing of what is secret is in it."""
+    """Why there can be no traces, and what to do; nothing of what is secret is in it."""
+
+    def __init__(self, what: str, do: str) -> None:
+        super().__init__(f"{what}; {do}")
+        self.what, self.do = what, do
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,9 @@ def _headers(config: NodeConfig, tracing: TracingConfig) -> dict[str, str]:
     try:
         return headers_of(keys.load_outside(path))
     except keys.KeyFault as fault:
-        raise TracingFault(f"tracing.headers_file: {fault}") from None
+        raise TracingFault(f"tracing.headers_file: {fault.what} ({path})", fault.cure) from None
     except ValueError as error:
-        raise TracingFault(f"tracing.headers_file: {path}: {error}") from None
+        raise TracingFault(f"tracing.headers_file: {error} ({path})", "write `name: value`, a header a line") from None
 
 
 def headers_of(raw: bytes) -> dict[str, str]:
@@ -61,7 +65,7 @@ def headers_of(raw: bytes) -> dict[str, str]:
         name, _, value = line.partition(":")
         name, value = name.strip().lower(), value.strip()
         if not _NAME.match(name) or not _VALUE.match(value):
-            raise ValueError(f'line {number} is no header: write it like "authorization: Bearer …"')
+            raise ValueError(f"line {number} is no header")
         if name in _OURS or name in found:
             raise ValueError(f"line {number} names a header that is set already")
         found[name] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,23 @@ def _strange_sensor(site: Site) -> None:
     site.add('[sensor.eye]\nkind = "no.such"\n')
 
 
+TRACED = '[tracing]\nendpoint = "https://collector.example/v1/traces"\n'
+
+
+def _no_headers(site: Site) -> None:
+    site.add(f'{TRACED}headers_file = "nowhere"\n')
+
+
+def _headers_open(site: Site) -> None:
+    _no_headers(site)
+    (site.data / "nowhere").write_text("authorization: Bearer 5ecre7\n")
+    (site.data / "nowhere").chmod(0o644)
+
+
+def _collector_in_the_clear(site: Site) -> None:
+    site.add(TRACED.replace("https", "http"))
+
+
 def _lever_without_right(site: Site) -> None:
     site.add(CHAINED)
     site.moves = [Moves("ltv0", False, "the target refuses: caller is no risk admin")]
@@ -155,6 +173,9 @@ FAULTS: list[tuple[Callable[[Site], None], str, str]] = [
     (_console_port_taken, "console: 127.0.0.1:8443: cannot be listened on: in use", "change [console] listen"),
     (_console_without_certificate, "console: ", "are no certificate and its key"),
     (_strange_sensor, "adapter: ", "no.such"),
+    (_no_headers, "tracing: tracing.headers_file: no key is here", "correct the path"),
+    (_headers_open, "tracing: tracing.headers_file: others than its owner can read", "chmod 600"),
+    (_collector_in_the_clear, "config: tracing.endpoint: would carry alarms in the clear", "https://, or an address"),
     (_lever_without_right, "lever: ltv0 would not move: the target refuses", "then: tocsin lever test ltv0"),
     (_other_members_store, "store: the store is b's", "each member has a data_dir of its own"),
     (_mark_ahead, "the store ends at seq -1: it is an older copy", "tocsin restore --fresh-key"),
@@ -230,6 +251,11 @@ def _needs_a_person(site: Site) -> None:
     runs(site, escalated=[{"key": "ab" * 32, "lever": "ltv0", "subject": "x", "says": "no gas"}])
 
 
+def _collector_away(site: Site) -> None:
+    site.add(TRACED)
+    probing(site, collector=lambda collector: "Connection refused")
+
+
 NOTES: list[tuple[Callable[[Site], None], str, str]] = [
     (_unkept_clock, "time: nothing keeps this machine's clock", "install chrony"),
     (_unknown_clock, "time: whether anything keeps this machine's clock cannot be told", "timedatectl"),
@@ -243,6 +269,8 @@ NOTES: list[tuple[Callable[[Site], None], str, str]] = [
     (_one_silent, "peers: hears 3 of 4 groups, 3 needed; silent: b since 00:00:00", "tocsin status"),
     (_one_elsewhere, "epoch: b live in an epoch that this node", "look in its log"),
     (_sensor_blind, "sensor: release sees nothing now: refused since 12:00", "mend what it names"),
+    (_collector_away, "tracing: the collector at https://collector.example takes no traces: Connection refused",
+     "start it, or mend endpoint and headers_file of [tracing]"),
     (_needs_a_person, "action: ltv0 on x waits for a person: no gas", "tocsin explain abababababab"),
     (lambda site: None, "sensor: no sensor: this node sees nothing by itself", "add a [sensor.NAME]"),
     (lambda site: None, "sink: no sink: nobody is told", "add [sink.NAME]"),
@@ -264,6 +292,19 @@ def test_a_healthy_node_that_runs_says_so(site: Site) -> None:
     well = {one.name for one in site.findings() if one.ok}
     assert {"time", "disk", "clock", "peers"} <= well
     assert told(site, False) == []
+
+
+def test_a_collector_that_takes_a_request_without_spans_is_well(site: Site) -> None:
+    site.add(TRACED)
+    assert "tracing: the collector at https://collector.example takes traces; " in told(site, True)
+
+
+def test_traces_without_the_extra_are_a_fault_that_says_what_to_install(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    site.add(TRACED)
+    assert told(site, False) == ["tracing: [tracing] needs what is not installed; pip install 'tocsin[otel]'"]
 
 
 def test_two_providers_that_agree_say_so(site: Site) -> None:
