@@ -14,7 +14,12 @@ ZERO = 1_700_000_000_000_000_000
 CLAIM = ("evm-supply-above-backing", sha256(b"a claim"))
 OTHER = ("evm-release-without-burn", sha256(b"another"))
 KEY = sha256(b"an action")
-LEVER: dict[str, Value] = {"tocsin.lever": "freeze", "tocsin.instance": "pool:log.freeze", "tocsin.rule": "r"}
+LEVER: dict[str, Value] = {
+    "tocsin.lever": "freeze",
+    "tocsin.instance": "pool:log.freeze",
+    "tocsin.rule": "r",
+    "tocsin.rung": "ISOLATE",
+}
 
 
 def ns(ms: float) -> int:
