@@ -41,6 +41,7 @@ class Alarm:
     def __init__(self, member: str, topic: Topic, began_ns: int) -> None:
         self.topic, self.began_ns, self.last_ns = topic, began_ns, began_ns
         self.words: list[Word] = []
+        self._claims: set[Claimed] = set()
         self.overflowed = 0
         self._member = member
         self._drafts: list[Draft] = []
@@ -67,7 +68,7 @@ class Alarm:
         return not self._judging and not self._acting and now_ns - self.last_ns > QUIET_NS
 
     def names(self, claim: Claimed) -> bool:
-        return any(claim in one.claims for one in self.words)
+        return claim in self._claims
 
     # -- facts
 
@@ -75,6 +76,7 @@ class Alarm:
         self._note(end_ns)
         if len(self.words) < SPANS_MAX:
             self.words.append(word)
+            self._claims.update(word.claims)
         self.tlp = max(self.tlp, word.tlp)
         for level in Level:
             if Level.NONE < level <= word.level:

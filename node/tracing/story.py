@@ -17,6 +17,8 @@ from protocol.release import Topic
 ALARMS_MAX = 64
 """Under way at once; of those beyond it that go first nothing has come."""
 NAMED_MAX = 1_024
+TOLD_AT_ONCE = 8
+"""Under 10 ms where each is full; the rest waits for the next commit, half a second at most."""
 LINKS_MAX = 8
 DAY_NS = 86_400 * 1_000_000_000
 
@@ -68,8 +70,8 @@ class Story:
         return [one for one in self._alarms.values() if one.names(claim)]
 
     def over(self, now_ns: int) -> list[Told]:
-        """What has ended since it was last asked for."""
-        ended = [topic for topic, one in self._alarms.items() if one.over(now_ns)]
+        """What has ended since it was last asked for, TOLD_AT_ONCE of them beside what had to give way."""
+        ended = [topic for topic, one in self._alarms.items() if one.over(now_ns)][:TOLD_AT_ONCE]
         found, self._turned_out = self._turned_out, []
         return [*found, *(self._told(self._alarms.pop(topic), now_ns) for topic in ended)]
 

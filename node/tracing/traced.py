@@ -80,7 +80,7 @@ class Traced(Untraced):
         """The alarms under way are told as far as they came. Bounded by the sender."""
         if self._story is not None:
             self._hand_on(self._story.close(time.time_ns()))
-            await trio.to_thread.run_sync(self._sender.stop, abandon_on_cancel=True)
+            await trio.to_thread.run_sync(self._sender.stop)
 
     def _handed_on(self, node: Node, told: list[Told]) -> None:
         for one in told:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from node.tracing.alarm import SPANS_MAX
 from node.tracing.spans import ROOT
-from node.tracing.story import ALARMS_MAX, LINKS_MAX
+from node.tracing.story import ALARMS_MAX, LINKS_MAX, TOLD_AT_ONCE
 from protocol.crypto import sha256
 from protocol.messages import Level, Tlp
 from tests.unit.machine.cast import COIN, THREAT, TOPIC
@@ -179,6 +179,13 @@ def test_a_flood_of_topics_turns_out_what_nothing_came_of() -> None:
     found = told.over(ns(500))
     assert told.known(TOPIC) is not None and len(found) == 2 * ALARMS_MAX + 1
     assert len(told.close(ns(600))) == ALARMS_MAX
+
+
+def test_many_that_end_together_are_told_in_portions() -> None:
+    told = story()
+    for number in range(TOLD_AT_ONCE + 3):
+        told.at((COIN, number), ns(0)).word(word("m1"), ns(0), ns(1))
+    assert [len(told.over(ns(9_000 + number))) for number in range(3)] == [TOLD_AT_ONCE, 3, 0]
 
 
 def test_a_clock_that_was_set_back_makes_no_span_end_before_it_began() -> None:
