@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from node.effects import Effect
@@ -43,12 +44,21 @@ class TracedLoop(Loop):
         self._faulty = False
 
     async def offer(self, event: Event) -> None:
-        self._arrived_ns[id(event)] = self._now_ns()
-        await super().offer(event)
+        with self._arriving(event):
+            await super().offer(event)
 
     async def send(self, event: Event) -> None:
+        with self._arriving(event):
+            await super().send(event)
+
+    @contextmanager
+    def _arriving(self, event: Event) -> Iterator[None]:
         self._arrived_ns[id(event)] = self._now_ns()
-        await super().send(event)
+        try:
+            yield
+        except BaseException:  # a peer went while its frame waited for room: the id will be another event's
+            self._arrived_ns.pop(id(event), None)
+            raise
 
     def _handle(self, event: Event) -> Decision:
         began_ns = self._now_ns()

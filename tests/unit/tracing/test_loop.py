@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import trio
+
 from node.effects import Effect
 from node.events import OperatorAsked, Raise, SensorReported
 from node.loop import Durable, Loop
@@ -123,3 +125,17 @@ def test_a_fault_of_the_telling_is_logged_once_and_the_alarm_goes_its_way(tmp_pa
         virtually(told)
     faults = [one for one in caplog.records if "a bug" in one.message]
     assert len(faults) == 4
+
+
+def test_a_frame_whose_reader_went_while_it_waited_for_room_leaves_no_time_behind(tmp_path: Path) -> None:
+    async def told() -> None:
+        node = four(tmp_path)[0]
+        async with node.living():
+            loop = node.loop
+            assert isinstance(loop, TracedLoop)
+            with trio.CancelScope() as gone:
+                gone.cancel()
+                await loop.send(SensorReported(SEEN))
+            assert not loop._arrived_ns
+
+    virtually(told)
