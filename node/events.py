@@ -145,6 +145,22 @@ class TakeKey:
 
 
 @dataclass(frozen=True)
+class Extend:
+    """An own restriction that stands is to stand `by_ms` longer than it would."""
+
+    key: ActionKey
+    by_ms: int
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """What is claimed on this topic is re-run now, once more, through this node's own connections."""
+
+    subject: Subject
+    threat: int
+
+
+@dataclass(frozen=True)
 class Acknowledge:
     """A person has seen it."""
 
@@ -152,7 +168,7 @@ class Acknowledge:
     threat: int
 
 
-Command = Raise | Withdraw | ReleaseTopic | ActionCommand | Acknowledge | Publish | TakeKey
+Command = Raise | Withdraw | ReleaseTopic | ActionCommand | Extend | Rerun | Acknowledge | Publish | TakeKey
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.lock import LOCK_BYTES_MAX
+from node.records_persons import BY_PERSONS
+from node.records_persons import AlertSeen as AlertSeen
+from node.records_persons import EndingAsked as EndingAsked
+from node.records_persons import EndingClosed as EndingClosed
+from node.records_persons import EvidenceRerun as EvidenceRerun
+from node.records_persons import Wish as Wish
 from protocol.codec import decode, encode
 from protocol.errors import ImpossibleError
 from protocol.limits import BLOB_BYTES_MAX, CERTIFICATE_BYTES_MAX, ENTRY_BYTES_MAX, EPOCH_CERTIFICATE_BYTES_MAX
@@ -175,55 +181,6 @@ class EpochEntered:
     at_ms: int
 
 
-Wish = bytes | tuple[Subject, int]
-"""What a person wants to end: an own action by its key, or an alert by its topic."""
-
-
-@dataclass(frozen=True)
-class _OfEnding:
-    """`key` is empty where a release is meant."""
-
-    key: bytes
-    subject: Subject
-    threat: int
-
-    @property
-    def wish(self) -> Wish:
-        return self.key or (self.subject, self.threat)
-
-
-@dataclass(frozen=True)
-class EndingAsked(_OfEnding):
-    """One person's word where the policy wants two: it ends nothing, and waits for another's. Of a release, through_ms
-    and claims are what will be said."""
-
-    person: str
-    until_ms: int
-    through_ms: int
-    claims: tuple[Claim, ...]
-    at_ms: int
-
-
-@dataclass(frozen=True)
-class EndingClosed(_OfEnding):
-    """How the wait ended: `done` by a second `person`, `taken back` by whoever that is, or `expired` (nobody)."""
-
-    how: str
-    person: str
-    at_ms: int
-
-
-@dataclass(frozen=True)
-class AlertSeen:
-    """Who acknowledged an alert, which stood at `level` then."""
-
-    subject: Subject
-    threat: int
-    level: Level
-    person: str
-    at_ms: int
-
-
 Record = (
     KeySetLearned
     | EntryAccepted
@@ -244,12 +201,12 @@ Record = (
     | EndingAsked
     | EndingClosed
     | AlertSeen
+    | EvidenceRerun
 )
 
 _SEALED = raw_bytes(1, ENTRY_BYTES_MAX)
 _SAYS = text(_WORDS)
 _AT = Field(60, "at_ms", unsigned())
-_KEY_OR_NONE = raw_bytes(0, 32)
 _CLAIMS: Codec[Any] = many(CLAIM.codec(), 64)
 
 _TABLE: dict[int, Schema[Any]] = {
@@ -327,34 +284,7 @@ _TABLE: dict[int, Schema[Any]] = {
     14: Schema(VoteLocked, Field(1, "raw", raw_bytes(1, LOCK_BYTES_MAX))),
     15: Schema(EpochCertified, Field(1, "raw", raw_bytes(1, EPOCH_CERTIFICATE_BYTES_MAX)), _AT),
     16: Schema(EpochEntered, Field(1, "number", unsigned()), _AT),
-    17: Schema(
-        EndingAsked,
-        Field(1, "key", _KEY_OR_NONE),
-        Field(2, "subject", SUBJECT),
-        Field(3, "threat", unsigned(255)),
-        Field(4, "person", text(64)),
-        Field(5, "until_ms", unsigned()),
-        Field(6, "through_ms", unsigned()),
-        Field(7, "claims", _CLAIMS),
-        _AT,
-    ),
-    18: Schema(
-        EndingClosed,
-        Field(1, "key", _KEY_OR_NONE),
-        Field(2, "subject", SUBJECT),
-        Field(3, "threat", unsigned(255)),
-        Field(4, "how", text(16)),
-        Field(5, "person", text(64)),
-        _AT,
-    ),
-    19: Schema(
-        AlertSeen,
-        Field(1, "subject", SUBJECT),
-        Field(2, "threat", unsigned(255)),
-        Field(3, "level", enumerated(Level)),
-        Field(4, "person", text(64)),
-        _AT,
-    ),
+    **BY_PERSONS,
 }
 _NUMBER: Mapping[type, int] = {schema.kind: number for number, schema in _TABLE.items()}
 

@@ -41,6 +41,8 @@ class Watch:
     """Looks in a row that did not find it."""
     unknown: int = 0
     """Looks in a row without an answer."""
+    until_ms: int = 0
+    """The end that the target named at the last look that found it; 0 before."""
 
 
 STEPS_MAX = 256
@@ -73,6 +75,8 @@ class Action:
     rests_ms: int = 0
     """When the newest word that it rests on was first issued: a release at or after it lifts the restriction."""
     ended_ms: int = 0
+    read_until_ms: int = 0
+    """The end that the target named when it was last read back; 0 where it names none."""
     attempts: int = 0
     retry_at_ms: int = 0
     running: str = ""

@@ -101,6 +101,12 @@ def _judge(step: Step, claim: Claim, author: MemberName) -> None:
         line[claim] = None
 
 
+def run_again(step: Step, claim: Claim) -> None:
+    """On a person's word, in this member's own line. What is being re-run already is not asked for twice."""
+    if claim not in step.state.judging:
+        _judge(step, claim, step.state.me)
+
+
 def _ahead(state: State, author: MemberName) -> int:
     """Claims that are looked into, or wait to be, on this author's account."""
     return len(state.to_judge.get(author, ())) + sum(1 for one in state.judging.values() if one == author)
@@ -114,7 +120,8 @@ def judged(step: Step, done: Claim) -> None:
     while line and author is not None:
         claim = next(iter(line))
         del line[claim]
-        if claim.digest in state.blobs and claim not in state.judging and _is_due(step, claim):
+        wanted = claim in state.reruns.running or _is_due(step, claim)
+        if claim.digest in state.blobs and claim not in state.judging and wanted:
             _judge(step, claim, author)
             return
 

@@ -34,6 +34,7 @@ from node.machine import (
     heads,
     observers,
     past,
+    rerunning,
     stepping,
     views,
 )
@@ -93,7 +94,7 @@ class Machine:
         elif isinstance(event, Ticked):
             self._tick(step)
         elif isinstance(event, ClaimJudged):
-            alarms.claim_judged(step, event.claim, event.judgement)
+            rerunning.claim_judged(step, event.claim, event.judgement)
         elif isinstance(event, SensorReported):
             alarms.observed(step, event.observation)
         elif isinstance(event, LeverStepped):

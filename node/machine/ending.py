@@ -59,12 +59,12 @@ def _by_two(step: Step, event: OperatorAsked, command: Ask, first: EndingAsked |
         )
     elif first is not None and _same_person(first.person, person):
         fault = (
-            f"{first.person} asked for it at {_clock(first.at_ms)} already; now another person must, "
-            f"until {_clock(first.until_ms)}"
+            f"{first.person} asked for it at {clock(first.at_ms)} already; now another person must, "
+            f"until {clock(first.until_ms)}"
         )
     elif first is not None and isinstance(command, ReleaseTopic) and 0 < command.through_ms < first.through_ms:
         fault = (
-            f"{first.person} asked to release through {_clock(first.through_ms)}, which is later; leave the moment out "
+            f"{first.person} asked to release through {clock(first.through_ms)}, which is later; leave the moment out "
             "to say the same, or take it back and ask anew"
         )
     elif first is None and len(state.asked) >= ASKED_MAX:
@@ -110,7 +110,7 @@ def _word(step: Step, command: Ask, person: str) -> EndingAsked:
 
 def _ask(step: Step, event: OperatorAsked, word: EndingAsked) -> None:
     step.record(word)
-    until = _clock(word.until_ms)
+    until = clock(word.until_ms)
     step.tell(
         word.subject, word.threat, f"{word.person} asks to {_deed(step, word)}: needs a second person until {until}"
     )
@@ -147,7 +147,7 @@ def _take_back(step: Step, event: OperatorAsked, first: EndingAsked | None) -> N
     person = _who_asks(step.state, event) or event.person[:PERSON_CHARS_MAX]
     step.record(_closed(step, first, TAKEN_BACK, person))
     step.tell(first.subject, first.threat, f"{person} took back what {first.person} asked: to {_deed(step, first)}")
-    step.do(Reply(event.ticket, True, f"taken back: what {first.person} asked at {_clock(first.at_ms)}"))
+    step.do(Reply(event.ticket, True, f"taken back: what {first.person} asked at {clock(first.at_ms)}"))
 
 
 def expire_due(step: Step) -> None:
@@ -169,7 +169,7 @@ def _deed(step: Step, word: EndingAsked) -> str:
     return f"lift {action.lever} ({action.key.hex()[:12]}) on {word.subject}"
 
 
-def _clock(at_ms: int) -> str:
+def clock(at_ms: int) -> str:
     minutes = at_ms // 60_000
     return f"{minutes // 60 % 24:02}:{minutes % 60:02} UTC"
 

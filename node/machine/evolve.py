@@ -25,6 +25,7 @@ from node.records import (
     EpochCertified,
     EpochEntered,
     EquivocationProven,
+    EvidenceRerun,
     FalseStatement,
     KeySetLearned,
     OperatorDid,
@@ -337,6 +338,8 @@ def _stepped(state: State, record: ActionStepped, known: Any) -> None:
     action.attempts = action.attempts + 1 if phase is action.phase else 0
     action.phase = phase
     action.note(record.at_ms, record.phase, record.says, record.reference)
+    if phase is Phase.EFFECTIVE:
+        action.read_until_ms = record.until_ms
     if record.fires or phase is Phase.SENDING:
         action.armed_only = False
     if phase in ENDED:
@@ -375,6 +378,7 @@ _TABLE: dict[type, Callable[[State, Any, Any], None]] = {
     EndingAsked: persons.asked,
     EndingClosed: persons.closed,
     AlertSeen: persons.seen,
+    EvidenceRerun: persons.reran,
     DecisionMade: _decision,
     ActionOpened: _opened,
     ActionRenewed: _renewed,

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from node.effects import Reply
-from node.events import Acknowledge, ActionCommand, OperatorAsked, Publish, Raise, ReleaseTopic, TakeKey, Withdraw
+from node.events import (
+    Acknowledge,
+    ActionCommand,
+    Extend,
+    OperatorAsked,
+    Publish,
+    Raise,
+    ReleaseTopic,
+    Rerun,
+    TakeKey,
+    Withdraw,
+)
 from node.machine import actions, alarms, persons, views
 from node.machine.ending import PERSON_CHARS_MAX, ending_asked
+from node.machine.extending import extend_asked
+from node.machine.rerunning import rerun_asked
 from node.machine.statements import publish, take_key
 from node.machine.step import Step
 from node.records import AlertSeen, OperatorDid
@@ -18,6 +31,12 @@ def operator_asked(step: Step, event: OperatorAsked) -> None:
     command = event.command
     if isinstance(command, ReleaseTopic) or (isinstance(command, ActionCommand) and command.verb == "lift"):
         ending_asked(step, event, command)
+        return
+    if isinstance(command, Extend):
+        extend_asked(step, event, command)
+        return
+    if isinstance(command, Rerun):
+        rerun_asked(step, event, command)
         return
     if isinstance(command, Raise):
         fault = _raise(step, command)

@@ -1,5 +1,5 @@
-"""What people said of alerts and own levers, as far as it is kept: who has seen what, and what one person asked for
-where the policy wants two."""
+"""What people said of alerts and own levers, as far as it is kept: who has seen what, who had evidence re-run, and what
+one person asked for where the policy wants two."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 from node.effects import about_of
 from node.machine.action import ENDED, Action, Phase
 from node.machine.state import State
-from node.records import AlertSeen, EndingAsked, EndingClosed, Wish
+from node.records import AlertSeen, EndingAsked, EndingClosed, EvidenceRerun, Wish
 from protocol.alarm import live
 from protocol.release import Topic
 
 TOPICS_MAX = 1_024
 PEOPLE_MAX = 64
 """Who acknowledged one alert; here as there the oldest go first."""
+RERUNS_MAX = 64
+"""Claims of one alert that were re-run."""
 
 
 def asked(state: State, record: EndingAsked, known: Any) -> None:
@@ -41,6 +43,26 @@ def seen(state: State, record: AlertSeen, known: Any) -> None:
     state.seen_by[topic] = people
     if len(state.seen_by) > TOPICS_MAX:
         del state.seen_by[next(iter(state.seen_by))]
+
+
+def reran(state: State, record: EvidenceRerun, known: Any) -> None:
+    topic: Topic = (record.subject, record.threat)
+    kept = state.reruns.kept
+    claims = kept.pop(topic, {})
+    claims.pop(record.claim, None)
+    claims[record.claim] = record
+    if len(claims) > RERUNS_MAX:
+        del claims[next(iter(claims))]
+    kept[topic] = claims
+    if len(kept) > TOPICS_MAX:
+        del kept[next(iter(kept))]
+
+
+def reruns_of(state: State, topic: Topic) -> list[EvidenceRerun]:
+    """Of what is claimed on it now, by when it came out."""
+    named = {claim for one in state.opinions.get(topic, {}).values() for claim in one.body.claims}
+    held = (one for claim, one in state.reruns.kept.get(topic, {}).items() if claim in named)
+    return sorted(held, key=lambda one: (one.at_ms, one.claim))
 
 
 def first_word(state: State, wish: Wish, now_ms: int) -> EndingAsked | None:

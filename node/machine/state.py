@@ -18,7 +18,7 @@ from node.ingress import Budgets
 from node.machine.action import Action
 from node.machine.asked import Asked
 from node.machine.links import Lack, Link
-from node.machine.verdicts import Missing, Ruled
+from node.machine.verdicts import Missing, Reruns, Ruled
 from node.records import AlertSeen, EndingAsked, Wish
 from protocol.alarm import Opinion
 from protocol.crypto import Signer, sha256
@@ -110,6 +110,8 @@ class State:
     ahead_ms: int = 0
     """Our wall clock minus our monotonic one, as of the step under way."""
     blobs: dict[Digest, bytes] = field(default_factory=dict)
+    reruns: Reruns = field(default_factory=Reruns)
+    """What persons had re-run, and what came out."""
     ruled: dict[Claim, Ruled] = field(default_factory=dict)
     """By the whole claim: the bytes of a true one under another name are another claim, and not so."""
     found_ms: dict[ClaimName, int] = field(default_factory=dict)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from node.records import EvidenceRerun
 from protocol.evidence import Judgement
 from protocol.ids import MemberName
 from protocol.messages import Claim
+from protocol.release import Topic
 
 
 @dataclass
@@ -34,3 +36,23 @@ class Missing:
     ask_at_ms: int
     since_ms: int
     tries: int = 0
+
+
+@dataclass(frozen=True)
+class AskedAgain:
+    """A claim that is being re-run on a person's word."""
+
+    topic: Topic
+    person: str
+    at_ms: int
+    mono_ms: int
+
+
+@dataclass
+class Reruns:
+    kept: dict[Topic, dict[Claim, EvidenceRerun]] = field(default_factory=dict)
+    """By the alert that it was asked on: the last of each claim."""
+    running: dict[Claim, AskedAgain] = field(default_factory=dict)
+    """This and what follows dies with the process."""
+    again_at_ms: dict[Claim, int] = field(default_factory=dict)
+    """Monotonic: when each may be re-run on anybody's word next."""

@@ -57,6 +57,7 @@ def drifted(step: Step, action: Action, outcome: Outcome) -> str:
         return ""  # of what is over by now
     if outcome.ok:
         watch.missing = watch.unknown = 0
+        watch.until_ms = outcome.until_ms
         return ""
     watch.at_ms = step.at.mono_ms + AFTER_MS[0]
     if not outcome.answered:

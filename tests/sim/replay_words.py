@@ -205,6 +205,8 @@ def _asked(event: told.OperatorAsked) -> str:
     command = event.command
     if isinstance(command, told.ActionCommand):
         return f"{event.person} asks: {command.verb} action {brief(command.key)}"
+    if isinstance(command, told.Extend):
+        return f"{event.person} asks: action {brief(command.key)} {command.by_ms} ms longer"
     if isinstance(command, told.Publish | told.TakeKey):
         raw = command.sealed if isinstance(command, told.Publish) else command.sealed.raw
         return f"{event.person} asks: {type(command).__name__} {keyset_words(raw)}"
@@ -279,6 +281,7 @@ _RECORDS: dict[type, Callable[[Any], str]] = {
     kept.EndingAsked: lambda one: f"{one.person} asks to end {topic_words(one.subject, one.threat)}",
     kept.EndingClosed: lambda one: f"asked no more: {topic_words(one.subject, one.threat)}, {one.how} {one.person}",
     kept.AlertSeen: lambda one: f"{one.person} has seen {one.level.name} {topic_words(one.subject, one.threat)}",
+    kept.EvidenceRerun: lambda one: f"claim {brief(one.claim.digest)} re-run for {one.person}: {one.ruling}",
     kept.SigningStopped: lambda one: f"key {one.key_version} never signs again: {one.why}",
 }
 

@@ -112,6 +112,9 @@ def spare(world: World) -> list[records.Record]:
         records.EndingAsked(b"", *TOPIC, "ann", now + HOUR_MS, now, (claim().claim,), now),
         records.EndingClosed(key, *TOPIC, "taken back", "ben", now),
         records.AlertSeen(*TOPIC, Level.ISOLATE, "ann", now),
+        records.EvidenceRerun(
+            claim().claim, *TOPIC, "ann", now - 1, "refuted", "not so", Level.NONE, "supports", False, now
+        ),
         records.SigningStopped(0, "another machine speaks with this key", now),
     ]
 
