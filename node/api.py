@@ -22,9 +22,11 @@ from node.api_taxii import taxii_routes
 from node.events import (
     Acknowledge,
     ActionCommand,
+    Extend,
     Publish,
     Raise,
     ReleaseTopic,
+    Rerun,
     Withdraw,
 )
 from node.loop import now
@@ -62,6 +64,12 @@ class EndBody(_Body):
     """`take_back`: what one person asked, where the policy wants two."""
 
     take_back: bool = False
+
+
+class ExtendBody(_Body):
+    """Seconds beyond the end that it has."""
+
+    by_s: Annotated[int, Field(ge=60, le=86_400)]
 
 
 class ReleaseBody(EndBody):
@@ -236,6 +244,11 @@ def _alert_routes(app: FastAPI, surface: Surface) -> None:
         """A person has seen it: told with the alert, once for each level."""
         return await surface.command(who(request, body), Acknowledge(*surface.topic(id_)))
 
+    @app.post("/v1/alerts/{id_}/rerun")
+    async def rerun(request: Request, id_: str, body: _Body) -> dict[str, Any]:
+        """Its evidence is re-run now; what comes out is told with the alert (`reruns`) as it comes."""
+        return await surface.command(who(request, body), Rerun(*surface.topic(id_)))
+
 
 def _action_routes(app: FastAPI, surface: Surface) -> None:
     @app.get("/v1/actions")
@@ -252,6 +265,12 @@ def _action_routes(app: FastAPI, surface: Surface) -> None:
         told = present.action(surface.step(), action)
         await surface.saw(request, inside.actions([action]))
         return told
+
+    @app.post("/v1/actions/{id_}/extend")
+    async def extend(request: Request, id_: str, body: ExtendBody) -> dict[str, Any]:
+        """Within what lever, policy and charter bound (`extendable_until_ms` of an action)."""
+        command = Extend(surface.action(id_).key, body.by_s * 1000)
+        return await surface.command(who(request, body), command)
 
     @app.post("/v1/actions/{id_}/{verb}")
     async def act(request: Request, id_: str, verb: str, body: EndBody) -> dict[str, Any]:

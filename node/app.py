@@ -26,12 +26,14 @@ from node import backup as backups
 from node import inside, owner
 from node.allowed import allowed_now, follow_members, list_observers_anew, observers_of
 from node.api import make_app
+from node.api_exercise import Exercise
 from node.api_surface import Surface
 from node.canary.keep import Canary, keep_canary
 from node.config import NodeConfig
 from node.discipline import LOOK_S, Discipline
 from node.dispatch import Dispatch
 from node.doors import serve
+from node.drill.mark import drill_of
 from node.effects import Tell
 from node.events import Event, FrameArrived, PeerCameUp, PeerWentDown, SensorReported
 from node.exposing import read_exposures, watch_chain
@@ -332,6 +334,8 @@ class Node:
             page=self.parts.store.page,
         )
         app = make_app(surface)
+        if drill_of(self.parts.charter.parameters.name):
+            app.add_middleware(Exercise)
         await serve(Meters(self, self.looks, app), app, self.parts.config, self.stopping, task_status=task_status)
 
     def _export(self) -> dict[str, Any]:

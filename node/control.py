@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import httpx
 
+from node.api_exercise import HEADER
+
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 TIMEOUT_S = 10.0
 LONG_POLL_S_MAX = 60.0
@@ -61,6 +63,8 @@ class Control:
 
     def __init__(self, socket: Path, timeout_s: float = TIMEOUT_S) -> None:
         self.socket = socket
+        self.exercise = False
+        """Whether the node said that it is of a drill network; known with its first answer."""
         transport = httpx.HTTPTransport(uds=str(socket))
         # trust_env: a proxy named in the environment has no business with a local socket
         self._http = httpx.Client(transport=transport, base_url="http://node/v1", timeout=timeout_s, trust_env=False)
@@ -76,6 +80,7 @@ class Control:
             options["timeout"] = timeout_s
         try:
             with self._http.stream(method, path, **options) as response:
+                self.exercise = HEADER in response.headers
                 body = bytearray()
                 for chunk in response.iter_bytes():
                     body += chunk
@@ -124,6 +129,10 @@ class Control:
     def acknowledge(self, alert_id: str, person: str) -> dict[str, Any]:
         return dict(self._post(f"/alerts/{quote(alert_id, safe='')}/acknowledge", {"person": person}) or {})
 
+    def rerun(self, alert_id: str, person: str) -> dict[str, Any]:
+        """Answers at once; what comes out is told with the alert."""
+        return dict(self._post(f"/alerts/{quote(alert_id, safe='')}/rerun", {"person": person}) or {})
+
     def release(
         self, alert_id: str, person: str, through_ms: int | None = None, take_back: bool = False
     ) -> dict[str, Any]:
@@ -144,6 +153,9 @@ class Control:
         """`verb`: approve, refuse or lift. `done` false: it waits for a second person."""
         body = {"person": person, "take_back": take_back or None}
         return dict(self._post(f"/actions/{quote(key, safe='')}/{verb}", body) or {})
+
+    def extend(self, key: str, by_s: int, person: str) -> dict[str, Any]:
+        return dict(self._post(f"/actions/{quote(key, safe='')}/extend", {"person": person, "by_s": by_s}) or {})
 
     def explain(self, any_id: str) -> dict[str, Any]:
         return dict(self._get(f"/explain/{quote(any_id, safe='')}"))

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import trio
 
+from node.api_exercise import HEADER
 from node.control import ANSWER_BYTES_MAX, ControlError, NodeUnreachable, answer_of
 
 EVENT_BYTES_MAX = 256 * 1024
@@ -77,6 +78,8 @@ class Link:
 
     def __init__(self, socket: Path, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.socket = socket
+        self.exercise = False
+        """As the last answer said: whether the node is of a drill network."""
         transport = transport or httpx.AsyncHTTPTransport(uds=str(socket))
         # trust_env: a proxy named in the environment has no business with a local socket
         self._http = httpx.AsyncClient(
@@ -95,6 +98,7 @@ class Link:
     async def _asked(self, method: str, path: str, **options: Any) -> AsyncIterator[httpx.Response]:
         try:
             async with self._http.stream(method, path, **options) as answer:
+                self.exercise = HEADER in answer.headers
                 yield answer
         except httpx.TimeoutException:
             raise NodeUnreachable(self.socket, "did not answer in time") from None

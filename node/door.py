@@ -49,8 +49,8 @@ ROUTES: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
         ("GET", r"/taxii2/alarms/collections/[0-9a-z-]{4,36}/objects/([0-9a-z-]{10,100}/(versions/)?)?", "viewer"),
         ("POST", "/v1/sign-in", "viewer"),
         ("POST", "/v1/alerts", "operator"),
-        ("POST", f"/v1/alerts/{_ID}/(withdraw|acknowledge)", "operator"),
-        ("POST", f"/v1/actions/{_ID}/(approve|refuse)", "operator"),
+        ("POST", f"/v1/alerts/{_ID}/(withdraw|acknowledge|rerun)", "operator"),
+        ("POST", f"/v1/actions/{_ID}/(approve|refuse|extend)", "operator"),
         ("POST", f"/v1/alerts/{_ID}/release", "releaser"),
         ("POST", f"/v1/actions/{_ID}/lift", "releaser"),
     )

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from adapters.policy import Mode, decide
-from node.machine import views
+from node.machine import extending, views
 from node.machine.action import ENDED, Action, Phase
 from node.machine.state import State
 from node.machine.step import Step
@@ -38,6 +38,7 @@ OWN = {
     "contradicted": "This node re-ran the evidence, and it does not hold.",
     "none": "This node has not re-run any of it.",
 }
+VERDICTS = {"supports": "holds", "refuted": "does not hold", "undecided": "could not be told"}
 STEPS_SHOWN = 12
 CLAIMS_SHOWN = 16
 Sentences = Iterator[str]
@@ -119,11 +120,12 @@ def _rerun(step: Step, told: Json, topic: Topic) -> Sentences:
             yield f"{name}: not looked at yet."
             continue
         judgement = ruled.judgement
-        verdict = {Ruling.SUPPORTS: "holds", Ruling.REFUTED: "does not hold"}.get(judgement.ruling, "could not be told")
+        verdict = VERDICTS[judgement.ruling.value]
         if judgement.ruling is Ruling.SUPPORTS and not judgement.supports(*topic):
             verdict = "is true and says nothing about this"
         through = f", asked through {', '.join(judgement.sources)}" if judgement.sources else ""
         yield f"{name}: {verdict}{through}: {judgement.why}."
+    yield from map(_rerun_again, told["reruns"])
     others = [one["author"] for one in told["opinions"] if one["live"] and one["basis"] == "VERIFIED"]
     others = [name for name in others if name != step.state.me]
     if others:
@@ -131,6 +133,13 @@ def _rerun(step: Step, told: Json, topic: Topic) -> Sentences:
     for author, found in sorted(step.state.false_statements.items()):
         if any(str(topic[0]) in why for why in found):
             yield f"{author} signed something on it that is false; the proof is kept."
+
+
+def _rerun_again(one: Json) -> str:
+    found = VERDICTS[one["verdict"]]
+    same = ", as before" if one["same"] else f"; before, it {VERDICTS[one['before']]}" if one["before"] else ""
+    claim = f"{one['claim']['type']} {one['claim']['id'][:8]}"
+    return f"{one['person']} had {claim} re-run: at {when(one['at_ms'])} it {found}{same}: {one['why']}."
 
 
 def _meaning(step: Step, topic: Topic) -> Sentences:
@@ -178,7 +187,7 @@ def _ends(told: Json | None, own: Sequence[Action]) -> Sentences:
         yield f"The certificate ends at {when(certificate['ends_ms'])}, unless it is renewed or released."
     for one in own:
         if one.phase not in ENDED:
-            yield f"Lever {one.lever} ends at {when(one.until_ms)} by itself, unless new evidence renews it."
+            yield f"Lever {one.lever} ends at {when(one.until_ms)} by itself, unless evidence or a person renews it."
     last_ms = max((one["expires_ms"] for one in (told or {}).get("opinions", ()) if one["live"]), default=0)
     if last_ms and not certificate:
         yield f"The last word on it counts until {when(last_ms)}."
@@ -195,9 +204,14 @@ def _next(step: Step, told: Json | None, own: Sequence[Action]) -> Sentences:
             yield f"See what kept lever {one.lever}: tocsin action show {key}; tocsin lever test {one.lever}"
         if one.phase in (Phase.EFFECTIVE, Phase.ESCALATED):
             yield f"Lift your own lever {one.lever} now, asking nobody: tocsin action lift {key}"
+        latest_ms = 0 if extending.fault(step, one) else extending.latest_ms(step.state, one)
+        if latest_ms - one.until_ms >= extending.BY_LEAST_MS:
+            yield f"Have lever {one.lever} last longer, to {when(latest_ms)} at most: tocsin action extend {key} 1h"
     if told is None:
         return
     id_ = told["id"][:12]
+    if any(one["live"] and one["claims"] for one in told["opinions"]):
+        yield f"Have its evidence re-run here now: tocsin alert rerun {id_}"
     mine = [
         one for one in told["opinions"] if one["author"] == step.state.me and one["live"] and one["level"] != "NONE"
     ]

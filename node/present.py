@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 from adapters.exposure import is_fresh, usd_at_risk, utilisation_of, why_unknown
-from node.machine import persons, views
+from node.machine import extending, persons, views
 from node.machine.action import Action
 from node.machine.state import State
 from node.machine.step import Step
-from node.records import EndingAsked
+from node.records import EndingAsked, EvidenceRerun
 from node.watch import threat_word
 from protocol.alarm import is_live, weigh
 from protocol.codec import encode
@@ -94,6 +94,8 @@ def alert(step: Step, topic: Topic) -> Json:
             {"person": one.person, "at_ms": one.at_ms, "level": one.level.name}
             for one in persons.who_saw(state, topic, now_ms)
         ],
+        "reruns": [_rerun(one) for one in persons.reruns_of(state, topic)],
+        "rerunning": sum(1 for one in state.reruns.running.values() if one.topic == topic),
         "asked": asked(persons.first_word(state, topic, now_ms)),
     }
 
@@ -116,6 +118,21 @@ def _opinion(state: State, topic: Topic, author: Any, now_ms: int) -> Json:
         "detector": body.detector,
         "incident": body.incident,
         "tlp": body.tlp.name,
+    }
+
+
+def _rerun(one: EvidenceRerun) -> Json:
+    """`before`: how our own check had ruled, "" where it had not; `same`: it found the same again."""
+    return {
+        "claim": {"type": one.claim.type, "id": one.claim.id.hex()},
+        "person": one.person,
+        "asked_ms": one.asked_ms,
+        "at_ms": one.at_ms,
+        "verdict": one.ruling,
+        "level": one.level.name,
+        "why": one.why,
+        "before": one.before,
+        "same": one.same,
     }
 
 
@@ -156,6 +173,7 @@ def action(step: Step, one: Action) -> Json:
         "phase": one.phase.value,
         "by_human": False,
         "until_ms": one.until_ms,
+        "extendable_until_ms": 0 if extending.fault(step, one) else extending.latest_ms(step.state, one),
         "rule": one.rule,
         "why": one.why,
         "certificate": one.certificate.hex(),

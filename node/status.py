@@ -34,6 +34,7 @@ def status_of(node: Node) -> dict[str, Any]:
         "network": parts.charter.network.hex(),
         "network_name": parts.charter.parameters.name,
         "drill_of": drill_of(parts.charter.parameters.name),
+        "exercise": bool(drill_of(parts.charter.parameters.name)),
         "epoch": {"number": state.epoch.number, "hash": state.epoch.hash.hex(), "elsewhere": _elsewhere(state)},
         "signing": {"may": not why, "why": why, "key_version": state.setup.key_version, "warning": own_warning(state)},
         "quorum": {**quorum(state), "says": sentence(state, heard), "silent_since_ms": silent},

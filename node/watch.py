@@ -249,6 +249,21 @@ def _seen(record: rec.AlertSeen, state: State) -> Happening:
     }
 
 
+def _rerun(record: rec.EvidenceRerun, state: State) -> Happening:
+    return {
+        "kind": "rerun",
+        "person": record.person,
+        "subject": str(record.subject),
+        "threat": threat_word(record.threat),
+        "claim": record.claim.id.hex()[:12],
+        "claim_type": record.claim.type,
+        "ruling": record.ruling,
+        "before": record.before,
+        "same": record.same,
+        "why": record.why,
+    }
+
+
 def _epoch_certified(record: rec.EpochCertified, state: State) -> Happening:
     return {"kind": "epoch-certified", "number": parse_value(parse_epoch_certificate(record.raw).value).number}
 
@@ -280,6 +295,7 @@ _TELLERS: dict[type, Callable[[Any, State], Happening | None]] = {
     rec.EndingAsked: _asked,
     rec.EndingClosed: _closed,
     rec.AlertSeen: _seen,
+    rec.EvidenceRerun: _rerun,
     rec.EpochCertified: _epoch_certified,
     rec.EpochEntered: _epoch_entered,
 }

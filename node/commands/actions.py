@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from cyclopts import App
 
+from governance.durations import parse_duration
 from node.commands.common import (
     NODE_TOML,
     OK,
@@ -18,14 +20,16 @@ from node.commands.common import (
     an_id,
     asked_lines,
     connect,
+    exercise_lines,
     say,
     say_json,
     say_table,
     until,
+    usage,
 )
 from node.commands.listing import Again, ListOutput, say_list
 
-action_app = App(name="action", help="Own levers: list, approve, refuse, lift.")
+action_app = App(name="action", help="Own levers: list, approve, refuse, extend, lift.")
 
 
 @action_app.command(name="list")
@@ -36,7 +40,8 @@ def list_(*, watch: Again = False, config: ConfigFile = NODE_TOML, output: ListO
     """
     columns = ("key", "lever", "rung", "phase", "stands", "subject", "why")
     with connect(config) as control:
-        return say_list(control.actions, columns, _row, "No action.", output, watch)
+        ahead = partial(exercise_lines, control)
+        return say_list(control.actions, columns, _row, "No action.", output, watch, ahead)
 
 
 def _row(action: dict[str, Any]) -> tuple[object, ...]:
@@ -69,6 +74,7 @@ def show(key: str, /, *, config: ConfigFile = NODE_TOML, output: Output = "human
         say_json(action)
         return OK
     say(
+        *exercise_lines(control),
         f"{action.get('lever')} at {action.get('rung')} on {action.get('subject')} ({action.get('threat')}): "
         f"{action.get('phase')}",
         f"  key {action.get('key')}",
@@ -126,6 +132,37 @@ def refuse(key: str, /, *, person: Person = "", config: ConfigFile = NODE_TOML, 
         A key of `tocsin action list`, or at least 6 digits of it.
     """
     return _decide(key, "refuse", person, config, output, "Refused; nothing was sent.")
+
+
+@action_app.command
+def extend(
+    key: str, by: str, /, *, person: Person = "", config: ConfigFile = NODE_TOML, output: Output = "human"
+) -> int:
+    """Have a restriction that stands last longer, before it ends: never past what lever, policy and charter bound,
+    counted from when it was sent. The target is asked, and its answer read back, as for a renewal.
+
+    Example: `tocsin action extend 77ab01 1h --person anna`
+
+    Parameters
+    ----------
+    key
+        A key of `tocsin action list`, or at least 6 digits of it.
+    by
+        How much longer: 30m, 2h.
+    """
+    try:
+        by_s = parse_duration(by) // 1000
+    except ValueError as error:
+        raise usage(str(error), "write it like 30m or 2h") from None
+    if not 60 <= by_s <= 86_400:
+        raise usage(f"{by} is no length for it", "from 1m to 24h")
+    with connect(config) as control:
+        said = control.extend(an_id(key), by_s, a_person(person))
+    if output == "json":
+        say_json(said)
+    else:
+        say(a_sentence(said.get("says")))
+    return OK
 
 
 @action_app.command

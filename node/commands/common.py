@@ -146,6 +146,14 @@ def a_sentence(said: object) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+EXERCISE = "EXERCISE, no alarm: a node of a drill network; levers are planned and simulated here, and never pulled."
+
+
+def exercise_lines(node: Control) -> list[str]:
+    """Ahead of what a node of a drill network told; known once it has answered."""
+    return [EXERCISE] if node.exercise else []
+
+
 def asked_lines(asked: dict[str, Any] | None) -> list[str]:
     """Of an alert or an action: what waits for a second person."""
     if not asked:

@@ -18,6 +18,7 @@ from node.commands.common import (
     Output,
     an_id,
     connect,
+    exercise_lines,
     load_config,
     say,
     say_json,
@@ -118,6 +119,7 @@ def explain(any_id: str, /, *, config: ConfigFile = NODE_TOML, output: Output = 
     if output == "json":
         say_json(told)
     else:
+        say(*exercise_lines(control))
         for part in told.get("sections") or ():
             say(part["title"], *(f"  {one}" for one in part["sentences"] or ["Nothing."]), "")
     return OK

@@ -36,10 +36,13 @@ def say_list(
     none: str,
     output: ListOutput,
     again: bool = False,
+    ahead: Callable[[], Sequence[str]] = tuple,
 ) -> int:
-    """What `read` finds; for people a table, or `none` where there is nothing."""
+    """What `read` finds; for people a table under the lines of `ahead`, or `none` where there is nothing."""
 
     def told(rows: Rows) -> None:
+        if output == "human":
+            say(*ahead())
         if output == "json":
             say_json(rows)
         elif output == "jsonl":

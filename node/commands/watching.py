@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from node.commands.common import NODE_TOML, OK, ConfigFile, load_config, tell_error, usage
+from node.commands.common import EXERCISE, NODE_TOML, OK, ConfigFile, load_config, tell_error, usage
 
 if TYPE_CHECKING:
     from node.control_stream import Link, Told
@@ -66,6 +67,8 @@ async def _lines(link: Link, after: int | None, machine: bool) -> None:
 
     async def fares(why: str) -> None:
         nonlocal lost
+        if not why and link.exercise and not machine:
+            _write(EXERCISE)
         if why and not lost:
             tell_error(f"the node does not answer ({why}); trying again until it does")
         elif lost and not why:
@@ -80,23 +83,26 @@ async def _lines(link: Link, after: int | None, machine: bool) -> None:
                     nursery.cancel_scope.cancel()
 
             nursery.start_soon(ended)
-            await follow(link, after, _print_json if machine else _print_line, fares)
+            await follow(link, after, partial(_print_json if machine else _print_line, link), fares)
     await link.aclose()
 
 
-async def _print_json(one: Told) -> None:
+async def _print_json(link: Link, one: Told) -> None:
     from node.control_stream import PLUMBING
 
     if one.kind not in PLUMBING:
-        _write(json.dumps(one.data, separators=(",", ":")))
+        marked = {**one.data, "exercise": True} if link.exercise else one.data
+        _write(json.dumps(marked, separators=(",", ":")))
 
 
-async def _print_line(one: Told) -> None:
+async def _print_line(link: Link, one: Told) -> None:
+    """In a drill each line says so: it may be all that somebody sees of it."""
     from node.commands.watching_words import clock, line_of
 
     line = line_of(one.data)
     if line is not None:
-        _write(f"{clock(one.data.get('at_ms', time.time() * 1000))}Z  {line}")
+        mark = "EXERCISE  " if link.exercise else ""
+        _write(f"{mark}{clock(one.data.get('at_ms', time.time() * 1000))}Z  {line}")
 
 
 def _write(line: str) -> None:

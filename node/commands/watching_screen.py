@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from node.commands.common import span
+from node.commands.common import EXERCISE, span
 from node.commands.watching_words import clock, line_of, short, text
 
 KEPT = 200
@@ -63,7 +63,7 @@ class Picture:
 
 def drawn(picture: Picture, width: int, height: int, now_ms: int) -> RenderableType:
     """At most `height` lines. What happened has what the rest leaves, and a third of the room at least."""
-    head = [*_head(picture), *_trouble(picture), *_health(picture, height)]
+    head = [*_exercise(picture, width), *_head(picture), *_trouble(picture), *_health(picture, height)]
     room = max(0, height - len(head) - 1)
     alarms, levers = _alarms(picture), _levers(picture, now_ms)
     tables = room - room // 3
@@ -76,6 +76,12 @@ def drawn(picture: Picture, width: int, height: int, now_ms: int) -> RenderableT
 
 def _line(words: str, style: str = "") -> Text:
     return Text(words, style=style, no_wrap=True, overflow="ellipsis")
+
+
+def _exercise(picture: Picture, width: int) -> Iterator[Text]:
+    """From edge to edge, above all else."""
+    if picture.status.get("exercise"):
+        yield _line(EXERCISE.center(width), "bold black on bright_magenta")
 
 
 def _head(picture: Picture) -> Iterator[Text]:

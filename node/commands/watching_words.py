@@ -89,6 +89,12 @@ def _release(told: Happening) -> str:
     return f"{text(told.get('author'))} releases: {_on(told)}"
 
 
+def _rerun(told: Happening) -> str:
+    same = ", as before" if told.get("same") else f", before: {text(told.get('before'))}" if told.get("before") else ""
+    claim = f"{text(told.get('claim_type'))} {text(told.get('claim'))[:8]}"
+    return f"RE-RUN for {text(told.get('person'))}: {claim}: {text(told.get('ruling'))}{same}: {text(told.get('why'))}"
+
+
 def _peer(told: Happening) -> str:
     who = text(told.get("member") or told.get("peer_id"))
     return f"{who} is {'connected' if told.get('up') else 'gone'}"
@@ -109,6 +115,7 @@ _TELLERS: dict[str, Callable[[Happening], str | None]] = {
     "action": _action,
     "renewal": _renewal,
     "release": _release,
+    "rerun": _rerun,
     "false-statement": lambda told: f"FALSE STATEMENT, the proof is kept: {short(told.get('why'))}",
     "equivocation": lambda told: f"TWO WORDS UNDER ONE NUMBER by {text(told.get('author'))}: the proof is kept",
     "signing-stopped": lambda told: f"THIS NODE SIGNS NOTHING: {text(told.get('why'))}",

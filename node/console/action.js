@@ -5,6 +5,8 @@ import { press } from "./press.js";
 import { ending, waiting } from "./second.js";
 import { short, time } from "./words.js";
 
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
 const WAY = ["ordered", "planned", "simulated", "sending", "sent", "effective"];
 export const ENDED = new Set(["lapsed", "lifted", "refused"]);
 const SAYS = { asked: "waits for a person", armed: "planned, not sent", escalated: "needs a person", lifting: "is being lifted", lapsed: "ended by its lease", lifted: "lifted", refused: "refused by a person" };
@@ -59,6 +61,8 @@ function buttons(one, may, ended, at) {
     found.push(press(`${at}approve-${one.key}`, "Approve", `/v1/actions/${one.key}/approve`, "primary"));
     found.push(press(`${at}refuse-${one.key}`, "Refuse", `/v1/actions/${one.key}/refuse`));
   }
+  const longer = Math.min(HOUR_MS, Math.floor((one.extendable_until_ms - one.until_ms) / MINUTE_MS) * MINUTE_MS);
+  if (may.operate && longer >= MINUTE_MS) found.push(press(`${at}extend-${one.key}`, longer < HOUR_MS ? `Extend by ${longer / MINUTE_MS} min` : "Extend by 1 h", `/v1/actions/${one.key}/extend`, "", { by_s: longer / 1000 }));
   if (may.release && !ended) found.push(...ending(one, `${at}lift-${one.key}`, "Lift now", `/v1/actions/${one.key}/lift`, may));
   return found.length ? el("div", { class: "buttons" }, found) : "";
 }

@@ -9,6 +9,7 @@ import { quorum } from "./quorum.js";
 import { ending, waiting } from "./second.js";
 import { rank, sentence, share, short, subject, time, usd } from "./words.js";
 
+const VERDICT = { supports: "it holds", refuted: "it does not hold", undecided: "it could not be told" };
 const OWN = {
   none: "We have not checked it ourselves",
   observed: "Our own sensor sees it",
@@ -35,14 +36,14 @@ export function card(alert, actions, exposures, status, may, restricted) {
     ),
     ladder(alert),
     waits ? done(actions, may) : "",
-    el("div", { class: "parts" }, quorum(alert, status), el("div", { class: "stack" }, evidence(alert), exposure(alert, exposures), costs())),
+    el("div", { class: "parts" }, quorum(alert, status), el("div", { class: "stack" }, evidence(alert, may), exposure(alert, exposures), costs())),
     waits ? "" : done(actions, may),
     words(alert, restricted),
     foot(alert, may),
   );
 }
 
-function evidence(alert) {
+function evidence(alert, may) {
   const claims = new Map();
   for (const one of alert.opinions) for (const claim of one.claims) claims.set(claim.id, claim.type);
   const listed = [...claims].slice(0, 4);
@@ -56,8 +57,21 @@ function evidence(alert) {
       ? el("ul", { class: "claims" }, listed.map(([id, type]) => el("li", {}, type, " ", el("code", { title: id }, short(id)))))
       : el("p", { class: "dim" }, "A person's word; there is no claim to re-run."),
     claims.size > 4 ? el("p", { class: "dim" }, `and ${claims.size - 4} more`) : "",
+    reruns(alert),
+    may.operate && alert.opinions.some((one) => one.live && one.claims.length) ? el("div", { class: "buttons" }, press(`rerun-${alert.id}`, "Re-run it", `/v1/alerts/${alert.id}/rerun`)) : "",
     account(alert),
   );
+}
+
+// Who had it re-run here, and what came out; another verdict than before changes nothing by itself.
+function reruns(alert) {
+  const lines = alert.reruns.slice(-4).map((one) => {
+    const before = one.same ? ", as before" : one.before ? `; before: ${VERDICT[one.before] ?? one.before}` : "";
+    const told = `${VERDICT[one.verdict] ?? sentence(one.verdict)}${before}`;
+    return el("li", { class: `rerun ${one.verdict}${one.same || !one.before ? "" : " changed"}` }, el("span", {}, `${time(one.at_ms)} re-run for ${one.person}: ${told} `), el("code", { title: one.claim.id }, short(one.claim.id)), el("span", { class: "dim" }, ` ${one.why}`));
+  });
+  if (alert.rerunning) lines.push(el("li", { class: "dim" }, `${alert.rerunning} being re-run…`));
+  return lines.length ? el("ul", { class: "reruns", "aria-label": "Re-run here" }, lines) : "";
 }
 
 // The node's own account is read when somebody opens it, and anew each time.

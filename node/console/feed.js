@@ -9,7 +9,7 @@ const on = (one) => {
   const { head, tail } = subject(one.subject ?? "");
   return tail ? short(tail, 13) : head;
 };
-const DEEDS = { Raise: "raised an alarm", Withdraw: "took our word back", ReleaseTopic: "said that it is over", ActionCommand: "decided about a lever", Publish: "published a statement", TakeKey: "put a new key in place" };
+const DEEDS = { Raise: "raised an alarm", Withdraw: "took our word back", ReleaseTopic: "said that it is over", ActionCommand: "decided about a lever", Extend: "extended what stands", Rerun: "had evidence re-run", Publish: "published a statement", TakeKey: "put a new key in place" };
 const LINES = {
   attestation: (one) => [one.level, one.level === "NONE" ? `${one.author} withdraws: ${sentence(one.threat).toLowerCase()}` : `${one.author} says ${one.level}: ${sentence(one.threat).toLowerCase()}`, on(one)],
   release: (one) => ["NONE", `${one.author} says that ${sentence(one.threat).toLowerCase()} is over`, on(one)],
@@ -22,6 +22,7 @@ const LINES = {
   asked: (one) => ["GUARD", `${one.person} asks: ${one.what}. It needs a second person`, on(one)],
   "asked-no-more": (one) => ["", `${sentence(one.what)}, asked before: ${one.how}${one.person ? ` by ${one.person}` : ""}`, on(one)],
   acknowledged: (one) => ["", `${one.person} has seen it: ${sentence(one.threat).toLowerCase()}`, on(one)],
+  rerun: (one) => [one.same || !one.before ? "" : "GUARD", `Re-run for ${one.person}: ${one.claim_type} ${one.ruling}${one.same ? ", as before" : one.before ? `, before: ${one.before}` : ""}`, one.why],
   peer: (one) => ["", `${one.member || "a peer"} ${one.up ? "is up" : "went down"}`, ""],
   epoch: (one) => ["", `Epoch ${one.number} is in force`, `${one.n} groups`],
   equivocation: (one) => ["HALT", `${one.author} forked its feed: proven`, ""],

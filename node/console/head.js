@@ -25,6 +25,10 @@ export function head(status, me, live, leave) {
 
 const pill = (kind, text, title, more) => el("span", { class: `pill ${kind}`, title }, text, more ? el("span", { class: "dim" }, ` · ${more}`) : "");
 
+// Of a drill network: from edge to edge, above all else, on every page.
+export const exercise = () =>
+  el("p", { class: "exercise-banner", role: "status" }, el("strong", {}, "EXERCISE"), " This is no alarm. Levers are planned and simulated here, and never pulled.");
+
 // `cut`: the node does not answer, so all of this is as it was.
 export function warnings(status, cut) {
   const found = [];

@@ -4,7 +4,7 @@ import { forget, get, token } from "./api.js";
 import * as clock from "./clock.js";
 import { el, fill } from "./dom.js";
 import { feed, note } from "./feed.js";
-import { head, warnings } from "./head.js";
+import { exercise, head, warnings } from "./head.js";
 import { Hub } from "./hub.js";
 import { narrow } from "./map.js";
 import { nav, PAGES, wanted } from "./pages.js";
@@ -28,6 +28,7 @@ const early = {
 };
 let page = wanted();
 let drawing = false;
+let marked = false;
 
 const may = () => ({ person: seen.person?.person, people: seen.status?.release_people, operate: ["operator", "releaser"].includes(seen.person?.role), release: seen.person?.role === "releaser" });
 const brief = (status) => status && [status.member, status.epoch, status.signing, status.quorum, status.mode];
@@ -44,7 +45,9 @@ function redraw() {
 }
 
 function draw() {
-  fill(place.head, [{ key: "head", says: [seen.person, seen.live, brief(seen.status)], make: () => head(seen.status, seen.person, seen.live, leave) }]);
+  mark(Boolean(seen.status?.exercise));
+  const banner = seen.status?.exercise ? [{ key: "exercise", says: "", make: exercise }] : [];
+  fill(place.head, [...banner, { key: "head", says: [seen.person, seen.live, brief(seen.status)], make: () => head(seen.status, seen.person, seen.live, leave) }]);
   if (!seen.person || !seen.status) return;
   nav(place.nav, page, seen);
   const shown = PAGES[page];
@@ -62,11 +65,19 @@ function draw() {
   clock.tick();
 }
 
+// What a page of a drill's node bears where its banner is not seen: the frame of the window, the tab's name and sign.
+function mark(drill) {
+  if (document.body.classList.toggle("exercise", drill) === marked) return;
+  marked = drill;
+  document.querySelector("link[rel=icon]").href = drill ? "/drill.svg" : "/bell.svg";
+}
+
 function retitle() {
   const top = Math.max(-1, ...seen.alerts.map((one) => rank(one.level)));
   const alarm = seen.alerts.find((one) => rank(one.level) === top);
   const name = page === "now" ? "Tocsin" : `${PAGES[page].title} · Tocsin`;
-  const text = alarm && top >= 0 ? `${alarm.level} · ${name}` : name;
+  const said = alarm && top >= 0 ? `${alarm.level} · ${name}` : name;
+  const text = seen.status?.exercise ? `EXERCISE · ${said}` : said;
   if (document.title !== text) document.title = text;
 }
 
@@ -121,6 +132,7 @@ function leave(fault = "") {
   if (typeof fault === "string") forget();
   else tabs.leave();
   Object.assign(seen, { person: null, status: null, alerts: [], actions: [], exposures: [] });
+  mark(false);
   document.body.classList.add("outside");
   for (const one of [place.head, place.nav, place.feed]) one.replaceChildren();
   place.page.replaceChildren(form(enter, typeof fault === "string" ? fault : ""));

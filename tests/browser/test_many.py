@@ -77,6 +77,7 @@ def alarms(member: str) -> list[dict[str, Any]]:
     alarm = {
         "threat": "bridge-forgery", "groups": ["a"], "needed": 3, "thresholds": {}, "certificate": None,
         "own": {"verdict": "verified", "level": "GUARD", "why": "as told"}, "opinions": [opinion] * 5,
+        "seen_by": [], "reruns": [], "rerunning": 0, "asked": None,
     }  # fmt: skip
     levels = ("ISOLATE", "GUARD", "WATCH")
     return [

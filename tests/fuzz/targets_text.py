@@ -19,7 +19,7 @@ from governance import charter as charters
 from governance.card import parse_card, write_card
 from governance.faults import CardFaults
 from governance.keyset_request import RequestFaults, faults_of, parse_request, write_request
-from node.api import BackupBody, RaiseBody, ReleaseBody, StatementBody, make_app
+from node.api import BackupBody, ExtendBody, RaiseBody, ReleaseBody, StatementBody, make_app
 from node.api_surface import Refused, Who
 from node.events import Raise
 from node.records import OperatorDid, pack_record
@@ -121,6 +121,8 @@ BODIES: tuple[tuple[str, Any], ...] = (
     ("release", ReleaseBody),
     ("acknowledge", RaiseBody.__base__),
     ("withdraw", RaiseBody.__base__),
+    ("rerun", RaiseBody.__base__),
+    ("extend", ExtendBody),
     ("publish", StatementBody),
     ("backup", BackupBody),
 )

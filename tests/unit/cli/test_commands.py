@@ -180,6 +180,61 @@ def test_a_person_decides_about_own_levers(node: FakeNode, capsys: Capsys, verb:
     assert node.asked == [("POST", f"/actions/{ID[:8]}/{verb}", {"person": "anna"})]
 
 
+def test_evidence_is_re_run_and_what_comes_out_is_waited_for(node: FakeNode, capsys: Capsys) -> None:
+    came = {"claim": {"type": "evm-log", "id": "ab" * 32}, "person": "anna", "asked_ms": 7, "at_ms": 8}
+    came |= {"verdict": "refuted", "before": "supports", "same": False, "why": "no such log"}
+    answers = [{**ALERT, "rerunning": 1, "reruns": [{**came, "asked_ms": 1, "person": "bert"}]}]
+    answers += [{**ALERT, "rerunning": 0, "reruns": [{**came, "asked_ms": 1, "person": "bert"}, came]}]
+    node.answers["POST", f"/alerts/{ID[:8]}/rerun"] = (200, {"says": "1 of 1 claims are being re-run"})
+    node.answers["GET", f"/alerts/{ID[:8]}"] = lambda body: (200, answers.pop(0))
+    ran = run(capsys, "alert", "rerun", ID[:8], "--person", "anna", "--config", node.config)
+    assert ran.code == 0 and not answers
+    assert "re-run for anna" in ran.out and "bert" not in ran.out
+    assert "evm-log abababab DOES NOT HOLD; before: supports: no such log" in ran.out
+
+
+def test_what_does_not_come_out_is_said_and_exit_1(
+    node: FakeNode, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.commands.alerts.RERUN_S_MAX", 0.0)
+    node.answers["POST", f"/alerts/{ID[:8]}/rerun"] = (200, {"says": "2 of 2 claims are being re-run"})
+    node.answers["GET", f"/alerts/{ID[:8]}"] = (200, {**ALERT, "rerunning": 2, "reruns": []})
+    ran = run(capsys, "alert", "rerun", ID[:8], "--person", "anna", "--config", node.config)
+    assert ran.code == 1 and "2 claims have not come out" in ran.err
+
+
+def test_what_stands_is_extended_by_a_length(node: FakeNode, capsys: Capsys) -> None:
+    node.answers["POST", f"/actions/{ID[:8]}/extend"] = (200, {"says": "the target is asked to stand until 14:05 UTC"})
+    ran = run(capsys, "action", "extend", ID[:8], "1h30m", "--person", "anna", "--config", node.config)
+    assert ran.out == "The target is asked to stand until 14:05 UTC.\n"
+    assert node.asked == [("POST", f"/actions/{ID[:8]}/extend", {"person": "anna", "by_s": 5400})]
+
+
+@pytest.mark.parametrize("by", ["long", "59s", "25h", "-1h"])
+def test_a_length_that_is_none_is_usage(node: FakeNode, capsys: Capsys, by: str) -> None:
+    ran = run(capsys, "action", "extend", ID[:8], "--config", node.config, "--person", "anna", "--", by)
+    assert ran.code == 2 and node.asked == []
+
+
+@pytest.mark.parametrize(
+    ("path", "told", "words"),
+    [
+        ("/alerts", [ALERT], ("alert", "list")),
+        (f"/alerts/{ID[:8]}", ALERT, ("alert", "show", ID[:8])),
+        ("/actions", [], ("action", "list")),
+        (f"/actions/{ID[:8]}", ACTION, ("action", "show", ID[:8])),
+        (f"/explain/{ID[:8]}", {"sections": []}, ("explain", ID[:8])),
+    ],
+)
+def test_what_a_drills_node_tells_begins_with_exercise(
+    node: FakeNode, capsys: Capsys, path: str, told: object, words: tuple[str, ...]
+) -> None:
+    node.answers["GET", path] = (200, told)
+    assert "EXERCISE" not in run(capsys, *words, "--config", node.config).out
+    node.headers = {"tocsin-exercise": "1"}
+    assert run(capsys, *words, "--config", node.config).out.startswith("EXERCISE, no alarm: a node of a drill network")
+
+
 def test_an_action_is_shown_step_by_step(node: FakeNode, capsys: Capsys) -> None:
     node.answers["GET", f"/actions/{ID[:8]}"] = (200, ACTION)
     node.answers["GET", "/actions"] = (200, [ACTION])

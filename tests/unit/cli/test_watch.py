@@ -13,6 +13,7 @@ import trio
 import trio.testing
 from rich.console import Console
 
+from node.commands.watching import _lines
 from node.commands.watching_screen import Picture, drawn
 from node.commands.watching_words import line_of, short
 from node.control import ControlError, NodeUnreachable
@@ -185,6 +186,41 @@ def test_no_word_of_another_member_controls_the_screen() -> None:
 def test_a_long_number_is_named_by_its_ends() -> None:
     assert short(SUBJECT) == "eip155:1/erc20:0xa129…e5a7"
     assert short("0x" + "ab" * 32 + " and deadbeef") == "0xabab…abab and deadbeef"
+
+
+def test_an_exercise_is_said_above_all_else_from_edge_to_edge() -> None:
+    one = picture()
+    assert not any("EXERCISE" in line for line in shown(one))
+    one.status["exercise"] = True
+    first, *rest = shown(one, width=160, height=12)
+    assert first.strip().startswith("EXERCISE, no alarm") and len(rest) < 12
+    assert "\x1b[" in shown(one, colour=True)[0]
+
+
+def printed(capsys: pytest.CaptureFixture[str], machine: bool, **headers: str) -> list[str]:
+    """What a pipe gets of one happening from a node that answers with these headers."""
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers=headers, content=event({"kind": "equivocation", "author": "x"}, 4))
+
+    async def story() -> None:
+        link = Link(Path("c.sock"), httpx.MockTransport(answer))
+        with trio.move_on_after(0.5):
+            await _lines(link, None, machine)
+
+    trio.run(story, clock=trio.testing.MockClock(autojump_threshold=0))
+    return capsys.readouterr().out.splitlines()
+
+
+def test_each_line_of_a_drill_says_exercise(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, False)[0].endswith("the proof is kept")
+    banner, line = printed(capsys, False, **{"tocsin-exercise": "1"})[:2]
+    assert banner.startswith("EXERCISE, no alarm") and line.startswith("EXERCISE  ")
+
+
+def test_programs_are_told_of_a_drill_with_each_happening(capsys: pytest.CaptureFixture[str]) -> None:
+    assert '"exercise"' not in printed(capsys, True)[0]
+    assert '"exercise":true' in printed(capsys, True, **{"tocsin-exercise": "1"})[0]
 
 
 def test_the_picture_says_what_matters() -> None:

@@ -44,6 +44,8 @@ class FakeNode:
     config: Path
     answers: dict[tuple[str, str], Answer | Callable[[Any], Answer]] = field(default_factory=dict)
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    """Of every answer that it has."""
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content) if request.content else None
@@ -54,7 +56,7 @@ class FakeNode:
             error = {"code": "not-found", "what": f"no {path}", "do": "list them"}
             return httpx.Response(404, json={"error": error})
         status, content = found(body) if callable(found) else found
-        return httpx.Response(status, json=content)
+        return httpx.Response(status, json=content, headers=self.headers)
 
 
 def fake_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeNode:

@@ -149,6 +149,8 @@ def test_every_route_has_a_role_or_is_the_owners_alone() -> None:
         ("GET", "/v1/status/", None),
         ("GET", "/v1/status\n", None),
         ("POST", "/v1/actions/abcdef/lift", "releaser"),
+        ("POST", "/v1/actions/abcdef/extend", "operator"),
+        ("POST", "/v1/alerts/abcdef/rerun", "operator"),
         ("POST", "/v1/actions/abcdef/Lift", None),
         ("POST", "/v1/actions/../stop", None),
         ("POST", "/v1/alerts/abcdef/release", "releaser"),
