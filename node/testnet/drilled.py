@@ -182,6 +182,8 @@ class Story:
         heard = [name for name in site.names if await site.ask(name, "/alerts")]
         self.told("the-real-network-heard-nothing", not heard, "no alarm at any real node", heard or "nothing")
         alerts = (await site.run("alert", "list", "-o", "json", "--config", site.drill(site.names[1]))).json()
+        listed = (await site.run("alert", "list", "--config", site.drill(site.names[1]))).out
+        self.told("its-lists-say-so", listed.startswith("EXERCISE, no alarm"), "marked", listed.split(":")[0])
         export = site.cold / "drill.cert"
         await site.run("alert", "show", alerts[0]["id"], "--export", export, "--config", site.drill(site.names[1]))
         for charter, wanted, what in (("drill.toml", 0, "holds-there"), ("charter.toml", 1, "proves-nothing-here")):

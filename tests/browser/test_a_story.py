@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -19,6 +20,12 @@ def press_twice(page: Page, name: str) -> None:
     button = page.get_by_role("button", name=name).first
     button.click()
     page.get_by_role("button", name=f"Press again: {name.lower()}").first.click()
+
+
+def network_action(network: Network) -> dict[str, Any]:
+    """The page's node's own action that stands."""
+    with network.at() as control:
+        return next(one for one in control.actions() if one["phase"] == "effective")
 
 
 def test_a_link_signs_in_once_and_leaves_no_token_in_the_address(opens: Opens, network: Network, browser) -> None:
@@ -53,6 +60,14 @@ def test_the_alarm_forms_and_one_acts_and_another_lifts(opens: Opens, network: N
         releaser.emulate_media(color_scheme=scheme)
         assert axe.faults(releaser) == []
         shot(releaser, f"story-acting-{scheme}")
+    before_ms = network_action(network)["until_ms"]
+    press_twice(operator, "Extend by")
+    expect(operator.locator("#said")).to_contain_text("the target is asked to stand until", timeout=SEEN_S)
+    expect(operator.locator(".action .way [aria-current]").first).to_have_text("effective", timeout=SEEN_S)
+    assert network_action(network)["until_ms"] > before_ms
+    press_twice(operator, "Re-run it")
+    expect(card.locator(".rerun").first).to_contain_text("re-run for anna: it holds, as before", timeout=SEEN_S)
+    shot(operator, "story-rerun")
     press_twice(releaser, "Lift now")
     expect(operator.locator(".action .beside.lifted").first).to_be_visible(timeout=SEEN_S)
     expect(operator.locator("#feed")).to_contain_text("bert decided about a lever")

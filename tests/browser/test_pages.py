@@ -3,8 +3,11 @@ where a picture stands."""
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser import axe
 from tests.browser.conftest import PHONE, Opens, shot
@@ -43,6 +46,35 @@ def test_no_page_has_a_serious_fault(opens: Opens, network: Network, scheme: str
         found[name] = axe.faults(page)
         shot(page, f"{name}-{scheme}")
     assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def exercising(page: Page) -> None:
+    """The node's own answer, as that of a node of a drill network."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        told = response.json()
+        told["status"]["exercise"] = True
+        route.fulfill(response=response, body=json.dumps(told))
+
+    page.route("**/v1/now", answer)
+
+
+def test_no_page_of_a_drills_node_could_be_taken_for_the_real_one(opens: Opens, network: Network) -> None:
+    page = opens(network.token("otto", "viewer"))
+    assert page.locator(".exercise-banner").count() == 0
+    exercising(page)
+    page.locator(".exercise-banner").wait_for()
+    for name in PAGES:
+        turn(page, name)
+        expect(page.locator(".exercise-banner")).to_be_in_viewport()
+        expect(page).to_have_title(re.compile("^EXERCISE · "))
+    expect(page.locator("link[rel=icon]")).to_have_attribute("href", "/drill.svg")
+    box, width = page.locator(".exercise-banner").bounding_box(), page.evaluate("innerWidth")
+    assert box is not None and box["width"] >= width - 20 and axe.faults(page) == []
+    shot(page, "exercise")
+    page.click("#leave")
+    expect(page.locator("link[rel=icon]")).to_have_attribute("href", "/bell.svg")
 
 
 def test_a_phone_shows_every_page_without_a_sideways_scroll(opens: Opens, network: Network) -> None:
