@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from adapters.exposure import is_fresh, usd_at_risk, utilisation_of, why_unknown
-from node.machine import extending, persons, views
+from node.machine import extending, persons, rerunning, views
 from node.machine.action import Action
 from node.machine.state import State
 from node.machine.step import Step
@@ -95,7 +95,7 @@ def alert(step: Step, topic: Topic) -> Json:
             for one in persons.who_saw(state, topic, now_ms)
         ],
         "reruns": [_rerun(one) for one in persons.reruns_of(state, topic)],
-        "rerunning": sum(1 for one in state.reruns.running.values() if one.topic == topic),
+        "rerunning": rerunning.being_rerun(step, topic),
         "asked": asked(persons.first_word(state, topic, now_ms)),
     }
 

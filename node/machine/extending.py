@@ -49,8 +49,6 @@ def fault(step: Step, action: Action) -> str:
         return "the policy has no such lever any more"
     if not declared.reversible:
         return "what this lever does cannot be undone, and has no end that could be moved"
-    if action.until_ms <= step.now_ms or action.running:
-        return "its lease has run out"
     if action.watch.missing:
         return "the last look at the target did not find it; see tocsin action show"
     return _another_end(step, action)
@@ -70,9 +68,7 @@ def _another_end(step: Step, action: Action) -> str:
 def extend_asked(step: Step, event: OperatorAsked, command: Extend) -> None:
     state, person = step.state, event.person[:PERSON_CHARS_MAX]
     action = state.actions.get(command.key)
-    why = "no action of this key" if action is None else fault(step, action) or _too_long(state, action, command.by_ms)
-    if action is not None and not why and leases.ended(step, action):
-        why = "its lease has run out"
+    why = "no action of this key" if action is None else fault(step, action) or _fault_now(step, action, command.by_ms)
     if action is None or why:
         step.do(Reply(event.ticket, False, why))
         return
@@ -84,6 +80,17 @@ def extend_asked(step: Step, event: OperatorAsked, command: Extend) -> None:
     step.record(OperatorDid(person, type(command).__name__, step.now_ms))
     asked = f"the target is asked to stand until {clock(until_ms)}"
     step.do(Reply(event.ticket, True, f"{asked}; tocsin action show says when that was read back"))
+
+
+def _fault_now(step: Step, action: Action, by_ms: int) -> str:
+    """By the clock that nobody sets. Where the wall's was set since, an end named by it would not be what was meant: one
+    long past, or far beyond every bound."""
+    if leases.ended(step, action) or action.running:
+        return "its lease has run out"
+    left_ms, by_wall_ms = action.ends_mono_ms - step.at.mono_ms, action.until_ms - step.now_ms
+    if abs(left_ms - by_wall_ms) > ROUNDED_MS:
+        return "this machine's clock was set since, and would name a wrong end; see tocsin status, and lift it or wait"
+    return _too_long(step.state, action, by_ms)
 
 
 def _too_long(state: State, action: Action, by_ms: int) -> str:

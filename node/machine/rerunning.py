@@ -52,6 +52,12 @@ def rerun_asked(step: Step, event: OperatorAsked, command: Rerun) -> None:
     step.do(Reply(event.ticket, True, says))
 
 
+def being_rerun(step: Step, topic: Topic) -> int:
+    """How many claims, asked on this alert, have not come out yet."""
+    oldest_ms = step.at.mono_ms - LOST_MS
+    return sum(1 for one in step.state.reruns.running.values() if one.topic == topic and one.mono_ms > oldest_ms)
+
+
 def _named(state: State, topic: Topic, now_ms: int) -> list[Claim]:
     """By live words on it: first what our own check supports, then what most say."""
     told: dict[Claim, int] = {}

@@ -143,6 +143,21 @@ def test_what_the_last_look_did_not_find_is_left_alone() -> None:
     assert "the last look at the target did not find it" in extend(node).says
 
 
+def test_a_wall_clock_that_was_set_since_gives_it_no_other_end() -> None:
+    for hours in (7, -7):
+        _, node = standing()
+        node.ahead_ms = hours * HOUR_MS
+        assert "clock was set since" in extend(node).says
+        assert node.count(ActionRenewed) == 0 and node.action().phase is Phase.EFFECTIVE
+
+
+def test_what_ran_out_a_moment_ago_is_not_extended() -> None:
+    world, node = standing()
+    world.skip(node.action().until_ms - world.now_ms - 500)
+    world.run(400)
+    assert extend(node).says == "its lease has run out"
+
+
 def test_a_release_lifts_what_a_person_extended() -> None:
     world, node = standing()
     extend(node)

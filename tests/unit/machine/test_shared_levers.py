@@ -9,7 +9,7 @@ import pytest
 
 from adapters.api import ExpiresBy, LeverOrder, Outcome
 from adapters.policy import Policy
-from node.events import ActionCommand, Clock, Ticked
+from node.events import ActionCommand, Clock, Extend, Ticked
 from node.machine import Action, Phase
 from tests.unit.machine.world import (
     COIN,
@@ -50,9 +50,9 @@ def two_names(**lever: Any) -> Policy:
     return replace(policy_of(**lever), assets={"coin": (COIN, OTHER_COIN)})
 
 
-def scene(ends: ExpiresBy = ExpiresBy.TARGET) -> tuple[World, Node, Action, Action]:
+def scene(ends: ExpiresBy = ExpiresBy.TARGET, **lever: Any) -> tuple[World, Node, Action, Action]:
     """An alarm on each of two names of one risk, the second a minute after the first."""
-    policy = two_names(expires_by=ends, accept_overdue=ends is not ExpiresBy.TARGET)
+    policy = two_names(expires_by=ends, accept_overdue=ends is not ExpiresBy.TARGET, **lever)
     world = World(4, policy=policy, manifest=(COIN, OTHER_COIN))
     for node in world:
         node.target = Slot()
@@ -168,3 +168,11 @@ def test_two_instances_that_move_the_same_are_one_lever() -> None:
     node.state.setup = replace(node.state.setup, slots={})
     lift(world, node, second)
     assert node.target.times("undo") == 1
+
+
+def test_a_person_extends_the_one_though_the_target_names_the_others_end() -> None:
+    world, node, first, second = scene(max_ms=3 * HOUR_MS)
+    world.until(lambda: first.watch.until_ms == second.until_ms, 150_000)
+    assert node.ask(Extend(first.key, HOUR_MS)).ok
+    world.run(1_000)
+    assert first.phase is Phase.EFFECTIVE and node.target.end_ms == first.until_ms > second.until_ms  # type: ignore[attr-defined]
