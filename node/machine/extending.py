@@ -83,8 +83,8 @@ def extend_asked(step: Step, event: OperatorAsked, command: Extend) -> None:
 
 
 def _fault_now(step: Step, action: Action, by_ms: int) -> str:
-    """By the clock that nobody sets. Where the wall's was set since, an end named by it would not be what was meant: one
-    long past, or far beyond every bound."""
+    """By the clock that nobody sets. Where the wall's was set since, an end named by it would not be what was meant:
+    one long past, or far beyond every bound."""
     if leases.ended(step, action) or action.running:
         return "its lease has run out"
     left_ms, by_wall_ms = action.ends_mono_ms - step.at.mono_ms, action.until_ms - step.now_ms

@@ -318,3 +318,26 @@ def what_ended_is_forgotten_while_one_is_silent(s: Scene) -> None:
         state = one.state
         kept = (len(state.opinions), len(state.certificates), len(state.blobs), len(state.ruled))
         s.expect(f"opinions, certificates, blobs and verdicts of {one.name}", kept, (0, 0, 0, 0))
+
+
+@script(0, "§3: only a person takes a word back, and a restriction falls by release, owner or lease", "S5, A3")
+def a_second_look_lowers_nothing(s: Scene) -> None:
+    """m2's providers are down when its people have the evidence re-run: they are told, and m2 neither takes its word
+    back nor lets go. When they are up again it is as it was."""
+    from node.events import Rerun
+
+    _alarmed(s)
+    word = s.opinion(2, "m2")
+    for seconds, ruling in ((60, "undecided"), (0, "supports")):
+        for eye in s.world.eyes["m2"]:
+            s.world.truth.blind_until_ms[eye] = s.now_ms + seconds * 1_000
+        s.world.ask(s[2], Rerun(*TOPIC), "have it re-run")
+        s.until(f"it came out {ruling}", lambda ruling=ruling: _came_out(s) == [ruling])
+        s.run(11_000)
+    s.check("m2 holds its word", s.opinion(2, "m2") is word)
+    s.expect("frozen", s.frozen(), ["m0", "m1", "m2", "m3"])
+    s.expect("told", s.told(2, "and now it could not be told"), 1)
+
+
+def _came_out(s: Scene) -> list[str]:
+    return [one.ruling for one in s[2].state.reruns.kept.get(TOPIC, {}).values()]
