@@ -122,7 +122,7 @@ function lanes(first, last) {
   // what falls on one spot is one mark, however long the log
   const spots = new Map();
   for (const one of held.list) {
-    const lane = known.get(one.kind) ?? LANES.length - 1;
+    const lane = known.get(one.kind === "rerun" ? "verdict" : one.kind) ?? LANES.length - 1;
     const level = String(one.level ?? one.rung ?? "").toLowerCase();
     const at = Math.round(x(one.at_ms, first, last));
     spots.set(`${lane} ${level} ${at}`, [lane, level, at]);
