@@ -11,7 +11,7 @@ export function head(status, me, live, leave) {
   return el(
     "div",
     { class: "head-row" },
-    el("img", { src: "/bell.svg", alt: "", width: 30, height: 30 }),
+    el("img", { src: status?.exercise ? "/drill.svg" : "/bell.svg", alt: "", width: 30, height: 30 }),
     el("span", { class: "brand" }, "Tocsin"),
     status ? el("span", { class: "whose" }, el("strong", {}, status.member), el("span", { class: "dim" }, ` ${status.network_name || status.network.slice(0, 12)} · epoch ${status.epoch.number}`)) : "",
     el("span", { class: "grow" }),

@@ -31,7 +31,7 @@ let drawing = false;
 let marked = false;
 
 const may = () => ({ person: seen.person?.person, people: seen.status?.release_people, operate: ["operator", "releaser"].includes(seen.person?.role), release: seen.person?.role === "releaser" });
-const brief = (status) => status && [status.member, status.epoch, status.signing, status.quorum, status.mode];
+const brief = (status) => status && [status.exercise, status.member, status.epoch, status.signing, status.quorum, status.mode];
 
 // At most once a frame; a tab that nobody looks at only keeps its title true.
 function redraw() {
