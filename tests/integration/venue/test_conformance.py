@@ -41,6 +41,12 @@ LIFTS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a question to a venue that is away waits is not what the suite tries."""
+    monkeypatch.setattr("adapters.venue.http.AGAIN_S", 0.02)
+
+
 class VenueCase(LeverCase):
     """The venue's books are looked into, and written by its own people, past its interface."""
 
