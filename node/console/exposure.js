@@ -91,9 +91,33 @@ function sum(total, unknown, reached) {
 
 const fact = (name, value, from) => el("div", { class: "fact" }, el("dt", {}, name), el("dd", {}, el("span", { class: value === "not computed" ? "figure unknown" : "figure" }, value), el("span", { class: "from" }, from)));
 
+// More rows than this nobody can read at once: first what an alarm reaches, then the most at risk; the table has all.
+const ROWS_DRAWN = 32;
+
+function foremost(reached) {
+  const all = new Map(reached.exposures.map((one) => [one.name, one]));
+  // what could not be read may be anything
+  const worth = (one) => (typeof one.usd === "number" ? one.usd : Number.MAX_VALUE);
+  const drawn = new Set();
+  let rows = 0;
+  for (const one of [...reached.exposures].sort((a, b) => rank(b.level) - rank(a.level) || worth(b) - worth(a))) {
+    // what stands behind another is nothing without it
+    const wanted = [one, all.get(one.behind)].filter((own) => own && !drawn.has(own.name));
+    const more = wanted.reduce((sum, own) => sum + Math.max(1, own.ways.length), 0);
+    if (drawn.size && rows + more > ROWS_DRAWN) continue;
+    rows += more;
+    wanted.forEach((own) => drawn.add(own.name));
+  }
+  if (drawn.size === all.size) return reached;
+  return { ...reached, exposures: [...drawn].map((name) => all.get(name)) };
+}
+
 function picture(reached) {
-  const words = `From ${reached.assets.length} assets through ${reached.exposures.length} exposures to their ways out; the table below says the same`;
-  return el("section", { class: "sheet" }, graph(reached, words), el("p", { class: "legend dim" }, key("loud", "an alarm's way"), key("up", "way out, open"), key("down", "way out, shut now")));
+  const shown = foremost(reached);
+  const [some, whole] = [shown.exposures.length, reached.exposures.length];
+  const words = `From ${reached.assets.length} assets through ${some} exposures to their ways out; the table below says the same`;
+  const left = some < whole ? el("span", { class: "left-out" }, `drawn: ${some} of ${whole}, those that an alarm reaches and the most at risk; the table has all`) : "";
+  return el("section", { class: "sheet" }, graph(shown, words), el("p", { class: "legend dim" }, key("loud", "an alarm's way"), key("up", "way out, open"), key("down", "way out, shut now"), left));
 }
 
 function listed(reached) {

@@ -12,7 +12,7 @@ export function graph(reached, words) {
   place.elements = elements(reached);
   const most = (axis) => Math.max(...place.elements.map((one) => one.position?.[axis] ?? 0));
   const shrunk = Math.min(1, (innerWidth - 70) / (most("x") + 130));
-  place.style.height = `${Math.min(640, Math.max(150, (most("y") + 110) * shrunk))}px`;
+  place.style.height = `${Math.max(150, (most("y") + 110) * shrunk)}px`;
   return place;
 }
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.conftest import LOADED, WIDE, Opens, shot, tell
 from tests.browser.network import Network
 
-TABS, ALERTS, FRAME_MS = 10, 1_000, 17
+TABS, ALERTS, FRAME_MS, MARKETS = 10, 1_000, 17, 600
 SUBJECT = "eip155:1/erc20:0x{:040x}"
 
 
@@ -109,3 +109,46 @@ def test_a_thousand_alarms_scroll_smoothly(opens: Opens, network: Network) -> No
     page.locator(".row").nth(500).click()
     expect(page.locator(".card:focus")).to_be_visible()
     assert p50 <= FRAME_MS * LOADED
+
+
+def rich(page: Page) -> None:
+    """The node's own policy and readings, with six hundred exposures, of which an alarm reaches the last."""
+
+    def policy(route: Route) -> None:
+        response = route.fetch()
+        told = response.json()
+        told["assets"] = {"coin": [SUBJECT.format(1)], "other": [SUBJECT.format(2)]}
+        told["exposures"] = [
+            {**told["exposures"][0], "name": f"market-{n}", "asset": "coin" if n == MARKETS - 1 else "other",
+             "behind": None, "ways_out": ["borrow", "withdraw"]}
+            for n in range(MARKETS)
+        ]  # fmt: skip
+        route.fulfill(response=response, body=json.dumps(told))
+
+    def read(route: Route) -> None:
+        response = route.fetch()
+        told = response.json()
+        told["alerts"] = alarms(told["status"]["member"])[1:2]
+        told["exposures"] = [
+            {"name": f"market-{n}", "usd": 1_000.0 + n, "utilisation": None, "why": "", "read_ms": 1}
+            for n in range(MARKETS)
+        ]
+        route.fulfill(response=response, body=json.dumps(told))
+
+    page.route("**/v1/policy", policy)
+    page.route("**/v1/now", read)
+
+
+def test_of_six_hundred_exposures_what_an_alarm_reaches_is_drawn_and_all_are_listed(
+    opens: Opens, network: Network
+) -> None:
+    page = opens(network.token("wanda", "viewer"), viewport=WIDE)
+    rich(page)
+    page.goto(network.url + "/#/exposure")
+    reached = f"() => document.querySelector('.graph')?.drawing?.getElementById('held market-{MARKETS - 1}').length"
+    page.wait_for_function(reached, timeout=30_000)
+    drawn = page.evaluate("() => document.querySelector('.graph').drawing.nodes().map((one) => one.id())")
+    assert f"held market-{MARKETS - 2}" in drawn and len(drawn) < 120
+    expect(page.locator(".left-out")).to_contain_text(f"of {MARKETS}")
+    assert page.locator("tbody tr").count() == MARKETS
+    shot(page, "many-exposures")
