@@ -232,6 +232,18 @@ class ReleaseReading:
     far_head_s: int
 
 
+def _percent(bps: int) -> str:
+    return f"{bps // 100}.{bps % 100:02d} %"
+
+
+def _amount(units: int) -> str:
+    """Of a token's base units, for people: four digits of what has more than nine."""
+    if units < 10**9:
+        return f"{units:,} base units"
+    digits, exponent = f"{units:.3e}".split("e")
+    return f"{digits} × 10^{int(exponent)} base units"
+
+
 def judge_release(inputs: ReleaseWithoutBurn, read: ReleaseReading, bridge: Bridge | None) -> Judgement:
     """Needs the register's bridge: only a contract that members rely on can lose what they rely on."""
     if bridge is None:
@@ -246,7 +258,7 @@ def judge_release(inputs: ReleaseWithoutBurn, read: ReleaseReading, bridge: Brid
         return undecided("the source chain as seen from here has not reached the time of the release")
     share_bps = inputs.amount * BPS // max(1, read.escrow_before)
     level = _graded(share_bps, RELEASE_ISOLATE_BPS, RELEASE_GUARD_BPS)
-    why = f"released {inputs.amount} without a burn, {share_bps} bps of the escrow"
+    why = f"released {_percent(share_bps)} of the escrow without a burn, {_amount(inputs.amount)}"
     return Judgement(Ruling.SUPPORTS, why, bridge.asset, Threat.BRIDGE_FORGERY, level, inputs.amount)
 
 
@@ -280,7 +292,8 @@ def judge_backing(inputs: SupplyAboveBacking, read: BackingReading, bridge: Brid
     before = _graded(shortfall_bps(read.supply_before, read.backing_before), SHORTFALL_ISOLATE_BPS, SHORTFALL_GUARD_BPS)
     if before >= level > Level.WATCH:
         return refuted("the shortfall of this size is older than the block it is said to begin at")
-    why = f"{missing} of {read.supply} without backing, {shortfall_bps(read.supply, read.backing)} bps"
+    short = _percent(shortfall_bps(read.supply, read.backing))
+    why = f"{short} of the supply has no backing, {_amount(missing)} of {_amount(read.supply)}"
     return Judgement(Ruling.SUPPORTS, why, bridge.asset, Threat.UNBACKED_SUPPLY, level, missing)
 
 
@@ -323,10 +336,10 @@ def judge_deviation(inputs: OracleDeviation, read: DeviationReading, feed: Oracl
     before_bps = deviation_bps(read.price_before, read.references_before)
     level = _graded(now_bps, DEVIATION_ISOLATE_BPS, DEVIATION_GUARD_BPS)
     if level is Level.WATCH:
-        return refuted(f"the feed stands {now_bps} bps from its references")
+        return refuted(f"the feed stands {_percent(now_bps)} from its references")
     if _graded(before_bps, DEVIATION_ISOLATE_BPS, DEVIATION_GUARD_BPS) >= level:
         return refuted("the deviation of this size is older than the block it is said to begin at")
-    why = f"the feed stands {now_bps} bps from the median of its references"
+    why = f"the feed stands {_percent(now_bps)} from the median of its references"
     return Judgement(Ruling.SUPPORTS, why, feed.subject, Threat.ORACLE_MANIPULATION, level)
 
 

@@ -183,6 +183,19 @@ class TestReleaseWithoutBurn:
         assert not judgement.supports(OTHER_TOKEN, Threat.BRIDGE_FORGERY)
         assert not judgement.supports(TOKEN, Threat.UNBACKED_SUPPLY)
 
+    @pytest.mark.parametrize(
+        "amount, told",
+        [
+            (1_000, "released 12.50 % of the escrow without a burn, 1,000 base units"),
+            (116_500 * 10**18, "released 12.50 % of the escrow without a burn, 1.165 × 10^23 base units"),
+            (10**9, "released 12.50 % of the escrow without a burn, 1.000 × 10^9 base units"),
+        ],
+    )
+    def test_it_says_so_in_words_that_are_read_at_a_glance(self, amount: int, told: str) -> None:
+        log = (BRIDGE.escrow, 308, TO, amount)
+        read = replace(RELEASE, log=log, escrow_before=amount * 8)
+        assert judge_release(replace(FORGED, amount=amount), read, BRIDGE).why == told
+
     def test_an_unregistered_bridge_proves_nothing(self) -> None:
         """An escrow of the attacker's own, fed by a flash loan, would "prove" a missing burn of any token."""
         assert rules(judge_release(FORGED, RELEASE, None)) == REFUTED
