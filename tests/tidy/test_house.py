@@ -128,7 +128,7 @@ def test_the_project_names_no_registry_and_no_path_of_a_machine() -> None:
 
 
 def test_lock_files_carry_hashes_and_no_addresses() -> None:
-    for name in ("requirements.lock", "dev.lock", "contracts.lock", "browser.lock"):
+    for name in ("requirements.lock", "image.lock", "dev.lock", "contracts.lock", "browser.lock"):
         text = (ROOT / name).read_text("utf-8")
         assert "--hash=sha256:" in text, name
         assert "://" not in text, name
