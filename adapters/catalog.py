@@ -22,6 +22,8 @@ from protocol.membership import Epoch
 
 GROUP = "tocsin.adapters"
 SECTIONS = ("target", "sensor", "sink")
+RELAY_PUBLIC_AFTER_S, RELAY_PUBLIC_AFTER_S_MAX = 25, 240
+"""Two blocks of the slowest chain that is reckoned with; and less than relays keep what they were given."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}\Z")
 
 
@@ -79,6 +81,8 @@ class Shop:
     faults: list[str]
     connections: list[tuple[str, str, str]] = field(default_factory=list, repr=False)
     """(source id, chain, url) of every well-formed connection."""
+    relays: list[tuple[str, str, int, bool]] = field(default_factory=list, repr=False)
+    """(chain, url, seconds after which what it has goes public, whether it never does) of every well-formed relay."""
     shared: dict[Any, Any] = field(default_factory=dict, repr=False)
     evm_keys: Callable[[], Mapping[MemberName, bytes]] = dict
     """Member → address of its newest KeySet, now."""
@@ -130,9 +134,10 @@ def build(
     if acknowledged is not None:
         shop.acknowledged = acknowledged
     for key in config:
-        if key not in ("connection", *SECTIONS):
-            shop.faults.append(f"{key}: is no section here; allowed: connection, sensor, sink, target")
+        if key not in ("connection", "relay", *SECTIONS):
+            shop.faults.append(f"{key}: is no section here; allowed: connection, relay, sensor, sink, target")
     shop.connections.extend(_connections(config.get("connection", []), shop))
+    shop.relays.extend(_relays(config.get("relay", []), shop))
     made = [_verifiers(shop)] if shop.connections else []
     for section in SECTIONS:
         tables = config.get(section, {})
@@ -159,6 +164,24 @@ def _connections(tables: Any, shop: Shop) -> list[tuple[str, str, str]]:
         elif source is not None and chain is not None and url is not None:
             found.append((source, chain, url))
             _check_register(shop, source, chain)
+    return found
+
+
+def _relays(tables: Any, shop: Shop) -> list[tuple[str, str, int, bool]]:
+    if not isinstance(tables, list):
+        shop.faults.append("relay: tables like [[relay]] are expected")
+        return []
+    found: list[tuple[str, str, int, bool]] = []
+    for index, table in enumerate(tables):
+        section = Section(f"relay[{index}]", table, shop.faults)
+        chain, url = section.chain("chain"), section.url("url")
+        after_s = section.whole("public_after_s", RELAY_PUBLIC_AFTER_S, 1, RELAY_PUBLIC_AFTER_S_MAX)
+        never = section.flag("never_public", False)
+        section.done()
+        if chain is not None and chain not in shop.chains:
+            section.fault("chain", f"no [[connection]] sees {chain}; add one: a relay shows nothing of a chain")
+        elif chain is not None and url is not None:
+            found.append((chain, url, after_s, never))
     return found
 
 

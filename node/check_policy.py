@@ -73,6 +73,7 @@ def instances_for(config: NodeConfig, charter: Charter) -> Instances | PolicyRep
 
     tables = {
         "connection": [{"id": one.id, "chain": one.chain, "url": one.url} for one in config.connections],
+        "relay": [one.model_dump() for one in config.relays],
         "target": {name: dict(table) for name, table in config.targets.items()},
         "sensor": {name: dict(table) for name, table in config.sensors.items()},
         "sink": {name: dict(table) for name, table in config.sinks.items()},

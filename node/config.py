@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
@@ -28,6 +28,7 @@ from node.config_model import (
     NodeFile,
     ObserverConfig,
     PeerConfig,
+    RelayConfig,
     TracingConfig,
     split_endpoint,
 )
@@ -67,6 +68,7 @@ class NodeConfig:
     peers: tuple[PeerConfig, ...] = ()
     observers: tuple[ObserverConfig, ...] = ()
     connections: tuple[ConnectionConfig, ...] = ()
+    relays: tuple[RelayConfig, ...] = ()
     targets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     sensors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     sinks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
@@ -153,6 +155,7 @@ def _resolved(path: Path, file: NodeFile) -> NodeConfig:
         peers=tuple(file.peer),
         observers=tuple(file.observer),
         connections=tuple(file.connection),
+        relays=tuple(file.relay),
         targets=file.target,
         sensors=file.sensor,
         sinks=file.sink,
@@ -212,7 +215,31 @@ def _sense(config: NodeConfig) -> list[FileFault]:
             faults.append(
                 FileFault(f"{name} stands {count} times", "connection", "each connection has an id of its own")
             )
-    return faults
+    return faults + list(_sense_relays(config))
+
+
+def _sense_relays(config: NodeConfig) -> Iterator[FileFault]:
+    """Never with a url: it may hold a token."""
+    seen = {one.chain for one in config.connections}
+    for chain in sorted({one.chain for one in config.relays}):
+        relays = [one for one in config.relays if one.chain == chain]
+        if not chain.startswith("eip155:"):
+            yield FileFault(
+                f"{chain} is no EVM chain", "relay", "remove its [[relay]]: nothing is sent there in private"
+            )
+        elif chain not in seen:
+            cure = "add one: a relay takes transactions and shows nothing of a chain"
+            yield FileFault(f"no [[connection]] sees {chain}", "relay", cure)
+        if len({one.url for one in relays}) < len(relays):
+            yield FileFault(f"one url of {chain} stands twice", "relay", "one [[relay]] for each relay")
+        for key in ("public_after_s", "never_public"):
+            told = sorted({str(getattr(one, key)).lower() for one in relays})
+            if len(told) > 1:
+                cure = "write the same in each [[relay]] of a chain: what one of them has, all have"
+                yield FileFault(f"those of {chain} say {' and '.join(told)}", f"relay.{key}", cure)
+        if any(one.never_public and "public_after_s" in one.model_fields_set for one in relays):
+            cure = "remove one of them: what never goes public goes after no time"
+            yield FileFault(f"{chain} has it beside never_public", "relay.public_after_s", cure)
 
 
 def _fault(error: Any) -> FileFault:
@@ -238,6 +265,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "peer": PeerConfig,
     "observer": ObserverConfig,
     "connection": ConnectionConfig,
+    "relay": RelayConfig,
     "clock": ClockConfig,
     "metrics": MetricsConfig,
     "canary": CanaryConfig,

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from adapters.catalog import RELAY_PUBLIC_AFTER_S, RELAY_PUBLIC_AFTER_S_MAX
 from node.config_identity import is_peer_id
 from protocol.errors import ProtocolError
 from protocol.limits import LABEL_CHARS_MAX, MEMBERS_MAX, NAME_CHARS_MAX, SKEW_MS_MAX
@@ -22,6 +23,7 @@ _URL = re.compile(r"(https?|wss?)://[^\s/?#]+\S*\Z")
 NOWHERE = "none"
 """As `listen`: nobody can dial this node, behind NAT for example; it dials the others."""
 CONNECTIONS_MAX = 64
+RELAYS_MAX = 16
 OBSERVERS_MAX = 64
 ADDRESSES_MAX = 8
 HOSTS_MAX = 8
@@ -109,6 +111,12 @@ class PeerConfig(_Frozen):
     addrs: Annotated[list[Multiaddr], Field(min_length=1, max_length=ADDRESSES_MAX)]
 
 
+def _shown(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    host = re.split(r"[/?#]", rest)[0].rpartition("@")[2]
+    return f"{scheme}://{host}"
+
+
 class ConnectionConfig(_Frozen):
     """One chain endpoint; `id` is the source's id in the charter's register. The url may hold an access token."""
 
@@ -119,9 +127,37 @@ class ConnectionConfig(_Frozen):
     @property
     def shown_url(self) -> str:
         """Scheme and host: what may be printed and logged."""
-        scheme, _, rest = self.url.partition("://")
-        host = re.split(r"[/?#]", rest)[0].rpartition("@")[2]
-        return f"{scheme}://{host}"
+        return _shown(self.url)
+
+
+def _relay_url(value: str) -> str:
+    """Encrypted, or never on a wire. The value is never in a message: it may hold a token."""
+    try:
+        parts = urlsplit(value)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        whole = False
+    if not whole or not re.fullmatch(r"[!-~]+", value):
+        raise ValueError('is no address of a relay: write it like "https://rpc.flashbots.net/fast"')
+    if parts.scheme == "http" and not _is_here(parts.hostname or ""):
+        raise ValueError("would show transactions to the wire: https://, or an address of this machine like 127.0.0.1")
+    return value
+
+
+class RelayConfig(_Frozen):
+    """Whom a chain's transactions are given in private; all [[relay]] of one chain are, and no connection. The url may
+    hold an access token."""
+
+    chain: Chain
+    url: Annotated[str, Field(repr=False), AfterValidator(_relay_url)]
+    public_after_s: Annotated[int, Field(ge=1, le=RELAY_PUBLIC_AFTER_S_MAX)] = RELAY_PUBLIC_AFTER_S
+    """Seconds; what no block has by then is given to the connections too."""
+    never_public: bool = False
+
+    @property
+    def shown_url(self) -> str:
+        """Scheme and host: what may be printed and logged."""
+        return _shown(self.url)
 
 
 class ObserverConfig(_Frozen):
@@ -265,6 +301,7 @@ class NodeFile(_Frozen):
     peer: Annotated[list[PeerConfig], Field(max_length=MEMBERS_MAX)] = []
     observer: Annotated[list[ObserverConfig], Field(max_length=OBSERVERS_MAX)] = []
     connection: Annotated[list[ConnectionConfig], Field(max_length=CONNECTIONS_MAX)] = []
+    relay: Annotated[list[RelayConfig], Field(max_length=RELAYS_MAX)] = []
     target: dict[str, dict[str, Any]] = {}
     sensor: dict[str, dict[str, Any]] = {}
     sink: dict[str, dict[str, Any]] = {}

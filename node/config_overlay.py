@@ -1,8 +1,8 @@
 """The environment over node.toml: TOCSIN_<KEY> and TOCSIN_<SECTION>__<KEY>, for what should not stand in a file.
 
-`TOCSIN_LISTEN`, `TOCSIN_CLOCK__SKEW_MAX_MS`, `TOCSIN_CONNECTION__LENDER_A_HOME__URL` (by id),
-`TOCSIN_TARGET__LENDING__ADDRESS`, `TOCSIN_SENSOR__…`. A variable with our prefix that fits nothing is a fault: a
-misspelt one would silently not apply.
+`TOCSIN_LISTEN`, `TOCSIN_CLOCK__SKEW_MAX_MS`, `TOCSIN_CONNECTION__LENDER_A_HOME__URL` (by id), `TOCSIN_RELAY__1__URL`
+(the file's first), `TOCSIN_TARGET__LENDING__ADDRESS`, `TOCSIN_SENSOR__…`. A variable with our prefix that fits nothing
+is a fault: a misspelt one would silently not apply.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from governance.faults import FileFault, nearest
-from node.config_model import CanaryConfig, ClockConfig, ConnectionConfig, ConsoleConfig, NodeFile, TracingConfig
+from node.config_model import (
+    CanaryConfig,
+    ClockConfig,
+    ConnectionConfig,
+    ConsoleConfig,
+    NodeFile,
+    RelayConfig,
+    TracingConfig,
+)
 
 PREFIX = "TOCSIN_"
 NOT_OURS = frozenset({"TOCSIN_DATA", "TOCSIN_ANVIL", "TOCSIN_PASSPHRASE_FILE"})
@@ -46,6 +54,8 @@ def _apply(document: dict[str, Any], path: list[str], value: str) -> str:
         return _set(document.setdefault("console", {}), path[1], _typed(value) if path[1] == "hosts" else value)
     if path[0] == "connection" and len(path) == 3 and path[2] in ConnectionConfig.model_fields:
         return _set(_connection(document, path[1]), path[2], value)
+    if path[0] == "relay" and len(path) == 3 and path[2] in RelayConfig.model_fields:
+        return _set(_relay(document, path[1]), path[2], value if path[2] in ("chain", "url") else _typed(value))
     if path[0] in _FREE and len(path) == 3:
         return _set(_named(document.get(path[0]), path[1]), path[2], _typed(value))
     known = [*_SCALARS, *(name for name in NodeFile.model_fields if name not in _SCALARS)]
@@ -63,6 +73,11 @@ def _connection(document: dict[str, Any], slug: str) -> Any:
     rows = document.get("connection")
     found = [row for row in rows if type(row) is dict and _slug(row.get("id")) == slug] if type(rows) is list else []
     return found[0] if len(found) == 1 else None
+
+
+def _relay(document: dict[str, Any], place: str) -> Any:
+    rows = document.get("relay")
+    return {str(at): row for at, row in enumerate(rows, 1)}.get(place) if type(rows) is list else None
 
 
 def _named(tables: Any, slug: str) -> Any:

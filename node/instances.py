@@ -33,6 +33,7 @@ def instances_of(node: Node) -> Instances:
     drill = drill_of(node.parts.charter.parameters.name)
     document: Mapping[str, Any] = {
         "connection": [{"id": one.id, "chain": one.chain, "url": one.url} for one in config.connections],
+        "relay": [one.model_dump() for one in config.relays],
         "target": config.targets,
         "sensor": {} if drill else config.sensors,
         "sink": config.sinks,

@@ -11,6 +11,10 @@ class ChainDown(ChainError):
     """No connection to the chain gave a usable answer in time."""
 
 
+class NotReached(ChainDown):
+    """Nobody took the connection: what was asked has not been heard."""
+
+
 class WrongChain(ChainError):
     """A connection answers for another chain than configured; nothing it says is believed."""
 
@@ -42,7 +46,11 @@ class NoGas(ChainError):
 
 
 class NotSent(ChainError):
-    """Every connection refused the transaction: nothing was sent."""
+    """Everybody who was given the transaction refused it: nothing was sent."""
+
+
+class Unsure(NotSent):
+    """Nobody said that they took it, and one who did not answer may have."""
 
 
 class NotMined(ChainError):

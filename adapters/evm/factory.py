@@ -21,10 +21,12 @@ from adapters.evm.readers import Holding, readers_for
 from adapters.evm.registry import countersigned
 from adapters.evm.registry_watch import PATIENCE_S, PATIENCE_S_MAX, RegistryWatch
 from adapters.evm.registry_watch import POLL_MS as REGISTRY_POLL_MS
+from adapters.evm.relays import Relay
 from adapters.evm.sending import Sender
 from adapters.evm.sensors import POLL_MS, POLL_MS_MAX, POLL_MS_MIN, BridgeSensor, EvmSensor
 from adapters.evm.state_sensors import BackingSensor, OracleSensor
 from adapters.evm.verifiers import EvmVerifier
+from adapters.evm.waiting import Memory
 from adapters.section import Section
 from protocol.ids import SourceId
 
@@ -44,7 +46,7 @@ def family(shop: Shop) -> dict[str, Any]:
 def client_of(shop: Shop) -> ChainClient:
     if "evm.client" not in shop.shared:
         connections = tuple(Connection(SourceId(source), chain, url) for source, chain, url in shop.connections)
-        shop.shared["evm.client"] = ChainClient(connections)
+        shop.shared["evm.client"] = ChainClient(connections, relays=tuple(Relay(*one) for one in shop.relays))
     client: ChainClient = shop.shared["evm.client"]
     return client
 
@@ -138,7 +140,12 @@ def key_of(raw: bytes) -> bytes:
 
 def sender_of(shop: Shop, client: ChainClient, chain: str, account: Account) -> Sender:
     """One for each account and chain, since it holds the lock on the account's nonce."""
-    sender: Sender = shop.shared.setdefault(("evm.sender", chain, account.address), Sender(client, chain, account))
+    slot = ("evm.sender", chain, account.address)
+    if slot not in shop.shared:
+        name = f"relayed-{chain.replace(':', '-')}-0x{account.address.hex()}.json"
+        memory = Memory(None if shop.data_dir is None else shop.data_dir / name)
+        shop.shared[slot] = Sender(client, chain, account, memory=memory, log=shop.log)
+    sender: Sender = shop.shared[slot]
     return sender
 
 

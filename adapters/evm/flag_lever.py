@@ -91,7 +91,7 @@ class FlagLever(abc.ABC, Generic[State]):
     async def plan(self, order: LeverOrder) -> Plan:
         """Raises nothing: what cannot be read is said in the plan, and found again by simulate."""
         what = f"{self.declared.call} on {self._name} (0x{self._at.hex()}, {self._chain})"
-        says = f"{what} until {utc(until_s(order))}, {self._ends}: {self.declared.says}"
+        says = f"{what} until {utc(until_s(order))}, {self._ends}: {self.declared.says}{self._sender.way}"
         try:
             already = await self._stands(await self._read())
         except ChainError as broken:

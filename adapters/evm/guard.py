@@ -44,6 +44,7 @@ class GuardLever:
         """Raises nothing: what cannot be read is said in the plan, and found again by simulate."""
         where = f"lever {self._target.lever} of 0x{self._target.contract.hex()}, {self._target.chain}"
         says = f"{CALL} on {self._target.name} ({where}) until {utc(until_s(order))}: {self.declared.says}"
+        says += self._sender.way
         try:
             state = await self._read()
         except ChainError as broken:

@@ -65,7 +65,7 @@ class EvmLever:
     async def plan(self, order: LeverOrder) -> Plan:
         """Raises nothing: what cannot be read is said in the plan, and found again by simulate."""
         what = f"{self.declared.call} on {self._target.name} (0x{self._target.contract.hex()}, {self._target.chain})"
-        says = f"{what} until {utc(until_s(order))}: {self.declared.says}"
+        says = f"{what} until {utc(until_s(order))}: {self.declared.says}{self._sender.way}"
         try:
             standing = await self._standing(order.by_human)
         except ChainError as broken:
@@ -100,7 +100,10 @@ class EvmLever:
             if done:
                 return Outcome(True, f"done before under this key in {done}; nothing sent", done)
             args = await self._arguments(order, standing)
-            receipt = await self._sender.transact(self._target.contract, self._abi, self._row.set, args, WAIT_S)
+            # an earlier try may have ended while a relay has it: that one is waited for
+            receipt = await self._sender.transact(
+                self._target.contract, self._abi, self._row.set, args, WAIT_S, once=True
+            )
         except ChainError as broken:
             return _failed(broken)
         return Outcome(True, f"{self.declared.call} mined in block {receipt.block}", "0x" + receipt.tx.hex())
@@ -133,7 +136,9 @@ class EvmLever:
             if not standing.binds and not await self._sender.in_flight():
                 return Outcome(True, "nothing stands in this slot; nothing sent")
             args = (*self._scope, order.by_human, order.action_key)
-            receipt = await self._sender.transact(self._target.contract, self._abi, self._row.lift, args, WAIT_S)
+            receipt = await self._sender.transact(
+                self._target.contract, self._abi, self._row.lift, args, WAIT_S, once=True
+            )
         except ChainError as broken:
             return _failed(broken)
         return Outcome(True, f"lifted in block {receipt.block}", "0x" + receipt.tx.hex())

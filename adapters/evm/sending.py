@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from adapters.evm.abi import Abi, created_address
 from adapters.evm.artifacts import Artifact
 from adapters.evm.client import Account, ChainClient
 from adapters.evm.errors import ChainDown, NoGas, NotMined, NotSeen, NotSent, ProvidersDisagree, Reverted
-from adapters.evm.pool import PATIENCE_S, STUCK_S, Pool, Waiting, fees_of, raised
+from adapters.evm.pool import GIVEN_UP_S, PATIENCE_S, STUCK_S, Pool, fees_of
+from adapters.evm.waiting import Memory, Waiting
 from adapters.evm.wire import (
     Ask,
     Receipt,
@@ -26,6 +27,9 @@ from adapters.evm.wire import (
 )
 
 POLL_S = 0.05
+LOOK_S = 0.25
+HOLD_S = 12.0
+"""Of the 20 s that a step has: it has still to look and to send."""
 GAS_CALL_MAX = 3_000_000
 GAS_DEPLOY_MAX = 20_000_000
 
@@ -47,7 +51,7 @@ class Costs:
 
 class Sender:
     """One account on one chain. What waits for its block for longer than `patience_s` is pushed; what was not sent in
-    this life, and waits for longer than `stuck_s`, is replaced."""
+    this life, and waits for longer than `stuck_s`, is replaced. `memory`: where what relays have outlives this life."""
 
     def __init__(
         self,
@@ -56,9 +60,19 @@ class Sender:
         account: Account,
         patience_s: float = PATIENCE_S,
         stuck_s: float = STUCK_S,
+        memory: Memory | None = None,
+        log: Callable[[str], None] = lambda text: None,
+        given_up_s: float = GIVEN_UP_S,
     ) -> None:
         self.client, self.chain, self.account = client, chain, account
-        self._pool = Pool(client, chain, account, patience_s, stuck_s)
+        self._pool = Pool(client, chain, account, patience_s, stuck_s, memory, log, given_up_s)
+
+    @property
+    def way(self) -> str:
+        """How a transaction leaves, for people: "; sent through 2 relays, public after 25 s", "" where by the
+        connections."""
+        relays = self.client.relays(self.chain)
+        return "" if relays is None else f"; {relays.says}"
 
     async def simulate(self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any], trailer: bytes = b"") -> None:
         """An eth_call as the account, and whether it can pay. Reverted, NoGas, ChainDown, ProvidersDisagree."""
@@ -68,9 +82,13 @@ class Sender:
             raise Reverted(read.value[0].reason, f"{fn} of 0x{contract.hex()} on {self.chain}")
         await self._costs(contract, abi.function(fn).encode(args) + trailer, GAS_CALL_MAX)
 
-    async def send(self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any], trailer: bytes = b"") -> bytes:
-        """The transaction's hash once a provider took it. NoGas, Reverted (by estimation), NotSent, ChainDown."""
-        return (await self._send(contract, abi.function(fn).encode(args) + trailer, GAS_CALL_MAX)).tx
+    async def send(
+        self, contract: bytes, abi: Abi, fn: str, args: Sequence[Any], trailer: bytes = b"", *, once: bool = False
+    ) -> bytes:
+        """The transaction's hash once a relay or a provider took it; with `once` that of the very same call, where a
+        relay has it already. NoGas, Reverted (by estimation), NotSent, ChainDown, ProvidersDisagree."""
+        data = abi.function(fn).encode(args) + trailer
+        return (await self._send(contract, data, GAS_CALL_MAX, once=once)).tx
 
     async def transact(
         self,
@@ -80,9 +98,11 @@ class Sender:
         args: Sequence[Any],
         deadline_s: float = 60,
         trailer: bytes = b"",
+        *,
+        once: bool = False,
     ) -> Receipt:
         """`send` and `wait`. `trailer` follows the arguments, where no contract looks."""
-        return await self.wait(await self.send(contract, abi, fn, args, trailer), deadline_s)
+        return await self.wait(await self.send(contract, abi, fn, args, trailer, once=once), deadline_s)
 
     async def deploy(self, artifact: Artifact, args: Sequence[Any] = (), deadline_s: float = 60) -> bytes:
         """The new contract's address, computed here from sender and nonce."""
@@ -123,38 +143,33 @@ class Sender:
 
     async def in_flight(self) -> bool:
         """Whether something of the account is on its way to a block, and nothing else should be sent before it is
-        there. ChainDown."""
-        return await self._pool.in_flight()
+        there. What relays have is waited for here for a while: it takes some blocks more. ChainDown,
+        ProvidersDisagree."""
+        until_s = trio.current_time() + HOLD_S
+        while await self._pool.in_flight():
+            if not self._pool.relayed or trio.current_time() >= until_s:
+                return True
+            await trio.sleep(LOOK_S)
+        return False
 
-    async def _send(self, to: bytes | None, data: bytes, gas_max: int) -> Waiting:
+    async def _send(self, to: bytes | None, data: bytes, gas_max: int, *, once: bool = False) -> Waiting:
+        await self._pool.recall()
         async with self._pool.lock:
+            found = await self._pool.same(to, data) if once else None
+            if found is not None:
+                return found
             costs = await self._costs(to, data, gas_max)
             # asked for once: whoever sends without a look must not be held up by a place that is gone meanwhile
             over, self._pool.over = self._pool.over, None
-            nonce = costs.nonce if over is None else over
+            nonce = self._pool.free(costs.nonce if over is None else over)
             unpriced: dict[str, Any] = {"chainId": int(self.chain.removeprefix("eip155:")), "nonce": nonce}
             unpriced |= {"gas": costs.gas, "value": 0, "data": data} | ({} if to is None else {"to": to})
-            one = await self._submitted(unpriced, costs, takes_over=over is not None)
-            self._pool.sent(one)
-        return one
-
-    async def _submitted(self, unpriced: dict[str, Any], costs: Costs, *, takes_over: bool) -> Waiting:
-        """Ever dearer where it is to take somebody's place, whose price nobody tells. NoGas, NotSent."""
-        fees = costs.fees
-        while True:
-            raw, tx = self.account.sign(unpriced | fees)
             try:
-                await self.client.submit(self.chain, raw)
+                return await self._pool.launch(unpriced, costs.fees, takes_over=over is not None)
             except NotSent as refused:
-                says = str(refused).lower()
-                if "insufficient funds" in says:
+                if "insufficient funds" in str(refused).lower():
                     raise NoGas(self.account.address, costs.balance, costs.most, self.chain) from None
-                dearer = raised(fees, fees)
-                if not takes_over or "underpriced" not in says or dearer == fees:
-                    raise
-                fees = dearer
-                continue
-            return Waiting(tx, unpriced["nonce"], unpriced, fees, trio.current_time(), [tx])
+                raise
 
     async def _costs(self, to: bytes | None, data: bytes, gas_max: int) -> Costs:
         costs = await self._priced(to, data, gas_max)

@@ -78,7 +78,7 @@ class CancelLever:
     async def plan(self, order: LeverOrder) -> Plan:
         """Raises nothing: what cannot be read is said in the plan, and found again by simulate."""
         target = self._target
-        says = f"{CALL} on {target.name} (0x{target.contract.hex()}, {target.chain}), for good"
+        says = f"{CALL} on {target.name} (0x{target.contract.hex()}, {target.chain}), for good{self._sender.way}"
         try:
             last = (await self._client.block(target.chain)).value.number
             meant = await self._meant(self._keep(order.action_key, last))

@@ -17,6 +17,7 @@ from adapters.evm.client import ChainClient, Connection
 from adapters.evm.errors import ChainError
 from adapters.evm.mirror import Mirror, Standing, differences, read_mirror, read_standing
 from adapters.evm.registry import SUSPENDED, Row, address_in, group_in, key_words, row_of
+from adapters.evm.relays import Relay
 from adapters.evm.sending import Sender
 from node import keys
 from node.commands.common import CommandError, load_config, usage
@@ -76,8 +77,14 @@ class Site:
             if one.chain == chain and one.url.startswith("http")
         )
 
+        relays = tuple(
+            Relay(one.chain, one.url, one.public_after_s, one.never_public)
+            for one in self.config.relays
+            if one.chain == chain
+        )
+
         async def run() -> T:
-            client = ChainClient(connections)
+            client = ChainClient(connections, relays=relays)
             try:
                 return await deed(client)
             finally:

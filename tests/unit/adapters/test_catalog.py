@@ -184,7 +184,7 @@ def test_every_fault_is_told_at_once_with_its_key():
     """
     got = "\n".join(faults(bad))
     for want in (
-        "lever: is no section here; allowed: connection, sensor, sink, target",
+        "lever: is no section here; allowed: connection, relay, sensor, sink, target",
         "connection[0].chain: 'mainnet' must be a chain like eip155:1",
         "connection[0].url: must be an http:// or https:// address",
         "connection[1].id: is missing",

@@ -32,7 +32,8 @@ def handed_over(monkeypatch: pytest.MonkeyPatch, node: Any) -> dict[str, Any]:
 
 
 def a_node(keysets: dict[Any, Any], network: str = "tocsin") -> Any:
-    config = SimpleNamespace(connections=(), targets={}, sensors={}, sinks={}, data_dir=Path("data"), read_beside=bytes)
+    config = SimpleNamespace(connections=(), relays=(), targets={}, sensors={}, sinks={}, data_dir=Path("data"))
+    config.read_beside = bytes
     config.member, charter = MemberName("m0"), SimpleNamespace(parameters=SimpleNamespace(name=network))
     told: list[Tell] = []
     state = SimpleNamespace(keysets=keysets)
