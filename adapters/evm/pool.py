@@ -131,7 +131,7 @@ class Pool:
                 raise type(refused)(
                     f"no relay of {self._chain} takes it, and it may never go public: {refused}"
                 ) from None
-            self._log(f"{self._named(one)}: no relay takes it, so it goes public at once: {refused}")
+            self._log(f"{self._named(one)}: no relay has taken it, so it goes public at once: {refused}")
             try:
                 await self._publish(one)
             except NotSent as both:

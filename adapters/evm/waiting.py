@@ -63,7 +63,7 @@ class Memory:
                 text = json.dumps([_plain(one, trio.current_time(), time.time()) for one in waiting()])
                 await trio.to_thread.run_sync(_write, self._path, text)
         except OSError as error:
-            raise NotSent(f"{self._path} cannot be written, nothing was sent: {error.strerror}") from None
+            raise NotSent(f"{self._path} cannot be written, so no relay is given anything: {error.strerror}") from None
 
     async def load(self) -> list[Waiting]:
         """ChainDown where it cannot be read: something may wait that nobody knows."""

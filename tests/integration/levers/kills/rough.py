@@ -20,6 +20,7 @@ from node.testnet.chain_evm import ChainError, EmbeddedChain, _SameSecondVM
 from node.testnet.chain_http import serve_http
 from node.testnet.chain_json import octets, quantity, read_octets
 from node.testnet.chain_rpc import Rpc
+from tests.integration.evm.relay import PrivateRelay
 from tests.integration.levers.rpc import People
 
 HEAD = ("pending",)
@@ -37,6 +38,7 @@ class Rough:
         self.second, self.ahead_s = "honest", 0
         self.behind: Rpc | None = None
         self.rpc = Rpc(chain)
+        self.relay = PrivateRelay(chain, self._send)
         known = dict(self.rpc._methods)
         self.rpc._methods |= {
             "eth_sendRawTransaction": self._send,
@@ -49,6 +51,12 @@ class Rough:
             "rough_set": self._set,
             "rough_final": self._final,
             "rough_pass": self._pass,
+            "relay_behave": self.relay.behave,
+            "relay_mine": lambda dearest: self.relay.mine(dearest=dearest),
+            "relay_drop": self.relay.drop,
+            "relay_shows": self.relay.shows,
+            "relay_asked": lambda: self.relay.asked,
+            "rough_shows": lambda: [octets(bytes(one.hash)) for one in self.pool],
         }
 
     # -- transactions
@@ -96,6 +104,7 @@ class Rough:
 
     def tick(self) -> None:
         """What waits is mined in the order of nonces, and what no block takes any more is forgotten."""
+        self.relay.tick()
         if not self.holding:
             waiting, self.pool = sorted(self.pool, key=lambda one: one.nonce), []
             for sent in waiting:
@@ -201,6 +210,7 @@ class Served:
     url: str
     second_url: str
     pid: int
+    relay_url: str
 
     @property
     def people(self) -> People:
@@ -214,6 +224,23 @@ class Served:
 
     def drop(self) -> int:
         return int(self.people.ask("rough_drop"))
+
+    def waits(self) -> list[str]:
+        """What providers know to wait."""
+        return list(self.people.ask("rough_shows"))
+
+    def relay(self, habit: str) -> None:
+        """Of `relay.HABITS`."""
+        self.people.ask("relay_behave", habit)
+
+    def relay_mines(self, *, dearest: bool = True) -> int:
+        return int(self.people.ask("relay_mine", dearest))
+
+    def relay_drops(self) -> int:
+        return int(self.people.ask("relay_drop"))
+
+    def at_relay(self) -> list[dict[str, Any]]:
+        return list(self.people.ask("relay_shows"))
 
     def reorganise(self, depth: int, kept: bool) -> int:
         return int(self.people.ask("rough_reorganise", depth, kept))
@@ -234,11 +261,12 @@ class Served:
 
 
 async def _serve(rough: Rough, ready_fd: int, parent: int) -> None:
-    first, second = [await trio.open_tcp_listeners(0, host="127.0.0.1") for _ in range(2)]
+    first, second, third = [await trio.open_tcp_listeners(0, host="127.0.0.1") for _ in range(3)]
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve_http, first, lambda body: rough.rpc.answer(body))
         nursery.start_soon(serve_http, second, rough.answer_second)
-        ports = [one[0].socket.getsockname()[1] for one in (first, second)]
+        nursery.start_soon(serve_http, third, rough.relay.answer)
+        ports = [one[0].socket.getsockname()[1] for one in (first, second, third)]
         os.write(ready_fd, json.dumps(ports).encode())
         os.close(ready_fd)
         while os.getppid() == parent:
@@ -258,10 +286,10 @@ def serve(chain: EmbeddedChain) -> Served:
         os._exit(0)
     os.close(writer)
     try:
-        first, second = json.loads(os.read(reader, 64))
+        first, second, third = json.loads(os.read(reader, 64))
     finally:
         os.close(reader)
-    return Served(f"http://127.0.0.1:{first}", f"http://127.0.0.1:{second}", child)
+    return Served(f"http://127.0.0.1:{first}", f"http://127.0.0.1:{second}", child, f"http://127.0.0.1:{third}")
 
 
 @contextlib.contextmanager
