@@ -185,6 +185,12 @@ def _relays(tables: Any, shop: Shop) -> list[tuple[str, str, int, bool]]:
     return found
 
 
+def relays_say(count: int, public_after_s: float, never_public: bool) -> str:
+    """How a transaction leaves by these relays of a chain, for people."""
+    relays = "1 relay" if count == 1 else f"{count} relays"
+    return f"sent through {relays}, {'never public' if never_public else f'public after {public_after_s:g} s'}"
+
+
 def _check_register(shop: Shop, source: str, chain: str) -> None:
     known = next((one for one in shop.epoch().sources if one.id == source), None)
     if known is None or known.scope != chain:

@@ -16,7 +16,7 @@ from governance.faults import FileFaults
 from node import keys, mark
 from node.check_machine import MACHINE_CHECKS
 from node.check_policy import policy_findings
-from node.check_reach import adapters, agreement, levers, tracing
+from node.check_reach import adapters, agreement, levers, relays, tracing
 from node.check_running import RUNNING_CHECKS
 from node.check_types import Facts, Finding, Probes
 from node.config import ConfigFaults, load
@@ -329,6 +329,7 @@ CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     _port,
     _chains,
     agreement,
+    relays,
     _gas,
     levers,
     *RUNNING_CHECKS,

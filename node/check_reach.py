@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from adapters.catalog import relays_say
 from node.check_policy import PolicyReport, instances_for
 from node.check_types import Facts, Finding
-from node.config_model import ConnectionConfig
+from node.config import relays_by_chain
+from node.config_model import ConnectionConfig, RelayConfig
 from node.tracing.settings import TracingFault, settings_of
 
 BEHIND_MOST = 50
@@ -97,6 +99,32 @@ def _hash_at(facts: Facts, url: str, at: int) -> str:
         return ""
     found = block.get("hash") if type(block) is dict else None
     return found if type(found) is str else ""
+
+
+def relays(facts: Facts) -> Iterator[Finding]:
+    """How transactions leave on each chain that has relays; which of them answers. Nothing is sent."""
+    for chain, found in relays_by_chain(facts.config).items():
+        hosts = ", ".join(one.shown_url for one in found)
+        says = relays_say(len(found), found[0].public_after_s, found[0].never_public)
+        yield Finding("relay", True, f"transactions on {chain} are {says} ({hosts})")
+        for one in found:
+            yield from _relay(facts, one)
+
+
+def _relay(facts: Facts, relay: RelayConfig) -> Iterator[Finding]:
+    where = f"the relay at {relay.shown_url}"
+    try:
+        told = int(str(facts.probes.rpc(relay.url, "eth_chainId", [])), 16)
+    except OSError as error:
+        meanwhile = "nothing is sent" if relay.never_public else "transactions go public at once"
+        cure = f"mend its url; where none of a chain answers {meanwhile}"
+        yield Finding("relay", None, f"{where} does not answer: {error}", cure)
+    except ValueError:
+        yield Finding("relay", None, f"{where} answers, and does not say which chain it serves", "")
+    else:
+        if f"eip155:{told}" != relay.chain:
+            what = f"{where} is for eip155:{told}, not {relay.chain}"
+            yield Finding("relay", False, what, "mend `url` or `chain` of that [[relay]]")
 
 
 def levers(facts: Facts) -> Iterator[Finding]:

@@ -218,11 +218,16 @@ def _sense(config: NodeConfig) -> list[FileFault]:
     return faults + list(_sense_relays(config))
 
 
+def relays_by_chain(config: NodeConfig) -> dict[str, list[RelayConfig]]:
+    """In the order of chains; all of one agree on when what they have goes public."""
+    chains = sorted({one.chain for one in config.relays})
+    return {chain: [one for one in config.relays if one.chain == chain] for chain in chains}
+
+
 def _sense_relays(config: NodeConfig) -> Iterator[FileFault]:
     """Never with a url: it may hold a token."""
     seen = {one.chain for one in config.connections}
-    for chain in sorted({one.chain for one in config.relays}):
-        relays = [one for one in config.relays if one.chain == chain]
+    for chain, relays in relays_by_chain(config).items():
         if not chain.startswith("eip155:"):
             yield FileFault(
                 f"{chain} is no EVM chain", "relay", "remove its [[relay]]: nothing is sent there in private"
@@ -233,7 +238,7 @@ def _sense_relays(config: NodeConfig) -> Iterator[FileFault]:
         if len({one.url for one in relays}) < len(relays):
             yield FileFault(f"one url of {chain} stands twice", "relay", "one [[relay]] for each relay")
         for key in ("public_after_s", "never_public"):
-            told = sorted({str(getattr(one, key)).lower() for one in relays})
+            told = dict.fromkeys(str(getattr(one, key)).lower() for one in relays)
             if len(told) > 1:
                 cure = "write the same in each [[relay]] of a chain: what one of them has, all have"
                 yield FileFault(f"those of {chain} say {' and '.join(told)}", f"relay.{key}", cure)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from adapters.catalog import relays_say
 from governance.standing import flags
+from node.config import relays_by_chain
 from node.drill.mark import drill_of
 from node.hearing import Heard, members_heard, sentence, told
 from node.loop import now
@@ -41,6 +43,10 @@ def status_of(node: Node) -> dict[str, Any]:
         "mode": parts.policy.mode.name.lower(),
         "peers": _peers(node, heard),
         "chains": [_chain(node, one.id, one.chain) for one in parts.config.connections],
+        "relays": [
+            {"chain": chain, "says": relays_say(len(found), found[0].public_after_s, found[0].never_public)}
+            for chain, found in relays_by_chain(parts.config).items()
+        ],
         "sensors": [{"name": one.name, "says": one.health()} for one in node.instances.sensors],
         "canary": node.canary.told(),
         "skew_ms": state.skew_ms(),

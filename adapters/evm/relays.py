@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import trio
 
-from adapters.catalog import RELAY_PUBLIC_AFTER_S
+from adapters.catalog import RELAY_PUBLIC_AFTER_S, relays_say
 from adapters.evm.abi import keccak256
 from adapters.evm.errors import ChainDown, NotReached, NotSent, Unsure
 from adapters.evm.link import TrioProvider
@@ -45,7 +45,7 @@ class Relays:
 
     @property
     def says(self) -> str:
-        return way_of(len(self._relays), self.public_after_s, self.never_public)
+        return relays_say(len(self._relays), self.public_after_s, self.never_public)
 
     async def submit(self, raw: bytes) -> None:
         """To every relay. NotSent where none took it, with whose fault it is; Unsure where one may have all the
@@ -68,11 +68,6 @@ class Relays:
                 nursery.start_soon(one, relay, provider)
         if len(refused) + len(silent) == len(self._relays):
             raise (Unsure if silent else NotSent)("; ".join(sorted(refused + silent)))
-
-
-def way_of(count: int, public_after_s: float, never_public: bool) -> str:
-    relays = "1 relay" if count == 1 else f"{count} relays"
-    return f"sent through {relays}, {'never public' if never_public else f'public after {public_after_s:g} s'}"
 
 
 async def _said(provider: TrioProvider, raw: bytes) -> str:

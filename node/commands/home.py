@@ -53,6 +53,12 @@ _TAIL = """
 # chain = "eip155:1"
 # url = "http://127.0.0.1:8545"
 #
+# Whom alone transactions on that chain are given at first, so that nobody runs ahead of a lever:
+# [[relay]]
+# chain = "eip155:1"
+# url = "https://rpc.flashbots.net/fast"
+# public_after_s = 25         # then the connections are given them too; never_public = true: never
+#
 # listen = "none" is for a node that nobody can dial, behind NAT for example: it dials the others.
 # Addresses of others stand in the charter; a [[peer]] here stands over them. Of several none is special; names as in
 # "/dns4/node.example/tcp/4001" are looked up anew for each dial:

@@ -97,6 +97,9 @@ def status(*, config: ConfigFile = NODE_TOML, output: Output = "human") -> int:
     chains = [(one.get("id"), one.get("chain"), _well(one), one.get("says") or "") for one in facts.get("chains") or ()]
     if chains:
         say_table(("connection", "chain", "", "says"), chains)
+    relays = [(one.get("chain"), one.get("says")) for one in facts.get("relays") or ()]
+    if relays:
+        say_table(("relays of", "says"), relays)
     sensors = [(one.get("name"), one.get("says") or "well") for one in facts.get("sensors") or ()]
     if sensors:
         say_table(("sensor", "says"), sensors)

@@ -7,11 +7,12 @@ import tomllib
 import pytest
 import trio
 
-from adapters.api import ExpiresBy, Instances
+from adapters.api import ExpiresBy, Instances, LeverOrder
 from adapters.catalog import CatalogFaults, build
-from protocol.ids import EpochHash, NetworkId, SourceId
+from protocol.ids import ActionKey, EpochHash, NetworkId, SourceId
 from protocol.membership import Epoch, Source
 from protocol.messages import Level
+from protocol.subjects import asset
 
 ADDRESS = "0x" + "ab" * 20
 KEY = bytes(range(1, 33))
@@ -266,3 +267,34 @@ def test_a_word_has_room_for_one_signature():
     second = REGISTRY[REGISTRY.index("[sensor") :].replace("mirror", "other")
     said = faults((REGISTRY + second).replace("patience_s = 60", 'key_file = "keys/evm.key"'))
     assert said == ["sensor.other.key_file: stands in sensor.mirror too; a word has room for one signature"]
+
+
+RELAY = '[[relay]]\nchain = "eip155:1"\nurl = "https://relay.example/s3cret"\n'
+
+
+async def planned(text: str) -> str:
+    found = build(tomllib.loads(text), lambda: EPOCH, lambda name: KEY, [].append)
+    order = LeverOrder(ActionKey(b"\1" * 32), "x", asset("eip155:1", bytes(20)), Level.GUARD, 2**41, False)
+    says = (await found.levers["lend:lending.ltv_zero"].plan(order)).says
+    for close in found.closers:
+        await close()
+    return says
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("", "; sent through 1 relay, public after 25 s"),
+        ("public_after_s = 40\n" + RELAY + "public_after_s = 40\n", "; sent through 2 relays, public after 40 s"),
+        ("never_public = true\n", "; sent through 1 relay, never public"),
+    ],
+)
+def test_a_plan_says_how_it_leaves(more: str, says: str):
+    told = trio.run(planned, GOOD + RELAY + more)
+    assert says in told and "s3cret" not in told
+    assert "relay" not in trio.run(planned, GOOD)
+
+
+def test_a_relay_of_a_chain_that_nobody_sees_is_a_fault():
+    (fault,) = faults(GOOD + RELAY.replace("eip155:1", "eip155:5"))
+    assert fault.startswith("relay[0].chain: no [[connection]] sees eip155:5; add one")
