@@ -16,6 +16,7 @@ import trio
 import node.loop
 from adapters.api import Observation
 from adapters.evm.client import ChainClient
+from adapters.evm.relays import Relays
 from node import app, mark
 from node.config import load
 from node.parts import Parts
@@ -158,15 +159,15 @@ def _heads(left: Path, network: NetworkId) -> tuple[Head, ...]:
     return (Head(entry.author, entry.key_version, entry.seq + 1, entry.seq, last.hash),)
 
 
-def _submit(killer: Killer, folder: Path) -> Callable[..., Awaitable[None]]:
-    real = ChainClient.submit
+def _submit(killer: Killer, folder: Path, real: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Around what hands a transaction to providers, or to relays: the last of its arguments."""
 
-    async def submit(self: ChainClient, chain: str, raw: bytes) -> None:
+    async def submit(*given: Any) -> None:
         killer.at("chain.before")
         if killer.passes("chain.pool"):
-            (folder / POOL).write_bytes(raw)
+            (folder / POOL).write_bytes(given[-1])
         killer.at("chain.pool")
-        await real(self, chain, raw)
+        await real(*given)
         killer.at("chain.after")
 
     return submit
@@ -188,7 +189,8 @@ def live(life: Life) -> int:
             living = Killable(parts, life)
             killed_mark: Any = living.killer.around("mark", mark.write)
             patched.enter_context(mock.patch.object(node.loop.mark, "write", killed_mark))
-            patched.enter_context(mock.patch.object(ChainClient, "submit", _submit(living.killer, folder)))
+            for door in (ChainClient, Relays):
+                patched.enter_context(mock.patch.object(door, "submit", _submit(living.killer, folder, door.submit)))
             return living
 
         patched.enter_context(mock.patch.object(app, "Node", killable))

@@ -1,6 +1,7 @@
 """`python -m tests.integration.levers.kills --runs 1000 [--seed 1] [--minutes 10]`: a real node is killed at random
 steps of levers on contracts of others, while their chain is rough; one line of JSON. Exit 1 where anything happened
-twice or was lost. The embedded chain stands in for a forked one; needs `make levers`."""
+twice or was lost. `--private`: its transactions go by a relay, which brings some of them late or never. The embedded
+chain stands in for a forked one; needs `make levers`."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from tests.integration.kill9.forks import Server
 from tests.integration.kill9.points import LIFTING, POINTS, TIMED
 from tests.integration.levers.kills.base import Base, build_base
 from tests.integration.levers.kills.scene import LeverScene, open_scene
-from tests.integration.levers.kills.story import BEFORE_RECORD, HAPPENINGS, WAITING, Ended, Run, play
+from tests.integration.levers.kills.story import BEFORE_RECORD, HAPPENINGS, PRIVATE, WAITING, Ended, Run, play
 from tests.integration.levers.packages import AAVE, OPEN_ZEPPELIN_4, missing
 
 AT_ONCE = 40
@@ -40,14 +42,20 @@ def draw(chance: random.Random, number: int) -> Run:
     return Run(number, point, happening, chance.random())
 
 
-def batch(base: Base, forks: Server, runs: list[Run], until_s: float, ended: list[Ended]) -> None:
+def privately(run: Run) -> Run:
+    """The same draw with a relay: where nothing happened, something happens at it."""
+    happening = PRIVATE[int(run.share * len(PRIVATE))] if run.happening == "nothing" else run.happening
+    return replace(run, happening=happening)
+
+
+def batch(base: Base, forks: Server, runs: list[Run], until_s: float, ended: list[Ended], private: bool) -> None:
     with tempfile.TemporaryDirectory(prefix="lever-kills-") as folder:
-        scene = open_scene(Path(folder) / "node", base, forks)
+        scene = open_scene(Path(folder) / "node", base, forks, private=private)
         try:
             for run in runs:
                 if time.monotonic() > until_s:
                     return
-                ended.append(_played(scene, run))
+                ended.append(_played(scene, privately(run) if private else run))
         finally:
             scene.close()
 
@@ -79,7 +87,7 @@ def result(ended: list[Ended], began_s: float) -> dict[str, Any]:
     }
 
 
-def play_all(count: int, seed: int, minutes: float) -> dict[str, Any]:
+def play_all(count: int, seed: int, minutes: float, private: bool) -> dict[str, Any]:
     chance, ended, began_s = random.Random(seed), list[Ended](), time.monotonic()
     base = build_base(min(AT_ONCE, count))
     with tempfile.TemporaryDirectory(prefix="lever-kills-") as folder:
@@ -87,10 +95,10 @@ def play_all(count: int, seed: int, minutes: float) -> dict[str, Any]:
         try:
             while len(ended) < count and time.monotonic() - began_s < minutes * 60:
                 runs = [draw(chance, number) for number in range(min(len(base.spots), count - len(ended)))]
-                batch(base, forks, runs, began_s + minutes * 60, ended)
+                batch(base, forks, runs, began_s + minutes * 60, ended, private)
         finally:
             forks.close()
-    return result(ended, began_s) | {"seed": seed}
+    return result(ended, began_s) | {"seed": seed, "private": private}
 
 
 def main() -> int:
@@ -98,12 +106,13 @@ def main() -> int:
     asked.add_argument("--runs", type=int, default=1000)
     asked.add_argument("--seed", type=int, default=1)
     asked.add_argument("--minutes", type=float, default=600.0, help="no run is begun after that")
+    asked.add_argument("--private", action="store_true", help="by a relay; else to the providers")
     told = asked.parse_args()
     why = missing(AAVE) or missing(OPEN_ZEPPELIN_4)
     if why:
         print(why, file=sys.stderr)
         return 2
-    found = play_all(told.runs, told.seed, told.minutes)
+    found = play_all(told.runs, told.seed, told.minutes, told.private)
     print(json.dumps(found))
     return 1 if found["double_actions"] or found["lost"] else 0
 

@@ -36,6 +36,7 @@ OWN = Account(KEYS[ROLE]).address
 ROWS: tuple[AaveRow, ...] = (LTV_ZERO, FREEZE, BORROW_CAP)
 """The pause of Aave blocks exits and so waits for people; it is the same code."""
 LEASE_S = 1_800
+PUBLIC_AFTER_S = 2
 RAY = 10**27
 
 
@@ -131,11 +132,13 @@ def policy(spots: Sequence[Spot]) -> str:
     return "\n".join([*lines, 'other = { asset = "any", level = "any", own = "any", do = [], page = true }', ""])
 
 
-def node_toml(urls: Sequence[str], market: Market, spots: Sequence[Spot]) -> str:
+def node_toml(urls: Sequence[str], market: Market, spots: Sequence[Spot], relay: str = "") -> str:
     text = 'node = 1\nmember = "m0"\nlisten = "/ip4/127.0.0.1/tcp/4001"\npolicy = "policy.toml"\n'
     text += 'control = "c.sock"\nlog = "node.log"\n'
     for source, url in zip((SOURCE, "m1.eip155-1"), urls):
         text += f'[[connection]]\nid = "{source}"\nchain = "{CHAIN}"\nurl = "{url}"\n'
+    if relay:
+        text += f'[[relay]]\nchain = "{CHAIN}"\nurl = "{relay}"\npublic_after_s = {PUBLIC_AFTER_S}\n'
     for i, spot in enumerate(spots):
         text += f'[target.t{i}]\nchain = "{CHAIN}"\nkey_file = "keys/lever.key"\nasset = "0x{spot.at.hex()}"\n'
         if spot.row is not None:
@@ -146,6 +149,6 @@ def node_toml(urls: Sequence[str], market: Market, spots: Sequence[Spot]) -> str
     return text
 
 
-def write_files(folder: Path, urls: Sequence[str], base: Base) -> None:
+def write_files(folder: Path, urls: Sequence[str], base: Base, relay: str = "") -> None:
     (folder / "policy.toml").write_text(policy(base.spots))
-    (folder / "node.toml").write_text(node_toml(urls, base.market, base.spots))
+    (folder / "node.toml").write_text(node_toml(urls, base.market, base.spots, relay))

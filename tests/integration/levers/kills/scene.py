@@ -94,15 +94,16 @@ class LeverScene(Scene):
         return str(told["phase"]) if told is not None else ""
 
 
-def open_scene(folder: Path, base: Base, forks: Server) -> LeverScene:
-    """A node that never lived, beside a rough copy of the base's chain."""
+def open_scene(folder: Path, base: Base, forks: Server, *, private: bool = False) -> LeverScene:
+    """A node that never lived, beside a rough copy of the base's chain. `private`: its transactions go by a relay."""
     (folder / "data").mkdir(parents=True, mode=0o700)
     served = serve(base.chain)
     chain = ChainProcess(served.url, 1, served.pid, "embedded")
     scene = LeverScene(folder, forks, chain, lent=(forks, chain), base=base, served=served)
     try:
         scene.network = write_member(folder, KEYS[ROLE], LEASE_S)
-        write_files(folder, (served.url, served.second_url), base)
+        write_files(folder, (served.url, served.second_url), base, served.relay_url if private else "")
+        served.relay("builds")
     except BaseException:
         scene.close()
         raise

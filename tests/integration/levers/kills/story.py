@@ -30,6 +30,9 @@ HAPPENINGS = (
     "dear",
     "poor",
 )
+PRIVATE = ("late", "dropped", "swallowed")
+"""What a relay does with what it was given, where the node has one: brings it into a block once the next life is there,
+never, or never keeps it."""
 WAITING = ("chain.before", "chain.pool", "chain.after", f"{TIMED}0.2", f"{TIMED}0.6")
 LIFT_WAITING = ("chain.before#2", "chain.pool#2", "chain.after#2", f"lift+{TIMED}0.2", f"lift+{TIMED}0.6")
 """Where a transaction is on its way, and not in a block."""
@@ -133,6 +136,9 @@ def _begins(scene: LeverScene, run: Run) -> None:
         "away": lambda: scene.served.set(second="away"),
         "dear": lambda: scene.served.set(dear=True),
         "poor": lambda: scene.served.set(poor=OWN),
+        "late": lambda: scene.served.relay("keeps"),
+        "dropped": lambda: scene.served.relay("keeps"),
+        "swallowed": lambda: scene.served.relay("swallows"),
     }
     what.get(run.happening, lambda: None)()
 
@@ -141,6 +147,9 @@ def _while_it_is_dead(scene: LeverScene, run: Run) -> None:
     if run.happening == "replaced" and scene.served.drop():
         scene.served.hold(False)
         scene.spend_a_nonce()
+    elif run.happening == "dropped":
+        scene.served.relay_drops()
+        scene.served.relay("swallows")
     elif run.happening == "nonce":
         scene.spend_a_nonce()
     elif run.happening in ("reorganised", "lost"):
@@ -153,6 +162,7 @@ def _over(scene: LeverScene, run: Run) -> None:
     """What happened ends while the node lives again."""
     scene.served.hold(False)
     scene.served.set()
+    scene.served.relay("builds")
     if run.happening == "poor":
         # it was told to people and is tried again minutes later, or where the node is started: so who paid does
         scene.kill()
