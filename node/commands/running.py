@@ -220,6 +220,8 @@ def _check_bounds(options: TestnetOptions) -> None:
         raise usage(f"--kill {options.kill} is out of bounds", f"use 0 to {options.members - 1}")
     if options.kill is not None and options.kill > f and not options.expect_blind:
         raise usage(f"--kill {options.kill} is more than f = {f}", "add --expect-blind: no ISOLATE can form then")
+    if options.kill is not None and options.kill <= f and options.expect_blind:
+        raise usage(f"--kill {options.kill} leaves a quorum, and nobody is blind then", f"use {f + 1} or more, or none")
     if not 0 <= options.delay_ms <= 5_000:
         raise usage(f"--delay {options.delay_ms} is out of bounds", "use 0 to 5000 milliseconds")
     if options.console and options.scenario in ("governance", "drill"):
@@ -268,9 +270,9 @@ def testnet(
     opinions
         Write there what every member said: what `tocsin vote show` counts again is such a recording.
     kill
-        How many nodes die while a certificate forms; more than f only with --expect-blind.
+        How many nodes die while a certificate forms: 0 to f, and without it 2 at most; more only with --expect-blind.
     expect_blind
-        The killed are too many: nothing above GUARD may form.
+        Too many are killed before it begins (f + 1 unless --kill says more): nothing above GUARD may form.
     delay
         Milliseconds that every link adds, one way.
     speed
@@ -284,6 +286,8 @@ def testnet(
     packages
         Folder of the packages that `make levers` fetches; without it `.levers` of the source tree.
     """
+    if kill is None and expect_blind:
+        kill = (members - 1) // 3 + 1
     options = TestnetOptions(
         members, seed, scenario, check, output, keep, opinions, kill, expect_blind, delay, speed, chain, console,
         targets, packages,

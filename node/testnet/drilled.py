@@ -240,7 +240,8 @@ def play(options: Options, run_dir: Path, human: bool) -> int:
     finally:
         processes.close()
     checks = [{"name": one.name, "ok": one.ok, "expected": one.expected, "got": one.got} for one in story.checks]
-    told = {"scenario": NAME, "checks": checks, "score": story.score, "took_s": round(time.monotonic() - began, 1)}
+    took_s = round(time.monotonic() - began, 1)
+    told = {"scenario": NAME, "seed": options.seed, "checks": checks, "score": story.score, "took_s": took_s}
     sys.stdout.write(("\n".join(report_lines(checks)) if human else json.dumps(told)) + "\n")
     sys.stdout.flush()
     return 0 if all(one.ok for one in story.checks) else 1

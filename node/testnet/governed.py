@@ -61,7 +61,7 @@ def play(options: Options, run_dir: Path, human: bool) -> int:
 
 class Run:
     def __init__(self, options: Options, processes: Processes, run_dir: Path, aloud: bool) -> None:
-        self.processes, self._aloud = processes, aloud
+        self.processes, self.seed, self._aloud = processes, options.seed, aloud
         self.cast = cast_of(options.members, options.seed)
         self.site = Site(processes, run_dir, self.cast, options.seed)
         self.scenes = Scenes(self.site, self.say)
@@ -101,6 +101,7 @@ class Run:
         n = len(self.cast.founders)
         return {
             "scenario": NAME,
+            "seed": self.seed,
             "members": [{"name": name, "exposed": True} for name in (*self.cast.founders, self.cast.joiner)],
             "quorum": {"n": n, "needed": n - (n - 1) // 3},
             "checks": [

@@ -10,15 +10,13 @@ from importlib import import_module
 from types import FrameType
 from typing import Any
 
-from node.testnet.options import Options
+from node.commands.common import USAGE
+from node.testnet.options import CHAINLESS, Options
 from node.testnet.runfile import clean_up_after_the_dead, make_run_dir
-
-CHAINLESS = {"governance": "node.testnet.governed", "drill": "node.testnet.drilled"}
-"""Scenarios that are no files: their stories are played on nodes without chains."""
 
 
 def run(options: Options) -> int:
-    """0: every fact is as it should be. 1: it is not, or the run failed (said in one line)."""
+    """0: every fact is as it should be. 1: it is not, or the run failed (said in one line). 2: cannot be played so."""
     human = options.output == "human"
     if human:
         _say(f"tocsin testnet: {options.members} members, scenario {options.scenario}, seed {options.seed}")
@@ -28,8 +26,10 @@ def run(options: Options) -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     chainless = CHAINLESS.get(options.scenario)
+    if chainless and not _playable(chainless, options):
+        return USAGE
     scenario = None if chainless else _scenario(options)
-    if scenario is None and not (chainless and _playable(chainless, options)):
+    if not chainless and scenario is None:
         return 1
     run_dir = make_run_dir(options.keep)
     try:
@@ -104,6 +104,7 @@ def _forked(options: Options, scenario: Any, run_dir: Any, human: bool) -> int:
     from node.testnet.zygote import fork_zygote
 
     zygote, asks, answers = fork_zygote()
+    from node.testnet.chain_process import ChainStartError
     from node.testnet.opinions import recording_text
     from node.testnet.processes import Processes
     from node.testnet.report import report, verdict_json
@@ -118,7 +119,7 @@ def _forked(options: Options, scenario: Any, run_dir: Any, human: bool) -> int:
         facts = trio.run(supervisor.run)
     except BaseException as error:
         processes.close()
-        failed = _first(error, RunFailed)
+        failed = _first(error, (RunFailed, ChainStartError))
         if failed is not None:
             sys.stderr.write(f"tocsin: {failed}\n")
             return 1

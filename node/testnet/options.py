@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+CHAINLESS = {"governance": "node.testnet.governed", "drill": "node.testnet.drilled"}
+"""Scenarios that are no files: their stories are played on nodes without chains."""
+
 
 class Options(Protocol):
     """`delay_ms` one-way; `kill` None: min(2, f); `chain`: embedded, anvil or auto.

@@ -23,6 +23,7 @@ def verdict_json(options: Options, facts: Facts) -> Json:
     false = next((one for one in checks if one.name == "false-isolations"), None)
     return {
         "scenario": facts.scenario.id,
+        "seed": options.seed,
         "members": [{"name": role.name, "exposed": role.is_exposed} for role in facts.roles],
         "quorum": {"n": epoch.n, "needed": epoch.q},
         "checks": [{"name": one.name, "ok": one.ok, "expected": one.expected, "got": one.got} for one in checks],
@@ -40,16 +41,22 @@ def verdict_json(options: Options, facts: Facts) -> Json:
 
 def report(options: Options, facts: Facts, result: Json) -> str:
     bad = [one for one in result["checks"] if not one["ok"]]
-    lines = ["", *_checks(result), "", *_history(facts, result), "", *_worth(result), ""]
-    lines += [
-        "Next:",
-        "  tocsin testnet --scenario oracle-push        another kind of incident, the same nodes",
-        "  tocsin testnet --kill 3 --expect-blind       too few are left: what nodes do then",
-        "  tocsin policy check FILE                     what a policy of yours would do, in sentences",
-        "",
-        "All facts are as they should be." if not bad else f"{len(bad)} fact(s) are NOT as they should be.",
-    ]
-    return "\n".join(lines)
+    parts = [_checks(result), _history(facts, result), _worth(facts, result), ["Next:", *_next(options, facts)]]
+    last = "All facts are as they should be." if not bad else f"{len(bad)} fact(s) are NOT as they should be."
+    return "\n".join(line for part in (*parts, [last]) if part for line in ("", *part))
+
+
+def _next(options: Options, facts: Facts) -> list[str]:
+    """Commands beside the one that was given."""
+    other = "forged-bridge-release" if facts.scenario.id.startswith("oracle-push") else "oracle-push"
+    told = [(f"testnet --scenario {other}", "another kind of incident, the same nodes")]
+    if not options.expect_blind:
+        members = "" if options.members == 7 else f"--members {options.members} "
+        kill = (options.members - 1) // 3 + 1
+        told.append((f"testnet {members}--kill {kill} --expect-blind", "too few are left: what nodes do then"))
+    told.append(("policy check FILE", "what a policy of yours would do, in sentences"))
+    width = max(len(command) for command, _ in told) + 2
+    return [f"  tocsin {command:<{width}} {says}" for command, says in told]
 
 
 def _checks(result: Json) -> list[str]:
@@ -76,13 +83,15 @@ def _history(facts: Facts, result: Json) -> list[str]:
     if spread["p50"] is not None:
         measured = f"p50 {spread['p50']:.0f} ms, max {spread['max']:.0f} ms"
         lines.append(f"  first attestation → certificate on the last node: {measured}")
-    return lines
+    return lines if len(lines) > 1 else []
 
 
-def _worth(result: Json) -> list[str]:
+def _worth(facts: Facts, result: Json) -> list[str]:
     outcome = result["outcome"]
-    return [
+    lines = [
         f"The attacker obtained {outcome['obtained_usd']:,} USD; in the control run {outcome['control_usd']:,} USD.",
         f"Blocked: {outcome['blocked_usd']:,} USD. Levers moved without need: {outcome['false_isolations']}.",
-        "The second forged message was refused, as in history: no credit is taken for it.",
     ]
+    if any(one.of.endswith(".forged_refused") for one in facts.scenario.expects):
+        lines.append("The second forged message was refused, as in history: no credit is taken for it.")
+    return lines

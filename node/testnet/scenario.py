@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from node.testnet.options import CHAINLESS
 from node.testnet.registry import DETECTORS_OF, KINDS, Kind
 
 CONTROL, TOCSIN, BOTH = "control", "tocsin", "both"
@@ -296,8 +297,8 @@ def load(name_or_path: str | Path) -> Scenario:
         return parse_pack(text, name)
     path = Path(name)
     if not path.is_file():
-        known = ", ".join(pack_names())
-        raise ScenarioFaults(name, [Fault("scenario", 0, "is neither a pack nor a file", f"packs: {known}; or a path")])
+        known = f"packs: {', '.join(pack_names())}; without chains: {', '.join(CHAINLESS)}; or a path"
+        raise ScenarioFaults(name, [Fault("scenario", 0, "is neither a pack nor a file", known)])
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as unreadable:

@@ -97,7 +97,21 @@ def test_a_scenario_with_errors_is_told_whole(site: ForkedSite) -> None:
 def test_an_unknown_scenario_names_those_that_are_there(site: ForkedSite) -> None:
     ran = site.run("testnet", "--scenario", "forged-bridge")
     assert ran.code == 1
-    assert "forged-bridge-release" in ran.err
+    for name in ("forged-bridge-release", "oracle-push", "governance", "drill"):
+        assert name in ran.err
+
+
+def test_a_chain_that_is_not_installed_is_said_in_words(site: ForkedSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOCSIN_ANVIL", str(site.folder / "no-such-anvil"))
+    ran = site.run("testnet", "--chain", "anvil", "-o", "json")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "tocsin: no anvil binary on PATH or in TOCSIN_ANVIL; install it, or use --chain embedded\n"
+
+
+def test_a_story_that_cannot_be_played_so_is_usage(site: ForkedSite) -> None:
+    ran = site.run("testnet", "--scenario", "governance", "--members", "5", "-o", "json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "use --members 4, 7, 10, 13, 16 or 19" in ran.err
 
 
 class Rpc(BaseHTTPRequestHandler):

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.network
 NUMBER = (int, float)
 SHAPE = {
     "scenario": str,
+    "seed": int,
     "members": [{"name": str, "exposed": bool}],
     "quorum": {"n": int, "needed": int},
     "checks": [{"name": str, "ok": bool, "expected": str, "got": str}],

@@ -292,6 +292,7 @@ def test_a_node_that_does_not_run_is_exit_3(tmp_path: Path, capsys: Capsys) -> N
         (["testnet", "--members", "3"], "--members 3 is out of bounds; use 4 to 20"),
         (["testnet", "--members", "many"], "many"),
         (["testnet", "--kill", "3"], "--kill 3 is more than f = 2; add --expect-blind"),
+        (["testnet", "--kill", "2", "--expect-blind"], "--kill 2 leaves a quorum, and nobody is blind then; use 3 or"),
         (["testnet", "--delay", "-1"], "--delay"),
         (["alert", "raise", "rseth", "bridge-forgery", "ISOLATE"], "names no subject"),
         (["alert", "raise", SUBJECT, "bridge-forgry", "ISOLATE"], "did you mean 'bridge-forgery'?"),

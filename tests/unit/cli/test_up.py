@@ -86,3 +86,19 @@ def test_the_local_network_gets_every_option(capsys: Capsys, monkeypatch: pytest
         == 1
     )
     assert got == [Options(13, 5, "x.toml", True, "json", tmp_path, tmp_path, 5, True, 50, 2.0, "anvil")]
+
+
+def test_who_expects_a_blind_network_need_not_know_how_many_that_takes(
+    capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    got: list[int | None] = []
+
+    def play(options: Options) -> int:
+        got.append(options.kill)
+        return 0
+
+    stand_in(monkeypatch, "node.testnet.main", play)
+    for members in ("4", "7", "20"):
+        run(capsys, "testnet", "--members", members, "--expect-blind")
+    run(capsys, "testnet")
+    assert got == [2, 3, 7, None]
