@@ -302,7 +302,7 @@ def _governance_routes(app: FastAPI, surface: Surface) -> None:
         told = present_governance.find(surface.state, id_, now().wall_ms) if len(id_) >= 6 else None
         if told is None:
             raise Refused(
-                404, "unknown-proposal", f"no proposal {id_[:64]!r}, or several", "list them: tocsin vote list"
+                404, "unknown-proposal", f"no proposal {id_[:64]!r}, or several begin so", "list them: tocsin vote list"
             )
         return told
 

@@ -81,13 +81,17 @@ class Surface:
     def topic(self, id_: str) -> Topic:
         topic = present.find_topic(self.state, id_) if len(id_) >= 6 else None
         if topic is None:
-            raise Refused(404, "unknown-alert", f"no alert {id_[:64]!r}, or several", "list them: tocsin alert list")
+            raise Refused(
+                404, "unknown-alert", f"no alert {id_[:64]!r}, or several begin so", "list them: tocsin alert list"
+            )
         return topic
 
     def action(self, id_: str) -> Any:
         action = present.find_action(self.state, id_) if len(id_) >= 6 else None
         if action is None:
-            raise Refused(404, "unknown-action", f"no action {id_[:64]!r}, or several", "list them: tocsin action list")
+            raise Refused(
+                404, "unknown-action", f"no action {id_[:64]!r}, or several begin so", "list them: tocsin action list"
+            )
         return action
 
     async def command(self, who: Who, command: Command) -> dict[str, Any]:

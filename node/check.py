@@ -39,7 +39,13 @@ def examine(config_path: Path, probes: Probes) -> list[Finding]:
     try:
         config = load(config_path, probes.environ)
     except ConfigFaults as error:
-        return [*findings, *(Finding("config", False, f"{one.where}: {one.what}", one.cure) for one in error.faults)]
+        return [
+            *findings,
+            *(
+                Finding("config", False, f"{one.where or config_path.absolute()}: {one.what}", one.cure)
+                for one in error.faults
+            ),
+        ]
     findings.append(Finding("config", True, f"{config.path} is whole"))
     facts = Facts(config, probes, status=probes.status(config.control))
     for one in CHECKS:

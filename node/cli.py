@@ -34,7 +34,7 @@ from node.commands import (
     votes,
     watching,
 )
-from node.commands.common import FAILED, INTERRUPTED, OK, UNREACHABLE, USAGE, CommandError, tell_error
+from node.commands.common import FAILED, INTERRUPTED, OK, UNREACHABLE, USAGE, CommandError, all_faults, tell_error
 
 Command = Callable[..., int]
 _HELP = """When one protocol is breached, every exposed protocol shuts its own gates.
@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return result if isinstance(result, int) else OK
     except CycloptsError as error:
-        tell_error(f"{_one_line(error)}; see `tocsin {_command_of(app, tokens)}--help`")
+        tell_error(f"{_one_line(error).rstrip('.')}; see `tocsin {_command_of(app, tokens)}--help`")
         return USAGE
     except CommandError as error:
         _tell_lines(str(error))
@@ -154,11 +154,10 @@ def _tell_known(error: Exception) -> int:
     if isinstance(error, FileFaults):
         path = getattr(error, "path", None)
         head = f"{path}: " if path else ""
-        count = len(error.faults)
-        if count == 1:
+        if len(error.faults) == 1:
             tell_error(f"{head}{error.faults[0]}")
         else:
-            _tell_lines("\n  ".join([f"{head}{count} faults:", *map(str, error.faults)]))
+            _tell_lines(f"{head}{all_faults(error.faults)}")
         return FAILED
     if kind == "NodeUnreachable":
         tell_error(f"no node answers at {error}; start it with `tocsin up`, or name its file with --config")

@@ -134,7 +134,8 @@ def _read(path: Path) -> str:
             raise ConfigFaults(path, [FileFault(f"is over {CONFIG_BYTES_MAX} bytes", "", "this is no node.toml")])
         return raw.decode("utf-8")
     except OSError as error:
-        cure = "name it with --config, or make one with `tocsin init`"
+        maker = "tocsin drill init" if path.name == "drill.toml" else "tocsin init"
+        cure = f"name it with --config, or make one with `{maker}`"
         raise ConfigFaults(path, [FileFault(f"cannot be read: {error.strerror}", "", cure)]) from None
     except UnicodeDecodeError:
         raise ConfigFaults(path, [FileFault("is not UTF-8", "", "save it as UTF-8")]) from None

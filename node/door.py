@@ -183,7 +183,7 @@ class Door:
         if person.once and scope["path"] != "/v1/sign-in":
             raise Refusal(403, "sign-in-first", "this token is good for one sign-in", "POST /v1/sign-in")
         if not allows(person.role, wanted):
-            raise Refusal(403, "role", f"{person.name} is a {person.role}; this needs a {wanted}")
+            raise Refusal(403, "role", f"this needs the role {wanted}; {person.name} has {person.role}")
 
         async def sign_in() -> str | None:
             return await self._known.sign_in(person)

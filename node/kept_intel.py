@@ -57,7 +57,7 @@ def kept(data_dir: Path) -> list[dict[str, Any]]:
 def drop(data_dir: Path, id_: str) -> None:
     named = [path for path in _paths(data_dir) if path.stem.startswith(id_)]
     if len(named) != 1:
-        raise IntelFault(f"no import {id_!r}, or several; list them: tocsin intel list")
+        raise IntelFault(f"no import {id_!r}, or several begin so; list them: tocsin intel list")
     named[0].unlink()
 
 

@@ -119,7 +119,8 @@ def _lines(alert: dict[str, Any]) -> list[str]:
     lines += [f"  {_came_out(one)}" for one in alert.get("reruns") or ()]
     if alert.get("rerunning"):
         lines.append(f"  {alert['rerunning']} claims are being re-run")
-    lines.append(f"  seen by {', '.join(seen) or 'nobody yet: tocsin alert ack'}")
+    unseen = f"nobody yet: tocsin alert ack {str(alert.get('id'))[:12]}"
+    lines.append(f"  seen by {', '.join(seen) or unseen}")
     return lines + asked_lines(alert.get("asked"))
 
 
@@ -241,7 +242,7 @@ def _await_level(control: Control, said: dict[str, Any], level: str, wait_s: int
             break
         if time.monotonic() >= deadline:
             needed = (alert.get("thresholds") or {}).get(level, alert.get("needed"))
-            groups = f"{len(alert.get('groups') or ())} groups say so, {needed} are needed"
+            groups = f"{len(alert.get('groups') or ())} of {needed} groups say so"
             what = f"no certificate of {level} after {wait_s} s: {groups}"
             raise CommandError(
                 what, do="your word stands until its lease; `tocsin alert show` says who agrees", exit_code=NO_QUORUM

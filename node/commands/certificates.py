@@ -25,4 +25,5 @@ def read_certificate(file: Path, epochs: Sequence[Epoch], keysets: KeySetLookup,
         epoch = next((one for one in epochs if one.hash == certificate.epoch), epochs[-1])
         return check_certificate(certificate, raw, epoch, keysets)
     except ProtocolError as error:
-        raise CommandError(f"proves nothing: {error}", str(file), f"is {where} of its network?") from None
+        do = f"is {where} of its network? A chain of epochs is checked with --from HASH"
+        raise CommandError(f"proves nothing: {error}", str(file), do) from None

@@ -41,6 +41,16 @@ def usage(what: str, do: str = "") -> CommandError:
     return CommandError(what, do=do, exit_code=USAGE)
 
 
+def counted(number: int, what: str) -> str:
+    """As in "1 fault" and "2 faults"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def all_faults(faults: Sequence[object]) -> str:
+    """How many there are, and each on a line of its own."""
+    return "\n  ".join([f"{counted(len(faults), 'fault')}:", *map(str, faults)])
+
+
 def clean(text: object) -> str:
     """Printable: other members' words must not move the cursor or colour the screen."""
     return "".join(one if one.isprintable() else "�" for one in str(text))

@@ -14,6 +14,7 @@ from node.commands.common import (
     OK,
     CommandError,
     Output,
+    all_faults,
     read_text,
     say,
     say_json,
@@ -274,7 +275,7 @@ def check(file: Path, /, *, output: Output = "human") -> int:
         say_json({"ok": result.ok, "network": charter.network.hex(), "faults": faults, "notes": result.notes})
         return OK if result.ok else FAILED
     if not result.ok:
-        raise CommandError("\n  ".join([f"{len(result.faults)} faults:", *map(str, result.faults)]), str(file))
+        raise CommandError(all_faults(result.faults), str(file))
     epoch = charter.epoch0()
     say(f"{file} holds: network {charter.network.hex()}", f"  {_counts(charter)}")
     say(*(f"  note: {note}" for note in result.notes))

@@ -21,6 +21,7 @@ from node.commands.common import (
     Output,
     an_id,
     connect,
+    counted,
     load_config,
     say,
     say_json,
@@ -80,20 +81,16 @@ def export(
         raise CommandError(_nothing(whole, tlp), do=_higher(whole, enough))
     value = as_format(format_, alarms, Author(str(network["network"]), str(network["member"])), now_ms())
     write_text(out, json.dumps(value, indent=2, sort_keys=True) + "\n")
-    say(f"Wrote {out}: {_count(len(alarms), 'alarm')}, nothing in it above TLP:{tlp.upper()}.")
+    say(f"Wrote {out}: {counted(len(alarms), 'alarm')}, nothing in it above TLP:{tlp.upper()}.")
     if whole or words:
-        say(f"Held back: {_count(whole, 'alarm')} and {_count(words, 'word')} of members, marked above it.")
+        say(f"Held back: {counted(whole, 'alarm')} and {counted(words, 'word')} of members, marked above it.")
     return OK
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _nothing(whole: int, tlp: str) -> str:
     if not whole:
         return "there is no alarm to write"
-    return f"nothing may be written: all that is said on {_count(whole, 'alarm')} is marked above TLP:{tlp.upper()}"
+    return f"nothing may be written: all that is said on {counted(whole, 'alarm')} is marked above TLP:{tlp.upper()}"
 
 
 def _higher(whole: int, enough: str) -> str:
@@ -132,7 +129,7 @@ def import_(file: Path, /, *, config: ConfigFile = NODE_TOML, output: Output = "
     if output == "json":
         say_json({"id": id_, "items": len(outside.items), "subjects": ours, "left_out": outside.left_out})
         return OK
-    say(f"Kept as {id_}: {_count(len(outside.items), 'item')}, {ours} on a subject that an alarm can be about.")
+    say(f"Kept as {id_}: {counted(len(outside.items), 'item')}, {ours} on a subject that an alarm can be about.")
     if outside.left_out:
         say(f"Left out: {outside.left_out} that were taken back or are of a kind that is not read.")
     say("It raised nothing. Look at it: tocsin intel list")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from node.commands.common import NODE_TOML, OK, CommandError, ConfigFile, Output, connect, say, say_json, usage
+from node.commands.common import NODE_TOML, OK, CommandError, ConfigFile, Output, connect, counted, say, say_json, usage
 from node.commands.sealing import a_hash, now_ms
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def export(out: Path, /, *, config: ConfigFile = NODE_TOML, output: Output = "hu
         return OK
     number, hash_ = facts["epoch"]["number"], facts["epoch"]["hash"]
     say(
-        f"Wrote {out}: {number + 1} epochs, up to {number}.",
+        f"Wrote {out}: {counted(number + 1, 'epoch')}, up to epoch {number}.",
         f"Anybody can check it: tocsin verify {out} --from {hash_}",
         "Give them the hash over another way than the file.",
     )

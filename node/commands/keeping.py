@@ -16,6 +16,7 @@ from node.commands.common import (
     CommandError,
     ConfigFile,
     Output,
+    all_faults,
     an_id,
     connect,
     exercise_lines,
@@ -217,7 +218,7 @@ def _tell_policy(path: Path, report: Any, output: str) -> int:
         return FAILED if report.faults else OK
     say(*report.sentences)
     if report.faults:
-        raise CommandError("\n  ".join([f"{len(report.faults)} faults:", *report.faults]), str(path))
+        raise CommandError(all_faults(report.faults), str(path))
     return OK
 
 

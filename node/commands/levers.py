@@ -16,6 +16,7 @@ from node.commands.common import (
     CommandError,
     ConfigFile,
     Output,
+    all_faults,
     load_config,
     say,
     say_json,
@@ -206,5 +207,5 @@ def _sound(read: T | PolicyReport, path: Path) -> T:
     from node.check_policy import PolicyReport
 
     if isinstance(read, PolicyReport):
-        raise CommandError("\n  ".join([f"{len(read.faults)} faults:", *read.faults]), str(path))
+        raise CommandError(all_faults(read.faults), str(path))
     return read

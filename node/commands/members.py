@@ -47,7 +47,7 @@ def list_(*, watch: Again = False, config: ConfigFile = NODE_TOML, output: ListO
 
 
 def _row(one: dict[str, Any]) -> tuple[object, ...]:
-    return one["name"], one["group"], one["heard"], one["stands"], one["key_version"]
+    return one["name"], one["group"], "yes" if one["heard"] else "no", one["stands"], one["key_version"]
 
 
 @member_app.command

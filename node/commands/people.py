@@ -64,7 +64,7 @@ def add(
     if output == "json":
         say_json({"name": name, "role": role, "token": token})
         return OK
-    say(f"{name} is a {role}. The token, shown this once:", "", f"  {token}", "")
+    say(f"{name}: {role}. The token, shown this once:", "", f"  {token}", "")
     if loaded.console is None:
         say('The console is off; switch it on in node.toml: [console] listen = "127.0.0.1:8443"')
     return OK

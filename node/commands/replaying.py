@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from node.commands.common import FAILED, OK, CommandError, Output, load_config, read_text, say, say_json, usage
+from node.commands.common import (
+    FAILED,
+    OK,
+    CommandError,
+    Output,
+    all_faults,
+    load_config,
+    read_text,
+    say,
+    say_json,
+    usage,
+)
 
 if TYPE_CHECKING:
     from adapters.policy import Policy
@@ -107,7 +118,7 @@ def _told(
         said = given(found.recording, epoch, epoch, sources, _first_word_ms(found, block_ms))
         return answer(found, held, play(said, epoch, held.owner), epoch, block_ms), ignored
     except HoldingFaults as error:
-        raise CommandError("\n  ".join([f"{len(error.faults)} faults:", *error.faults]), str(exposure)) from None
+        raise CommandError(all_faults(error.faults), str(exposure)) from None
     except (IncidentFault, ValueError) as error:
         raise CommandError(str(error)) from None
 
@@ -148,10 +159,10 @@ def _policy(
         return None, None
     policy = read_policy(wanted)
     if isinstance(policy, PolicyReport):
-        raise CommandError("\n  ".join([f"{len(policy.faults)} faults:", *policy.faults]), str(wanted))
+        raise CommandError(all_faults(policy.faults), str(wanted))
     if config is None:
         return policy, None
     declared = declarations(config, read_charter(charter or config.charter))
     if isinstance(declared, PolicyReport):
-        raise CommandError("\n  ".join([f"{len(declared.faults)} faults:", *declared.faults]), str(config.path))
+        raise CommandError(all_faults(declared.faults), str(config.path))
     return policy, declared

@@ -17,6 +17,7 @@ from node.commands.common import (
     ConfigFile,
     Output,
     connect,
+    counted,
     load_config,
     say,
     say_json,
@@ -126,10 +127,12 @@ def _status_lines(facts: dict[str, Any]) -> list[str]:
     if signing.get("warning") and signing.get("may"):
         lines.insert(2, f"  NOTE: {signing['warning']}")
     if quorum.get("blind"):
-        lines.append("  BLIND: no ISOLATE or HALT can form; own evidence and GUARD only")
-    lines.append(f"  clock {facts.get('skew_ms')} ms from the members' median")
+        lines.append("  BLIND: no ISOLATE or HALT can form; own evidence, and GUARD where its groups are heard")
+    skew = facts.get("skew_ms")
+    lines.append("  clock " + ("not held against" if skew is None else f"{skew} ms from") + " the members' median")
     lines += [f"  CLOCK: {one['clock_warning']}" for one in facts.get("peers") or () if one.get("clock_warning")]
-    lines.append(f"  {facts.get('alerts')} alerts, {facts.get('actions')} actions, {facts.get('proposals')} proposals")
+    kinds = ("alert", "action", "proposal")
+    lines.append("  " + ", ".join(counted(facts.get(f"{kind}s") or 0, kind) for kind in kinds))
     lines += [f"  SUSPENDED: {name}, {why or 'by ballots'}" for name, why in (facts.get("suspended") or {}).items()]
     lines += [f"  SEAT: {one}" for one in facts.get("flagged") or ()]
     for one in facts.get("escalated") or ():

@@ -52,15 +52,13 @@ def here(config: Path, charter: Path | None = None, epoch: str = "", member: str
     return Place(founding.network, hash_, MemberName(member))
 
 
-def a_hash(written: str, what: str) -> bytes:
+def a_hash(written: str, what: str, shown: str = "`tocsin network show`") -> bytes:
     try:
         raw = bytes.fromhex(written.removeprefix("0x"))
     except ValueError:
         raw = b""
     if len(raw) != 32:
-        raise usage(
-            f"{what} is no hash of 32 bytes in hexadecimal", "copy it whole, as `tocsin network show` prints it"
-        )
+        raise usage(f"{what} is no hash of 32 bytes in hexadecimal", f"copy it whole, as {shown} prints it")
     return raw
 
 

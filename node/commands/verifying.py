@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from node.commands.common import OK, Output, say, say_json, span, usage
+from node.commands.common import OK, CommandError, Output, say, say_json, span, usage
 
 if TYPE_CHECKING:
     from governance.charter import Charter
@@ -74,6 +74,9 @@ def _grounds(network: Path | None, from_: str, charter: Path) -> tuple[list[Epoc
     from node.commands.sealing import a_hash
 
     if network is None:
+        if not charter.exists():
+            do = "name it with --charter; a chain of epochs is checked with --from HASH"
+            raise CommandError("no charter is here to hold the file against", str(charter), do)
         founding = read_charter(charter)
         known: Known = {(one.keyset.member, one.keyset.version): one for one in founding.keysets}
         return [founding.epoch0()], known, charter, founding

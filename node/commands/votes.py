@@ -67,7 +67,7 @@ def show(proposal_id: str, /, *, config: ConfigFile = NODE_TOML, output: Output 
     if output == "json":
         say_json(one)
         return OK
-    say(*one["sentences"])
+    say(*one["sentences"], f"Its whole id, for a machine without a network: {one['id']}")
     rows = [(b["member"], b["group"], b["vote"], b["ballot_no"], b["counts"], b["conflict"]) for b in one["ballots"]]
     if rows:
         say_table(("member", "group", "vote", "ballot", "counts", "declared interest"), rows)
@@ -150,7 +150,7 @@ def sign(
 def _whole(proposal_id: str) -> bytes:
     from node.commands.sealing import a_hash
 
-    return a_hash(proposal_id, "the proposal's id")
+    return a_hash(proposal_id, "the proposal's id", "`tocsin vote show`")
 
 
 def _ballot(place: Any, signer: Any, proposal: bytes, word: str, no: int, conflict: str) -> bytes:
