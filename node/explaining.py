@@ -34,6 +34,7 @@ PHASES = {
 OWN = {
     "verified": "This node re-ran the evidence itself, and it holds.",
     "observed": "This node's own sensor saw it.",
+    "person": "This member's own people saw it; nothing was re-run here.",
     "unable": "This node's own connections could not tell.",
     "contradicted": "This node re-ran the evidence, and it does not hold.",
     "none": "This node has not re-run any of it.",
@@ -91,8 +92,9 @@ def _claimed(told: Json) -> Sentences:
 
 
 def _voices(told: Json) -> Sentences:
-    live = [one for one in told["opinions"] if one["live"] and one["level"] != "NONE"]
-    for one in sorted(live, key=lambda one: (one["since_ms"], one["author"])):
+    heard = [one for one in told["opinions"] if one["live"] and one["level"] != "NONE"]
+    counting = [one for one in heard if not one["released"]]
+    for one in sorted(counting, key=lambda one: (one["since_ms"], one["author"])):
         how = "a person" if one["by_person"] else one["detector"]
         through = f" through {', '.join(one['sources'])}" if one["sources"] else ""
         since = when(one["since_ms"])
@@ -100,6 +102,12 @@ def _voices(told: Json) -> Sentences:
     silent = [one["author"] for one in told["opinions"] if not one["live"]]
     if silent:
         yield f"What {', '.join(silent)} said no longer counts."
+    released = [one["author"] for one in heard if one["released"]]
+    if released:
+        yield f"What {', '.join(released)} said was released by a quorum, and never counts again."
+    elif told["releases"]:
+        over = ", ".join(one["member"] for one in told["releases"])
+        yield f"Said to be over by {over}; it takes {told['release_needed']} groups."
     count, certificate = len(told["groups"]), told["certificate"]
     if certificate:
         groups = certificate["groups"]
@@ -109,7 +117,9 @@ def _voices(told: Json) -> Sentences:
 
 
 def _rerun(step: Step, told: Json, topic: Topic) -> Sentences:
-    yield OWN.get(told["own"]["verdict"], told["own"]["verdict"])
+    own = told["own"]["verdict"]
+    persons = any(one["author"] == step.state.me and one["by_person"] and one["live"] for one in told["opinions"])
+    yield OWN["person" if persons and own == "observed" else own]
     claims = sorted({claim for one in step.state.opinions.get(topic, {}).values() for claim in one.body.claims})
     if len(claims) > CLAIMS_SHOWN:
         yield f"{len(claims)} claims are named; the first {CLAIMS_SHOWN}:"
@@ -188,7 +198,8 @@ def _ends(told: Json | None, own: Sequence[Action]) -> Sentences:
     for one in own:
         if one.phase not in ENDED:
             yield f"Lever {one.lever} ends at {when(one.until_ms)} by itself, unless evidence or a person renews it."
-    last_ms = max((one["expires_ms"] for one in (told or {}).get("opinions", ()) if one["live"]), default=0)
+    counting = [one for one in (told or {}).get("opinions", ()) if one["live"] and not one["released"]]
+    last_ms = max((one["expires_ms"] for one in counting), default=0)
     if last_ms and not certificate:
         yield f"The last word on it counts until {when(last_ms)}."
     if not last_ms and not certificate and all(one.phase in ENDED for one in own):
@@ -212,9 +223,8 @@ def _next(step: Step, told: Json | None, own: Sequence[Action]) -> Sentences:
     id_ = told["id"][:12]
     if any(one["live"] and one["claims"] for one in told["opinions"]):
         yield f"Have its evidence re-run here now: tocsin alert rerun {id_}"
-    mine = [
-        one for one in told["opinions"] if one["author"] == step.state.me and one["live"] and one["level"] != "NONE"
-    ]
+    alive = [one for one in told["opinions"] if one["live"] and not one["released"] and one["level"] != "NONE"]
+    mine = [one for one in alive if one["author"] == step.state.me]
     if mine:
         yield f"Take your own word back: tocsin alert withdraw {id_}"
     if told["certificate"]:

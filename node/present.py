@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from adapters.exposure import is_fresh, usd_at_risk, utilisation_of, why_unknown
@@ -12,7 +13,7 @@ from node.machine.state import State
 from node.machine.step import Step
 from node.records import EndingAsked, EvidenceRerun
 from node.watch import threat_word
-from protocol.alarm import is_live, weigh
+from protocol.alarm import Opinion, is_live, weigh
 from protocol.codec import encode
 from protocol.crypto import sha256
 from protocol.evidence import Ruling
@@ -89,6 +90,8 @@ def alert(step: Step, topic: Topic) -> Json:
         "thresholds": {one.name: count for one, count in state.epoch.thresholds.items()},
         "certificate": certificate,
         "opinions": [_opinion(state, topic, author, now_ms) for author in sorted(opinions)],
+        "releases": _releases(state, topic, live),
+        "release_needed": state.epoch.q,
         "own": {"verdict": own.value, "level": own_level.name, "why": _own_why(state, topic)},
         "seen_by": [
             {"person": one.person, "at_ms": one.at_ms, "level": one.level.name}
@@ -114,11 +117,24 @@ def _opinion(state: State, topic: Topic, author: Any, now_ms: int) -> Json:
         "issued_ms": opinion.entry.issued_ms,
         "expires_ms": body.expires_ms,
         "live": is_live(opinion, state.epoch, now_ms),
+        "released": state.releases.covers(body, state.epoch),
         "by_person": body.by_person,
         "detector": body.detector,
         "incident": body.incident,
         "tlp": body.tlp.name,
     }
+
+
+def _releases(state: State, topic: Topic, live: Sequence[Opinion]) -> list[Json]:
+    """Who says that it is over, and up to when; not of releases that are older than all that runs now."""
+    oldest_ms = min((one.body.since_ms for one in live if one.body.level is not Level.NONE), default=None)
+    said = state.releases.latest.get(topic, {})
+    seats = {member.name for member in state.epoch.members}
+    return [
+        {"member": name, "through_ms": through_ms}
+        for name, through_ms in sorted(said.items())
+        if name in seats and oldest_ms is not None and through_ms >= oldest_ms
+    ]
 
 
 def _rerun(one: EvidenceRerun) -> Json:

@@ -119,6 +119,9 @@ def _lines(alert: dict[str, Any]) -> list[str]:
     lines += [f"  {_came_out(one)}" for one in alert.get("reruns") or ()]
     if alert.get("rerunning"):
         lines.append(f"  {alert['rerunning']} claims are being re-run")
+    over = [f"{one.get('member')} {_clock(one.get('through_ms'))}" for one in alert.get("releases") or ()]
+    if over:
+        lines.append(f"  said to be over by {', '.join(over)} ({alert.get('release_needed')} groups end it)")
     unseen = f"nobody yet: tocsin alert ack {str(alert.get('id'))[:12]}"
     lines.append(f"  seen by {', '.join(seen) or unseen}")
     return lines + asked_lines(alert.get("asked"))
@@ -137,7 +140,7 @@ def _opinion(opinion: dict[str, Any]) -> tuple[object, ...]:
         opinion.get("level"),
         f"{opinion.get('basis')}{person}",
         _clock(opinion.get("since_ms")),
-        until(opinion.get("expires_ms")),
+        "released" if opinion.get("released") else until(opinion.get("expires_ms")),
         ", ".join(map(str, opinion.get("sources") or ())) or "-",
         ", ".join(claims) or "-",
     )

@@ -26,11 +26,11 @@ function voice(one, counted) {
   const types = [...new Set(one.claims.map((claim) => claim.type))].join(", ");
   return el(
     "li",
-    { class: `voice${one.live ? "" : " past"}${counted.has(one.group) ? " counts" : ""}` },
+    { class: `voice${one.live && !one.released ? "" : " past"}${counted.has(one.group) ? " counts" : ""}` },
     el("span", { class: "who" }, one.author),
     el("span", { class: `chip ${one.level.toLowerCase()}` }, one.level),
     el("span", { class: "basis" }, one.by_person ? "a person" : one.basis.toLowerCase()),
-    el("span", { class: "through", title: through }, one.live ? through : "no longer counts"),
+    el("span", { class: "through", title: through }, one.released ? "released by a quorum" : one.live ? through : "no longer counts"),
     types ? el("span", { class: "types", title: one.claims.map((claim) => claim.id).join("\n") }, types, one.claims.length === 1 ? el("code", {}, ` ${short(one.claims[0].id, 11)}`) : "") : "",
   );
 }

@@ -27,6 +27,17 @@ def test_what_nobody_has_seen_comes_with_the_command_to_paste(node: FakeNode, ca
     assert f"  seen by nobody yet: tocsin alert ack {ID[:12]}\n" in ran.out
 
 
+def test_who_released_is_shown_and_what_was_released_has_no_time_left(node: FakeNode, capsys: Capsys) -> None:
+    (word,) = ALERT["opinions"]
+    over = [{"member": "a", "through_ms": 1_796_062_125_000}]
+    told = {**ALERT, "opinions": [{**word, "released": True}], "releases": over, "release_needed": 3}
+    node.answers["GET", f"/alerts/{ID[:8]}"] = (200, told)
+    ran = run(capsys, "alert", "show", ID[:8], "--config", node.config)
+    assert "  said to be over by a 30 Nov 18:08:45 (3 groups end it)\n" in ran.out
+    (row,) = [line for line in ran.out.splitlines() if "VERIFIED" in line]
+    assert " released " in row and " more" not in row
+
+
 def test_a_missing_file_is_named_with_what_makes_it(
     tmp_path: Path, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:

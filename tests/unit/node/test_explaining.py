@@ -7,7 +7,7 @@ from typing import Any
 from adapters.api import ExposureReading, Outcome
 from adapters.policy import Mode
 from node import explaining, present
-from node.events import ActionCommand, ExposuresRead, Raise, Withdraw
+from node.events import ActionCommand, ExposuresRead, Raise, ReleaseTopic, Withdraw
 from node.machine.step import Step
 from protocol.evidence import refuted
 from protocol.messages import Level
@@ -110,6 +110,46 @@ def test_one_persons_word_is_told_as_such() -> None:
     assert "was never read" in parts["What it means here"]
     assert parts["When it ends"] == "The last word on it counts until 2026-09-21 20:13:20.300Z."
     assert f"tocsin alert raise {COIN} unbacked-supply LEVEL" in parts["What you can do"]
+
+
+def test_a_members_own_people_are_no_sensor_of_its() -> None:
+    world = World(4)
+    asked_of(world[0], Raise(COIN, THREAT, Level.ISOLATE, 0, ""))
+    assert told(world[0])["Who re-ran the evidence"] == "This member's own people saw it; nothing was re-run here."
+
+
+def test_what_was_released_says_so_and_by_whom() -> None:
+    world = World(4)
+    for name in (0, 1, 2):
+        asked_of(world[name], Raise(COIN, THREAT, Level.ISOLATE, 0, ""))
+        world.run(500)
+    assert "Said to be over" not in told(world[3])["Who says so"]
+    for name in (0, 1):
+        asked_of(world[name], ReleaseTopic(*TOPIC, 0))
+        world.run(500)
+    parts, alert = told(world[3]), present.alert(Step(world[3].state, world[3].clock()), TOPIC)
+    assert "m0 says ISOLATE" in parts["Who says so"]
+    assert "Said to be over by m0, m1; it takes 3 groups." in parts["Who says so"]
+    assert ([one["member"] for one in alert["releases"]], alert["release_needed"]) == (["m0", "m1"], 3)
+    asked_of(world[2], ReleaseTopic(*TOPIC, 0))
+    world.run(500)
+    parts, alert = told(world[3]), present.alert(Step(world[3].state, world[3].clock()), TOPIC)
+    assert "What m0, m1, m2 said was released by a quorum, and never counts again." in parts["Who says so"]
+    assert "says ISOLATE" not in parts["Who says so"] and "Said to be over" not in parts["Who says so"]
+    assert [one["released"] for one in alert["opinions"]] == [True] * 3
+    assert parts["When it ends"] == "Nothing of it runs."
+    assert "tocsin alert withdraw" not in told(world[0])["What you can do"]
+
+
+def test_an_old_release_is_no_word_on_what_was_said_after_it() -> None:
+    world = World(4)
+    for deed in (Raise(COIN, THREAT, Level.GUARD, 0, ""), ReleaseTopic(*TOPIC, 0)):
+        asked_of(world[0], deed)
+        world.run(500)
+    asked_of(world[0], Withdraw(*TOPIC))
+    asked_of(world[1], Raise(COIN, THREAT, Level.GUARD, 0, ""))
+    world.run(500)
+    assert "Said to be over" not in told(world[3])["Who says so"]
 
 
 def test_a_lie_is_told_as_a_lie() -> None:
