@@ -181,7 +181,10 @@ def _verdict(told: Mapping[str, Any]) -> str:
     usd = sum(one["usd"] or 0 for one in without)
     names = ", ".join(one["name"] for one in without)
     verb = "has" if len(without) == 1 else "have"
-    return f"{acted}; {len(without)} {verb} no lever: {names} ({usd:,.0f} USD)."
+    # of a list that names no lever no policy can be drafted that moves one
+    bare = told["drafted_policy"] and len(without) == len(told["exposures"])
+    add = " Name some in a column levers: lending.freeze=ISOLATE lending.ltv_zero=GUARD." if bare else ""
+    return f"{acted}; {len(without)} {verb} no lever: {names} ({usd:,.0f} USD).{add}"
 
 
 def _beside_history(told: Mapping[str, Any]) -> Iterator[str]:

@@ -40,6 +40,16 @@ def test_it_says_when_one_would_have_acted_and_what_has_no_lever(
     assert "+46 min" in said
 
 
+def test_a_list_without_levers_is_told_how_to_name_some(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine.write_text("name,asset,usd\nlend,rs,1000000\n")
+    assert main(["replay", "forged-bridge-release", "--exposure", str(mine)]) == 1
+    said = capsys.readouterr().out
+    assert "1 has no lever: lend (1,000,000 USD). Name some in a column levers: lending.freeze=ISOLATE" in said
+    mine.write_text("name,asset,usd,levers\nlend,rs,1000000,lending.freeze=ISOLATE lending.ltv_zero=GUARD\n")
+    assert main(["replay", "forged-bridge-release", "--exposure", str(mine)]) == 0
+    assert "Name some" not in capsys.readouterr().out
+
+
 def test_two_blocks_pass_before_a_lever_stands(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fast = told(capsys, "forged-bridge-release", "-e", str(mine), "--block", "0s")
     slow = told(capsys, "forged-bridge-release", "-e", str(mine), "--block", "12s")
