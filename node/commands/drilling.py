@@ -74,6 +74,8 @@ def init(
     # who joined the real network by a vote joins its drill by one
     seat = real.by_name.get(loaded.member)
     base = loaded.path.parent
+    if addr != "none" and listen_at(addr) == loaded.listen:
+        raise usage(f"--addr {addr} is the real node's own address", "name another port: the two run side by side")
     if (base / CONFIG).exists():
         raise CommandError("exists and is not overwritten", str(base / CONFIG), "move it and drill/ away")
     home = make_home(base / FOLDER, loaded.member, seat.group if seat is not None else "", (addr,))

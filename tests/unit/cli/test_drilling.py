@@ -49,6 +49,17 @@ def found(base: Path, *names: str) -> int:
     return run("drill", "found", *cards(base, *names), "--charter", base / "charter.toml", "--out", out)
 
 
+def test_a_drill_node_does_not_take_the_real_ones_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base, addr = tmp_path / "one", "/ip4/127.0.0.1/tcp/4102"
+    run("init", "one", "--dir", base, "--addr", addr)
+    run("charter", "create", base / "card.toml", "--out", base / "charter.toml")
+    run("charter", "sign", base / "charter.toml", "--dir", base)
+    assert run("drill", "init", "--addr", addr, "--config", base / "node.toml") == 2
+    assert "is the real node's own address; name another port" in capsys.readouterr().err
+    assert not (base / "drill").exists()
+    assert run("drill", "init", "--addr", addr.replace("4102", "4202"), "--config", base / "node.toml") == 0
+
+
 def test_a_drill_is_founded_and_signed_by_the_commands_of_any_network(base: Path) -> None:
     assert found(base, *NAMES) == 0
     for name in NAMES:
