@@ -152,6 +152,7 @@ def make_home(
         raise keys.KeyFault("the directory is in use", directory, "Choose a new one, so that no key is overwritten.")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     data = directory / DATA_NAME
+    data.mkdir(mode=0o700)
     # the attestation key's mark comes with it, so that an empty store beside it may sign at once (PROTOCOL 2)
     made = (Purpose.ATTESTATION, Purpose.TRANSPORT, Purpose.LEVER, *((Purpose.EVM,) if evm == NEW_EVM else ()))
     hot = keys.new_keys(data, purposes=made, seed=seed)

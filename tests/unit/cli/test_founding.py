@@ -56,6 +56,8 @@ def test_init_writes_private_keys_a_mark_and_a_configuration_that_loads(tmp_path
     config = load(home / "node.toml", {})
     for path in (home / "governance.key", *(config.keys / f"{name}.key" for name in ("attestation", "transport"))):
         assert path.stat().st_mode & 0o777 == 0o600
+    for path in (home, config.data_dir, config.keys):
+        assert path.stat().st_mode & 0o777 == 0o700
     found_mark = mark.read(config.mark)
     attestation = keys.load_signer(config.keys / "attestation.key", keys.Purpose.ATTESTATION)
     assert found_mark == mark.nothing_signed(attestation.public, 1)
