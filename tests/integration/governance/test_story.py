@@ -43,4 +43,4 @@ def test_members_govern_themselves_through_everything(members: str, seed: str) -
 )
 def test_what_it_cannot_be_played_with_is_said(words: tuple[str, ...], says: str, tmp_path: Path) -> None:
     done = played(*words, tmp=tmp_path)
-    assert done.returncode == 1 and says in done.stderr and done.stdout == ""
+    assert done.returncode == 2 and says in done.stderr and done.stdout == ""

@@ -121,6 +121,7 @@ class NodeSender:
     account: Account = NODE
     calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     flying: bool = False
+    way: str = ""
     """Whether a transaction of the account is in no block yet."""
     move_first: Callable[[], object] = lambda: None
     """What somebody else does between our look and our transaction."""

@@ -35,4 +35,4 @@ def test_members_exercise_everything_but_the_last_step() -> None:
 
 def test_what_it_cannot_be_played_with_is_said(tmp_path: Path) -> None:
     done = played("--members", "4", "--delay", "20", tmp=tmp_path)
-    assert done.returncode == 1 and "without chains" in done.stderr and done.stdout == ""
+    assert done.returncode == 2 and "without chains" in done.stderr and done.stdout == ""
