@@ -54,7 +54,7 @@ ADAPTERS := $(addprefix tests/integration/,bench chain evm levers notify venue w
 # real nodes use a third of two cores, for they wait for each other; the adapters' targets have most of the rest, and
 # the simulator what both leave
 together: $(STAMP)
-	@nice -n 15 $(PY) -m pytest tests/sim/test_seeds.py & seeds=$$!; \
+	@nice -n 19 $(PY) -m pytest tests/sim/test_seeds.py & seeds=$$!; \
 	nice -n 5 $(PY) -m pytest -m "not long and not interop" $(ADAPTERS) & others=$$!; \
 	$(PY) -m pytest -m "not long and not interop" tests/integration $(addprefix --ignore=,$(ADAPTERS)); nodes=$$?; \
 	wait $$others; others=$$?; wait $$seeds && exit $$((nodes | others))

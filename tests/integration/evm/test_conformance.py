@@ -34,7 +34,8 @@ class Bridged:
 
     async def __aenter__(self) -> Any:
         home, far = (chain.url for chain in self.chains)
-        self.hands = ChainClient(connections(home, far))
+        # what is tried is the other client: these may wait for a machine that is busy
+        self.hands = ChainClient(connections(home, far), 15)
         self.world = World(self.hands)
         await self.world.open_bridge()
         seen = [Connection(SourceId(f"p1.{place}"), chain, watched(url)) for place, chain, url in
