@@ -35,7 +35,8 @@ class Readme(Site):
     def lines(self, number: int) -> str:
         text = readme_blocks()[number]
         for index, name in enumerate(NAMES):
-            text = text.replace(f"tcp/{4101 + index}", f"tcp/{self.ports[name]}")
+            # a free port may begin as the next one to be replaced does
+            text = re.sub(rf"tcp/{4101 + index}\b", f"tcp/{self.ports[name]}", text)
         return text
 
 
