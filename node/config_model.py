@@ -130,18 +130,22 @@ class ConnectionConfig(_Frozen):
         return _shown(self.url)
 
 
-def _relay_url(value: str) -> str:
-    """Encrypted, or never on a wire. The value is never in a message: it may hold a token."""
+def _private_url(value: str, what: str, example: str, shows: str) -> str:
+    """Encrypted, or never on a wire. The value is never in a message: it may hold what is secret."""
     try:
         parts = urlsplit(value)
         whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         whole = False
     if not whole or not re.fullmatch(r"[!-~]+", value):
-        raise ValueError('is no address of a relay: write it like "https://rpc.flashbots.net/fast"')
+        raise ValueError(f'is no address of a {what}: write it like "{example}"')
     if parts.scheme == "http" and not _is_here(parts.hostname or ""):
-        raise ValueError("would show transactions to the wire: https://, or an address of this machine like 127.0.0.1")
+        raise ValueError(f"would {shows}: https://, or an address of this machine like 127.0.0.1")
     return value
+
+
+def _relay_url(value: str) -> str:
+    return _private_url(value, "relay", "https://rpc.flashbots.net/fast", "show transactions to the wire")
 
 
 class RelayConfig(_Frozen):
@@ -246,18 +250,11 @@ class ConsoleConfig(_Frozen):
 
 
 def _collector(value: str) -> str:
-    """Encrypted, or never on a wire; what may be secret stands in headers_file. The value is never in a message."""
-    try:
-        parts = urlsplit(value)
-        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        whole = False
-    if not whole or not re.fullmatch(r"[!-~]+", value):
-        raise ValueError('is no address of a collector: write it like "http://127.0.0.1:4318/v1/traces"')
+    """What may be secret stands in headers_file."""
+    example = "http://127.0.0.1:4318/v1/traces"
+    parts = urlsplit(_private_url(value, "collector", example, "carry alarms in the clear"))
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("holds more than host, port and path: put what is secret into headers_file")
-    if parts.scheme == "http" and not _is_here(parts.hostname or ""):
-        raise ValueError("would carry alarms in the clear: https://, or an address of this machine like 127.0.0.1")
     return value
 
 
