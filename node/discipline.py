@@ -23,7 +23,8 @@ STRANGERS = "strangers"
 """All whom nobody allowed, in one row: each of them could have a thousand names."""
 _CODES = (
     ("is not on the allow-list", "stranger"),
-    ("announced a frame", "frame-size"),
+    ("announced ", "frame-size"),
+    ("asked for one protocol", "endless-talk"),
     ("sent a control frame", "control-frame"),
     ("opened too many streams", "stream-flood"),
     ("opened the same stream", "stream-twice"),
@@ -40,7 +41,7 @@ _CODES = (
 )
 """How the transport's words begin → the code they are counted under; the rest is `wire`."""
 
-_WIRE_OFFENCES = frozenset({"stream-flood", "stream-twice", "bad-gossip", "unknown-topic", "window"})
+_WIRE_OFFENCES = frozenset({"stream-flood", "stream-twice", "bad-gossip", "unknown-topic", "window", "endless-talk"})
 """What the transport refuses and bears, and no honest peer does: a flood that it was made to pass on is none. What is
 left ends the connection by itself."""
 

@@ -6,7 +6,9 @@ is bounded here: so many a second are looked at, fewer are let in, and those fro
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import socket
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,12 +17,15 @@ import trio
 
 from node.transport.budget import TokenBucket
 from node.transport.limits import (
+    DOOR_BACKLOG,
     DOOR_KNOWN_BURST,
     DOOR_KNOWN_PER_S,
+    DOOR_LOOKS_AT_ONCE,
     DOOR_LOOKS_BURST,
     DOOR_LOOKS_PER_S,
     DOOR_PLACES_MAX,
     DOOR_PLACES_PER_PEER,
+    DOOR_REST_S,
     DOOR_STRANGE_BURST,
     DOOR_STRANGE_PER_S,
     DOOR_STRANGERS_BURST,
@@ -69,9 +74,9 @@ class Door:
         self.turned_away += not admitted
         return admitted
 
-    def pause_s(self, now_s: float) -> float:
-        """How long to wait before the next socket is looked at: what waits, waits in the kernel's queue."""
-        return 0.0 if self._looks.take(now_s) else 1.0 / DOOR_LOOKS_PER_S
+    def may_look(self, now_s: float) -> bool:
+        """Whether the next socket is looked at now; each one that is costs a look."""
+        return self._looks.take(now_s)
 
     def _sort(self) -> None:
         """Buckets of the places that are known now; those that were known keep theirs."""
@@ -95,6 +100,8 @@ def _bucket(per_s: float, burst: float, now_s: float) -> TokenBucket:
 
 def _plain(ip: str) -> str:
     """One text for one address: a socket for both families names IPv4 in its own way."""
+    if ":" not in ip:
+        return ip
     with suppress(ValueError):
         address = ipaddress.ip_address(ip)
         return str(getattr(address, "ipv4_mapped", None) or address)
@@ -103,40 +110,65 @@ def _plain(ip: str) -> str:
 
 def _place_of(ip: str) -> str:
     """Who has one address has its neighbours too."""
+    if ":" not in ip:
+        return ip.rpartition(".")[0]
     with suppress(ValueError):
         address = ipaddress.ip_address(ip.partition("%")[0])
-        return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+        return str(ipaddress.ip_network((address, 48), strict=False))
     return ip
 
 
 class GuardedListener(trio.abc.Listener[trio.SocketStream]):
-    """Turns sockets away before they cost a task. `door` None: takes all."""
+    """Turns sockets away before they cost a task, several in one turn. `door` None: takes all."""
 
     def __init__(self, behind: trio.SocketListener) -> None:
         self._behind = behind
         self.socket = behind.socket
+        self.socket.listen(DOOR_BACKLOG)
+        # the same socket without trio's turns of the scheduler around each of its calls
+        self._plain = socket.fromfd(self.socket.fileno(), self.socket.family, self.socket.type)
+        self._plain.setblocking(False)
         self.door: Door | None = None
 
     async def accept(self) -> trio.SocketStream:
         """See trio. Only what the door admits is returned."""
+        await trio.lowlevel.checkpoint()
         while True:
-            door = self.door
-            if door is not None and (pause_s := door.pause_s(trio.current_time())):
-                await trio.sleep(pause_s)
+            admitted, empty = self._look()
+            if admitted is not None:
+                return trio.SocketStream(trio.socket.from_stdlib_socket(admitted))
+            if empty:
+                await trio.lowlevel.wait_readable(self.socket.fileno())
+            else:
+                # what waits, waits in the kernel's queue
+                await trio.sleep(DOOR_REST_S)
+
+    def _look(self) -> tuple[socket.socket | None, bool]:
+        """The first that is admitted of those that wait, or None and whether nobody was there."""
+        for looked in range(DOOR_LOOKS_AT_ONCE):
+            now_s = trio.current_time()
+            if self.door is not None and not self.door.may_look(now_s):
+                break
+            try:
+                came, address = self._plain.accept()
+            except BlockingIOError:
+                return None, not looked
+            except OSError as error:
+                if self.socket.fileno() < 0:
+                    raise trio.ClosedResourceError from None
+                if error.errno in _NO_ROOM:
+                    raise
                 continue
-            stream = await self._behind.accept()
-            if door is None or _admits(door, stream):
-                return stream
-            stream.socket.close()
+            if self.door is None or self.door.admits(str(address[0]), now_s):
+                return came, False
+            came.close()
+        return None, False
 
     async def aclose(self) -> None:
         """See trio."""
+        self._plain.close()
         await self._behind.aclose()
 
 
-def _admits(door: Door, stream: trio.SocketStream) -> bool:
-    try:
-        ip = str(stream.socket.getpeername()[0])
-    except OSError:
-        return False
-    return door.admits(ip, trio.current_time())
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EBADF, errno.EINVAL})
+"""Trio waits and tries again after the first four; whatever else happens to one who came is his own matter."""

@@ -30,16 +30,28 @@ from libp2p.network.stream.net_stream import NetStream
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStore
+from libp2p.protocol_muxer.generic_selector import GenericMultistreamSelector
+from libp2p.protocol_muxer.multiselect import Multiselect
 from libp2p.security.exceptions import HandshakeFailure
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE_ID
 from libp2p.security.noise.transport import Transport as Noise
+from libp2p.security.security_multistream import SecurityMultistream
+from libp2p.stream_muxer.muxer_multistream import MuxerMultistream
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX_ID
 from libp2p.stream_muxer.yamux.yamux import Yamux, YamuxStream
 from libp2p.transport.tcp.tcp import TCP
 from libp2p.transport.upgrader import TransportUpgrader
 
+from node.transport.budget import TokenBucket
 from node.transport.door import Door, GuardedListener
-from node.transport.limits import CONNECTIONS_MAX, INBOUND_STREAMS_PER_CONNECTION, PENDING_HANDSHAKES
+from node.transport.handshake import ENDLESS_TALK, EndlessTalkError, HandshakeStream, brief
+from node.transport.limits import (
+    CONNECTIONS_MAX,
+    INBOUND_STREAMS_BURST,
+    INBOUND_STREAMS_PER_CONNECTION,
+    INBOUND_STREAMS_PER_S,
+    PENDING_HANDSHAKES,
+)
 from node.transport.mux import QuietStream, QuietYamux
 from node.transport.noise import RecordSession
 from node.transport.tcp import EagerTCP
@@ -115,6 +127,10 @@ def check_pinned_library(extra: tuple[tuple[Any, tuple[str, ...]], ...] = ()) ->
         (muxer_module, ("Yamux",)),
         (tcp_module, ("_set_reuse_flags", "_open_reuseport_listeners")),
         (TCP, ("_dial_resolved",)),
+        (GenericMultistreamSelector(), ("multiselect",)),
+        (SecurityMultistream({}), ("_selector",)),
+        (MuxerMultistream({}, 1), ("_selector",)),
+        (Multiselect(), ("negotiate", "handlers")),
         *extra,
     )
     missing = [f"{owner!r}.{name}" for owner, names in wanted for name in names if not hasattr(owner, name)]
@@ -167,6 +183,8 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]
             secure_transports_by_protocol={NOISE_ID: GatedNoise(key_pair, gate)},
             muxer_transports_by_protocol={YAMUX_ID: QuietYamux},
         )
+        brief(upgrader.security_multistream._selector)
+        brief(upgrader.muxer_multistream._selector)
         config = ConnectionConfig(
             max_connections=CONNECTIONS_MAX,
             min_connections=0,
@@ -205,7 +223,8 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]
             await self._pending.pop(next(iter(self._pending))).close()
         self._pending[id(read_write_closer)] = read_write_closer
         try:
-            muxed = await self.upgrade_inbound_raw_conn(RawConnection(read_write_closer, False), maddr)
+            raw = RawConnection(HandshakeStream(read_write_closer.stream), False)
+            muxed = await self.upgrade_inbound_raw_conn(raw, maddr)
         except Exception:
             self._gate.turned_away()
             with trio.move_on_after(1):
@@ -245,8 +264,10 @@ class GuardedHost(BasicHost):  # type: ignore[misc]
         super().__init__(
             network=swarm, default_protocols=handlers, disable_identify_address_discovery=True, negotiate_timeout=10
         )
+        brief(self)
         self._gate = gate
         self._inbound_streams: dict[int, int] = {}
+        self._opening: dict[str, TokenBucket] = {}
 
     def _schedule_identify(self, peer_id: Any, *, reason: str) -> None:
         """Nothing here uses what identify says, and the library runs it as a system task, where errors are fatal."""
@@ -260,11 +281,14 @@ class GuardedHost(BasicHost):  # type: ignore[misc]
         live = self._inbound_streams.get(connection, 0)
         self._inbound_streams[connection] = live + 1
         try:
-            if live >= INBOUND_STREAMS_PER_CONNECTION:
+            if live >= INBOUND_STREAMS_PER_CONNECTION or not self._may_open(peer_id):
                 self._gate.misbehaved(peer_id, "opened too many streams")
                 await net_stream.reset()
                 return
             await super()._swarm_stream_handler(net_stream)
+        except EndlessTalkError:
+            self._gate.misbehaved(peer_id, ENDLESS_TALK)
+            await _reset_quietly(net_stream)
         except Exception as error:
             self._gate.misbehaved(peer_id, f"broke a stream: {type(error).__name__}")
             await _reset_quietly(net_stream)
@@ -274,6 +298,15 @@ class GuardedHost(BasicHost):  # type: ignore[misc]
                 self._inbound_streams[connection] = left
             else:
                 del self._inbound_streams[connection]
+
+    def _may_open(self, peer_id: str) -> bool:
+        """Who resets what he opened may open again at once, and each costs a negotiation. Bounded: by allowed peers."""
+        if peer_id not in self._opening:
+            burst = INBOUND_STREAMS_BURST
+            self._opening[peer_id] = TokenBucket(INBOUND_STREAMS_PER_S, burst, burst, trio.current_time())
+        while len(self._opening) > CONNECTIONS_MAX:
+            self._opening.pop(next(iter(self._opening)))
+        return self._opening[peer_id].take(trio.current_time())
 
 
 async def _reset_quietly(net_stream: NetStream) -> None:

@@ -39,12 +39,26 @@ READ_BYTES = 64 * KIB
 RECORDS_AT_ONCE = 64
 
 INBOUND_STREAMS_PER_CONNECTION = 16
+# How often a peer may open one, whatever became of those before. An honest one opens five, once a connection.
+INBOUND_STREAMS_PER_S = 5.0
+INBOUND_STREAMS_BURST = 64.0
 PENDING_HANDSHAKES = 64
 CONNECTIONS_MAX = 256
 
-# Sockets that nobody has a name for yet. A handshake costs some 5 ms of CPU, looking at a socket a twentieth of one.
-DOOR_LOOKS_PER_S = 500.0
+# All that may be said until Noise has finished: three messages of a few hundred bytes, and names of protocols.
+HANDSHAKE_BYTES_MAX = 16 * KIB
+HANDSHAKE_READ_BYTES = 4 * KIB
+# Names of protocols that a peer may try on one connection, and then on each stream; other implementations know a dozen.
+NEGOTIATION_LINES_MAX = 24
+
+# Sockets that nobody has a name for yet. A handshake costs some 2 ms of CPU, looking at a socket a hundredth of that.
+DOOR_LOOKS_PER_S = 1_000.0
 DOOR_LOOKS_BURST = 100.0
+# In one turn, and the pause after a turn in which somebody was sent away.
+DOOR_LOOKS_AT_ONCE = 32
+DOOR_REST_S = 0.01
+# What waits in the kernel to be looked at: a second of it.
+DOOR_BACKLOG = 1_024
 # From an address at which an allowed peer listens, or from which one has come: the peers behind it, all at once.
 DOOR_KNOWN_PER_S = 5.0
 DOOR_KNOWN_BURST = 64.0

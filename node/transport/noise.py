@@ -15,7 +15,7 @@ import trio
 from libp2p.io.exceptions import ConnectionClosedError
 from libp2p.security.secure_session import SecureSession
 
-from node.transport.limits import READ_BYTES, RECORD_MAX, RECORDS_AT_ONCE
+from node.transport.limits import READ_BYTES, RECEIVE_WINDOW, RECORD_MAX, RECORDS_AT_ONCE
 from node.transport.tcp import ask_again_soon
 
 _LENGTH = 2
@@ -42,9 +42,10 @@ class RecordSession(SecureSession):  # type: ignore[misc]
         sealing, opening = protocol.cipher_state_encrypt, protocol.cipher_state_decrypt
         self._seal, self._seal_nonce = sealing.cipher.cipher.encrypt, sealing.n
         self._open, self._open_nonce = opening.cipher.cipher.decrypt, opening.n
-        self._socket = secured.conn.read_writer.read_write_closer.stream.stream.socket
+        before = secured.conn.read_writer.read_write_closer.stream
+        self._socket = before.stream.socket
         ask_again_soon(self._socket)
-        self._closed_records = b""
+        self._closed_records = bytes(before.rest)
         self._unsent = bytearray()
         self._sending = trio.Lock()
         self.plain = bytearray()
@@ -53,7 +54,11 @@ class RecordSession(SecureSession):  # type: ignore[misc]
     # ---- reading: one task
 
     async def read(self, n: int | None = None) -> bytes:
-        """`n` bytes, or what there is. Raises ConnectionClosedError at the end of the connection."""
+        """`n` bytes, or what there is. Raises ConnectionClosedError at the end of the connection, and where more was
+        announced than a window holds."""
+        if n is not None and n > RECEIVE_WINDOW:
+            self.accuse("announced more bytes than a window holds")
+            raise ConnectionClosedError(f"{n} bytes were announced at once", transport="tcp")
         while len(self.plain) < (1 if n is None else n):
             await self.more()
         data = bytes(self.plain if n is None else self.plain[:n])

@@ -8,11 +8,12 @@ import sys
 from typing import Any
 
 import trio
-from libp2p.io.trio import TrioTCPStream
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.transport.exceptions import OpenConnectionError
 from libp2p.transport.tcp.tcp import TCP
 from libp2p.utils.multiaddr_utils import extract_ip_from_multiaddr
+
+from node.transport.handshake import HandshakeStream
 
 _TCP_RTO_MAX_MS = 44
 """Linux's number, from 6.15 on; Python has no name for it yet."""
@@ -50,7 +51,7 @@ class EagerTCP(TCP):  # type: ignore[misc]
         try:
             ask_again_soon(sock)
             await sock.connect((host, int(port)))
-            return RawConnection(TrioTCPStream(trio.SocketStream(sock)), True)
+            return RawConnection(HandshakeStream(trio.SocketStream(sock)), True)
         except OSError as error:
             sock.close()
             raise OpenConnectionError(f"{maddr} cannot be reached: {error}") from error

@@ -20,7 +20,19 @@ from multiaddr import Multiaddr
 
 from node.transport.api import Channel
 from node.transport.guard import own_key_pair
-from tests.integration.hostile.wire import MESHSUB, Stage, Wire, mouth, wires
+from tests.integration.hostile.wire import (
+    CUT,
+    MESHSUB,
+    MULTISTREAM,
+    Stage,
+    Target,
+    Wire,
+    dialled,
+    mouth,
+    read_some,
+    secured,
+    wires,
+)  # fmt: skip
 
 TOPICS = 2_000
 FROZEN_S, AWAKE_S = 7.0, 1.5
@@ -140,6 +152,52 @@ async def window_pushing(on: Stage) -> None:
         while wire.stands:
             await wire.conn.muxed_conn.secured_conn.write(header + junk)
             on.did("bytes", len(junk))
+
+    await _each(on, deed)
+
+
+async def talk_inside(on: Stage) -> None:
+    """After a good handshake: multiplexers that do not exist, or one whose name is a gigabyte long."""
+
+    async def one(target: Target, turn: int = 0) -> None:
+        while True:
+            stream = await dialled(on, target)
+            if stream is not None:
+                with suppress(*CUT):
+                    await ask(await secured(on, stream, target), turn)
+                await trio.aclose_forcefully(stream)
+                on.did("cut off")
+            turn += 1
+
+    async def ask(session: Any, turn: int) -> None:
+        await session.write(MULTISTREAM)
+        await session.read(len(MULTISTREAM))
+        endless = b"\xff\xff\xff\x7f" + bytes(60_000) if turn % 2 else b"\x02x\n" * 20_000
+        for _ in range(500):
+            await session.write(endless)
+            on.did("bytes", len(endless))
+            with trio.move_on_after(0.001), suppress(*CUT):
+                while True:
+                    await session.read()
+
+    async with trio.open_nursery() as nursery:
+        for target in on.targets:
+            nursery.start_soon(one, target)
+
+
+async def talk_on_streams(on: Stage) -> None:
+    """On a stream of its own: protocols that do not exist, as fast as they are refused."""
+
+    async def deed(wire: Wire) -> None:
+        stream = await wire.conn.muxed_conn.open_stream()
+        await stream.write(MULTISTREAM)
+        with trio.move_on_after(9):
+            while wire.stands:
+                await stream.write(b"\x02x\n" * 500)
+                on.did("lines", 500)
+                while await read_some(stream, 0.001):
+                    pass
+        await stream.reset()
 
     await _each(on, deed)
 

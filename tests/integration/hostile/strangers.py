@@ -115,6 +115,27 @@ async def plaintext_offers(on: Stage) -> None:
     await _on_and_on(on, offer)
 
 
+async def endless_talk(on: Stage) -> None:
+    """Names of protocols that do not exist, as fast as they are refused, and all refusals read."""
+    lines = b"\x02x\n" * 2_000
+
+    async def talk(stream: trio.SocketStream) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, stream)
+            while await read_some(stream, 1.0):
+                pass
+            nursery.cancel_scope.cancel()
+
+    async def ask(stream: trio.SocketStream) -> None:
+        with suppress(OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+            await stream.send_all(MULTISTREAM)
+            while True:
+                await stream.send_all(lines)
+                on.did("lines", 2_000)
+
+    await _held(on, talk)
+
+
 async def varint_garbage(on: Stage) -> None:
     """Lengths without end, lengths of gigabytes, lines without an end."""
     shapes = (b"\xff" * 64, b"\xff\xff\xff\xff\x0f", MULTISTREAM + b"\xff\xff\xff\x7f" + bytes(60_000), b"\x80" * 4_000)

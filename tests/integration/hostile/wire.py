@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import trio
+from libp2p.exceptions import BaseLibp2pError
+from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.peer.id import ID
 from libp2p.tools.anyio_service import background_trio_service
 from multiaddr import Multiaddr
@@ -18,8 +20,10 @@ from nacl.signing import SigningKey
 
 from node.transport.api import Channel, PeerAddress, ReceivedFrame
 from node.transport.guard import build_host, own_key_pair, peer_id_of
+from node.transport.handshake import HandshakeStream
 from node.transport.host import Libp2pTransport
 from node.transport.limits import Timing
+from node.transport.noise import RecordSession
 from node.transport.session import PROTOCOLS
 from node.transport.streams import cut, open_stream
 from tests.sim.actors import pen as ink
@@ -27,6 +31,8 @@ from tests.sim.actors import pen as ink
 MESHSUB = "/meshsub/1.1.0"
 CONNECT_S = 2.0
 MULTISTREAM = b"\x13/multistream/1.0.0\n"
+CUT = (OSError, trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError, BaseLibp2pError)
+"""What an attacker sees where its connection is ended."""
 EAGER = Timing(dial_first_s=0.05, dial_max_s=0.3, follower_wait_s=0.2, open_timeout_s=5.0)
 
 
@@ -85,10 +91,22 @@ async def dialled(on: Stage, target: Target) -> trio.SocketStream | None:
     return None
 
 
-async def read_some(stream: trio.SocketStream, within_s: float) -> bytes:
-    with trio.move_on_after(within_s), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-        return bytes(await stream.receive_some(65_536))
+async def read_some(stream: Any, within_s: float) -> bytes:
+    """Of a socket, a secured connection or a stream on one; b"" where nothing comes in time, or it is cut."""
+    read = stream.receive_some if isinstance(stream, trio.SocketStream) else stream.read
+    with trio.move_on_after(within_s), suppress(*CUT):
+        return bytes(await read(65_536))
     return b""
+
+
+async def secured(on: Stage, stream: trio.SocketStream, target: Target) -> RecordSession:
+    """A connection after Noise and before anything else, under the attacker's transport identity."""
+    swarm, _ = build_host(own_key_pair(on.identity), _OpenGate())
+    raw = RawConnection(HandshakeStream(stream), True)
+    with trio.fail_after(CONNECT_S):
+        session = await swarm.upgrader.upgrade_security(raw, True, ID.from_base58(target.peer_id))
+    assert isinstance(session, RecordSession)
+    return session
 
 
 class Wire:

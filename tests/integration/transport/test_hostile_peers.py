@@ -7,6 +7,7 @@ import random
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from unittest import mock
 
 import trio
 from libp2p.io.exceptions import IOException
@@ -16,9 +17,11 @@ from libp2p.pubsub.pb import rpc_pb2
 from libp2p.utils import encode_varint_prefixed
 from multiaddr import Multiaddr
 
+from node.transport import guard
 from node.transport.api import Channel, Misbehaved, PeerAddress
 from node.transport.guard import own_key_pair
-from node.transport.limits import PENDING_HANDSHAKES
+from node.transport.handshake import ENDLESS_TALK
+from node.transport.limits import INBOUND_STREAMS_BURST, PENDING_HANDSHAKES
 from tests.integration.transport.support import QUICK, TOPIC, Liar, Peer, introduce, liar, peer, seed, story
 
 MESHSUB = "/meshsub/1.1.0"
@@ -75,11 +78,43 @@ def test_the_inputs_that_kill_a_default_host_leave_this_one_standing() -> None:
 
 def test_two_hundred_damaged_gossip_messages_are_survived() -> None:
     async def body() -> None:
+        with mock.patch.object(guard, "INBOUND_STREAMS_BURST", 256.0):
+            await whole_story()
+
+    async def whole_story() -> None:
         async with victim_friend_liar() as (victim, friend, attacker):
             rng = random.Random(20261)
             whole = rpc(message(), message(data=b"y" * 100, key=b"\x08\x01\x12\x20" + bytes(32)))
             for _ in range(200):
                 await attacker.say(victim, MESHSUB, damaged(rng, whole))
+            await still_delivering(victim, friend)
+
+    story(body)
+
+
+def test_who_opens_streams_again_and_again_is_given_so_many_and_named() -> None:
+    async def body() -> None:
+        async with victim_friend_liar() as (victim, friend, attacker):
+            await attacker.connect(victim)
+            for _ in range(int(INBOUND_STREAMS_BURST) + 20):
+                stream = await attacker.conn.muxed_conn.open_stream()
+                await stream.write(b"\x13/multistream/1.0.0\n\x02x\n")
+                await stream.reset()
+            flood = Misbehaved(attacker.id, "opened too many streams")
+            await victim.until(lambda: flood in victim.seen)
+            await still_delivering(victim, friend)
+
+    story(body)
+
+
+def test_who_names_protocols_on_a_stream_without_an_end_is_named() -> None:
+    async def body() -> None:
+        async with victim_friend_liar() as (victim, friend, attacker):
+            await attacker.connect(victim)
+            stream = await attacker.conn.muxed_conn.open_stream()
+            await stream.write(b"\x13/multistream/1.0.0\n" + b"\x02x\n" * 100)
+            talk = Misbehaved(attacker.id, ENDLESS_TALK)
+            await victim.until(lambda: talk in victim.seen)
             await still_delivering(victim, friend)
 
     story(body)

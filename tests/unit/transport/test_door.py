@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from node.transport.door import Door
+import socket
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import trio_test
+
+from node.transport.door import Door, GuardedListener
 from node.transport.limits import (
     DOOR_KNOWN_BURST,
     DOOR_LOOKS_BURST,
@@ -53,8 +60,8 @@ def test_a_member_place_full_of_noise_costs_strangers_nothing() -> None:
 
 def test_only_so_many_sockets_a_second_are_looked_at() -> None:
     door = Door()
-    assert sum(door.pause_s(100.0) == 0 for _ in range(10_000)) == DOOR_LOOKS_BURST
-    assert sum(door.pause_s(101.0 + n / 1_000_000) == 0 for n in range(10_000)) <= DOOR_LOOKS_PER_S + 10
+    assert sum(door.may_look(100.0) for _ in range(10_000)) == DOOR_LOOKS_BURST
+    assert sum(door.may_look(101.0 + n / 1_000_000) for n in range(10_000)) <= DOOR_LOOKS_PER_S + 10
 
 
 def test_the_tables_are_bounded() -> None:
@@ -87,3 +94,69 @@ def test_an_address_is_known_however_a_socket_writes_it_and_unknown_once_nobody_
 
 def test_what_is_no_address_is_a_place_like_any_other() -> None:
     assert admitted(Door(), ["fe80::1%eth0", "nonsense", ""]) == 3
+
+
+def from_address(where: str, port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), source_address=(where, 0))
+
+
+async def listening(door: Door | None) -> tuple[GuardedListener, int]:
+    (behind,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    listener = GuardedListener(behind)
+    listener.door = door
+    return listener, behind.socket.getsockname()[1]
+
+
+def full_of_strangers() -> Door:
+    door = Door()
+    admitted(door, [f"10.0.{n}.9" for n in range(250)], trio.current_time())
+    return door
+
+
+@trio_test
+async def test_a_known_place_is_accepted_behind_a_hundred_that_are_sent_away_at_once() -> None:
+    door = full_of_strangers()
+    door.know(["/ip4/127.0.0.2/tcp/1"])
+    listener, port = await listening(door)
+    strangers = [from_address("127.0.0.3", port) for _ in range(100)]
+    member = from_address("127.0.0.2", port)
+    before = door.turned_away
+    with trio.fail_after(5):
+        stream = await listener.accept()
+    assert stream.socket.getpeername() == member.getsockname()
+    assert door.turned_away - before == 100
+    assert strangers[-1].recv(1) == b""
+    await stream.aclose()
+    await listener.aclose()
+
+
+@trio_test
+async def test_who_comes_later_is_accepted_when_he_comes() -> None:
+    listener, port = await listening(None)
+    async with trio.open_nursery() as nursery:
+        accepted = []
+
+        async def accept() -> None:
+            accepted.append(await listener.accept())
+
+        nursery.start_soon(accept)
+        await trio.testing.wait_all_tasks_blocked()
+        client = from_address("127.0.0.1", port)
+    assert accepted[0].socket.getpeername() == client.getsockname()
+    await accepted[0].aclose()
+    await listener.aclose()
+
+
+@trio_test
+async def test_a_listener_that_is_closed_says_so_to_who_waits() -> None:
+    listener, _ = await listening(Door())
+    async with trio.open_nursery() as nursery:
+
+        async def accept() -> None:
+            with pytest.raises(trio.ClosedResourceError):
+                await listener.accept()
+
+        nursery.start_soon(accept)
+        await trio.testing.wait_all_tasks_blocked()
+        await listener.aclose()
+        nursery.start_soon(accept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from libp2p.io.exceptions import ConnectionClosedError
 
-from node.transport.limits import RECORD_MAX, RECORDS_AT_ONCE
+from node.transport.limits import RECEIVE_WINDOW, RECORD_MAX, RECORDS_AT_ONCE
 from node.transport.noise import RecordSession
 
 ONE, OTHER = bytes(32), b"1" * 32
@@ -24,12 +25,12 @@ def state_of(key: bytes) -> Any:
     return SimpleNamespace(cipher=SimpleNamespace(cipher=ChaCha20Poly1305(key)), n=0)
 
 
-def session_over(sock: Any, sealing: bytes, opening: bytes) -> RecordSession:
+def session_over(sock: Any, sealing: bytes, opening: bytes, rest: bytes = b"") -> RecordSession:
     async def close() -> None:
         sock.close()
 
     protocol = SimpleNamespace(cipher_state_encrypt=state_of(sealing), cipher_state_decrypt=state_of(opening))
-    raw = SimpleNamespace(stream=SimpleNamespace(stream=SimpleNamespace(socket=sock)))
+    raw = SimpleNamespace(stream=SimpleNamespace(stream=SimpleNamespace(socket=sock), rest=rest))
     conn = SimpleNamespace(
         noise_state=SimpleNamespace(noise_protocol=protocol),
         read_writer=SimpleNamespace(read_write_closer=raw),
@@ -117,7 +118,8 @@ def test_a_writer_that_is_cancelled_amid_a_write_spoils_nothing() -> None:
             assert scope.cancelled_caught
             assert one.blocked
             nursery.start_soon(one.write, b"the end")
-            assert await other.read(len(sent)) == sent
+            part = len(sent) // 100
+            assert b"".join([await other.read(part) for _ in range(100)]) == sent
             assert await other.read() == b"the end"
 
     trio.run(body)
@@ -175,5 +177,27 @@ def test_a_socket_that_was_closed_before_is_said_so_too() -> None:
             for work in (one.flushed, one.more):
                 with pytest.raises(ConnectionClosedError):
                     await work()
+
+    trio.run(body)
+
+
+def test_what_came_with_the_last_word_of_the_handshake_is_the_first_record() -> None:
+    async def body() -> None:
+        async with pair() as (one, other, _):
+            await one.write(b"early")
+            early = os.read(other._socket.fileno(), 100)
+            assert await session_over(other._socket, OTHER, ONE, early).read(5) == b"early"
+
+    trio.run(body)
+
+
+def test_nobody_is_waited_for_who_announces_more_than_a_window() -> None:
+    async def body() -> None:
+        async with pair() as (_, other, _):
+            accused: list[str] = []
+            other.accuse = accused.append
+            with pytest.raises(ConnectionClosedError, match="announced"):
+                await other.read(RECEIVE_WINDOW + 1)
+            assert len(accused) == 1
 
     trio.run(body)
