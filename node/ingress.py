@@ -57,12 +57,13 @@ FINES: dict[Code, float] = {
     Code.BAD_SHAPE: 16.0,
     Code.BAD_ENVELOPE: 16.0,
     Code.BAD_SIGNATURE: 16.0,
-    Code.AUTHOR_OVER_BUDGET: 4.0,
+    Code.AUTHOR_OVER_BUDGET: 16.0,
+    Code.OVER_BUDGET: 16.0,
     Code.UNKNOWN_AUTHOR: 4.0,
-    Code.OVER_BUDGET: 4.0,
 }
 """What a peer pays for its own words when they are refused for this, beyond the price of looking at them: who goes on
-gets a second or more between a frame and the next, and what was looked at for it falls to some hundredths of a core."""
+gets a second or more between a frame and the next, and what was looked at for it falls to a hundredth of a core. Least
+pays who speaks for a member that an epoch has let in and we have not heard of."""
 AUTHOR_ENTRIES = (256.0, 20.0)
 """Burst and steady rate of verified entries of one author: a storm of 64 opinions twice over, then 20 a second."""
 ENTRY_UNIT_BYTES = 1024
@@ -76,7 +77,7 @@ SERVED = (256.0, 50.0)
 LOOK_UPS = (16.0, 1.0)
 """Burst and steady rate of old words of one connection that are compared with the store: an old fork is proven, and who
 sends the past again and again has us read it seldom."""
-RANGE_PRICE = 4.0
+RANGE_PRICE = 8.0
 """Of that, an answer with a range of entries: up to 192 KiB are read and sent, some milliseconds."""
 ASKED = (128.0, 40.0)
 """Certificates that we ask of one connection: fewer than anybody always answers, for ranges and blobs are asked for

@@ -35,7 +35,7 @@ from protocol.quorum import certificate_id, check_certificate, parse_certificate
 EVENTS_AT_ONCE = 64
 INBOX = 1024
 """Events waiting of all kinds."""
-WORK_AHEAD = EVENTS_AT_ONCE
+WORK_AHEAD = 16
 """Of what came from the network, in units of `work_of`: beyond it its readers wait, and with them the peers
 (back-pressure). Not much, for peers are served in turn only ahead of this row: whatever is in it already, an honest
 member's first entry waits for."""

@@ -67,8 +67,13 @@ def link(chain: bytes, kind: int, version: int, body: bytes) -> bytes:
 
 def checksum(fields: Iterable[object]) -> bytes:
     """32 bytes over a row's fields, each with its length, in the order of its columns."""
-    running = hashlib.sha256()
+    whole = bytearray()
     for field in fields:
-        part = field if isinstance(field, bytes) else str(int(field) if isinstance(field, int) else field).encode()
-        running.update(len(part).to_bytes(4, "big") + part)
-    return running.digest()
+        part = field if type(field) is bytes else _text(field).encode()
+        whole += len(part).to_bytes(4, "big")
+        whole += part
+    return hashlib.sha256(whole).digest()
+
+
+def _text(field: object) -> str:
+    return str(int(field) if isinstance(field, int) else field)

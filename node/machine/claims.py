@@ -220,8 +220,12 @@ def rule_claim(step: Step, claim: Claim, judgement: Judgement) -> None:
 def retry_undecided(step: Step) -> None:
     """On a tick: a chain that lagged or was down is asked again while somebody still claims it, in the shortest line of
     those who do: a liar with a long one, who names it too, keeps nobody waiting."""
-    state = step.state
-    due = [claim for claim in state.ruled if claim.digest in state.blobs and _is_due(step, claim)]
+    state, mono_ms = step.state, step.at.mono_ms
+    due = [
+        claim
+        for claim, known in state.ruled.items()
+        if known.judgement.ruling is Ruling.UNDECIDED and known.again_at_ms <= mono_ms and claim.digest in state.blobs
+    ]
     for claim in sorted(due):
         authors = {one.entry.author for one in naming(state, claim, step.now_ms)}
         if claim not in state.judging and authors:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
+import struct
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from contextlib import suppress
@@ -161,6 +162,8 @@ class GuardedListener(trio.abc.Listener[trio.SocketStream]):
                 continue
             if self.door is None or self.door.admits(str(address[0]), now_s):
                 return came, False
+            # forgotten by both ends at once: a farewell would be answered, and waited for
+            came.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             came.close()
         return None, False
 
@@ -170,5 +173,6 @@ class GuardedListener(trio.abc.Listener[trio.SocketStream]):
         await self._behind.aclose()
 
 
+_AT_ONCE = struct.pack("ii", 1, 0)
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EBADF, errno.EINVAL})
 """Trio waits and tries again after the first four; whatever else happens to one who came is his own matter."""

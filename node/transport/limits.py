@@ -52,16 +52,16 @@ HANDSHAKE_READ_BYTES = 4 * KIB
 NEGOTIATION_LINES_MAX = 24
 
 # Sockets that nobody has a name for yet. A handshake costs some 2 ms of CPU, looking at a socket a hundredth of that.
-DOOR_LOOKS_PER_S = 1_000.0
+DOOR_LOOKS_PER_S = 500.0
 DOOR_LOOKS_BURST = 100.0
 # In one turn, and the pause after a turn in which somebody was sent away.
 DOOR_LOOKS_AT_ONCE = 32
 DOOR_REST_S = 0.01
 # What waits in the kernel to be looked at: a second of it.
-DOOR_BACKLOG = 1_024
+DOOR_BACKLOG = 512
 # From an address at which an allowed peer listens, or from which one has come: the peers behind it, all at once.
 DOOR_KNOWN_PER_S = 5.0
-DOOR_KNOWN_BURST = 64.0
+DOOR_KNOWN_BURST = 32.0
 # From one place that nobody allowed is known to be at, and from all of those together.
 DOOR_STRANGE_PER_S = 1.0
 DOOR_STRANGE_BURST = 8.0
