@@ -36,6 +36,7 @@ _CODES = (
     ("pushed more bytes", "window"),
     ("ignored the receive window", "window"),
     ("no answer to", "no-pong"),
+    ("pinged more often", "ping-flood"),
     ("spoke of a gossip topic", "unknown-topic"),
     ("goes on sending what is spoilt", "cut-off"),
 )

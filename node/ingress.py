@@ -41,15 +41,16 @@ class Bucket:
         self.left = max(least, self.now(mono_ms) - count)
 
 
-CONNECTION_FRAMES = (400.0, 500.0)
+CONNECTION_FRAMES = (400.0, 150.0)
 """Burst and steady rate of what one connection may make us look at, in units of one frame of 4 KiB or one entry's
-signature: about a tenth of a core, and no more than some 40 ms of it at once, which is what another's first entry may
-wait. Asked-for entries are bounded by asking."""
+signature: about a thirtieth of a core, and no more than some 40 ms of it at once, which is what another's first entry
+may wait. An honest peer says 20 entries a second, ten heads, and what it passes on. Asked-for entries are bounded by
+asking."""
 CONNECTION_HELD_AT = 150.0
 """With less than this left a connection is not read until as much is there again: so much may be on its way from the
 wire to us already, so that an honest peer whose words piled up while this machine stood still is held and not refused.
 Refused is who fills all that at once, and who was fined."""
-CONNECTION_DEBT_MAX = 500.0
+CONNECTION_DEBT_MAX = 150.0
 FRAME_UNIT_BYTES = 4096
 FINES: dict[Code, float] = {
     Code.OVERSIZED: 16.0,

@@ -72,6 +72,9 @@ DOOR_PLACES_PER_PEER = 3
 
 # Control frames carry a kind and a nonce, nothing more.
 CONTROL_MAX = 16
+# Pings of one connection, and answers that nobody asked for. An honest peer asks every 2 s.
+PINGS_PER_S = 20.0
+PINGS_BURST = 64.0
 
 GOSSIP_OUT_QUEUE = 1024
 GOSSIP_IN_QUEUE = 1024

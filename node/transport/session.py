@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import trio
 
 from node.transport.api import Channel, PeerUp, ReceivedFrame, TransportEvent
+from node.transport.budget import TokenBucket
 from node.transport.framing import PING, PONG, Control, WireFaultError, encode_control
-from node.transport.limits import FRAME_MAX, RECORD_MAX, WRITE_BATCH_BYTES, Timing
+from node.transport.limits import FRAME_MAX, PINGS_BURST, PINGS_PER_S, RECORD_MAX, WRITE_BATCH_BYTES, Timing
 from node.transport.outbox import Outbox, Post
 from node.transport.streams import Reading, StreamEndedError, StreamTap, StreamWriter, open_stream
 
@@ -59,6 +60,7 @@ class Session:
         self._writers: list[StreamWriter] = []
         self._records: Any = None
         self._stuck = trio.Event()
+        self._unasked = TokenBucket(PINGS_PER_S, PINGS_BURST, PINGS_BURST, 0.0)
 
     def take(self, channel: Channel, net_stream: Any) -> bool:
         """Accept an inbound stream; False when the peer has already opened that one."""
@@ -209,13 +211,14 @@ class Session:
             self._sign_of_life.set()
 
     def _heed(self, control: Control) -> None:
-        if control.kind == PING:
-            self._urge(encode_control(PONG, control.nonce))
-            return
-        sent_s = self._ping_sent.pop(control.nonce, None)
+        sent_s = self._ping_sent.pop(control.nonce, None) if control.kind == PONG else None
         if sent_s is not None:
             self._ping_sent.clear()
             self._link.measured(trio.current_time() - sent_s)
+        elif not self._unasked.take(trio.current_time()):
+            raise WireFaultError("pinged more often than anybody needs to")
+        elif control.kind == PING:
+            self._urge(encode_control(PONG, control.nonce))
 
     def _ping(self) -> None:
         nonce = secrets.token_bytes(8)

@@ -68,6 +68,15 @@ def test_who_breaks_the_wire_is_named_and_put_out_and_nobody_is_dialled(lab: Lab
     assert did[3].get("dialled us", 0) == 0
 
 
+def test_who_talks_without_an_end_is_named_wherever_it_does_so(lab: Lab, attackers: Attackers) -> None:
+    inside, on_streams = attackers("talk-inside", "talk-on-streams")
+    at_work(inside, on_streams)
+    alarms_certify(lab)
+    for one in (inside, on_streams):
+        wait_for(f"{one.attack.name} is named", lambda one=one: refused(lab)[one.peer_id, "endless-talk"])
+        one.end()
+
+
 def test_who_lies_in_words_delays_no_alarm_and_smears_nobody(lab: Lab, attackers: Attackers) -> None:
     before = refused(lab)
     liars = attackers("bad-signatures", "names-honest", "moving-heads", "member-flood")

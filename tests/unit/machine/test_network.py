@@ -167,7 +167,7 @@ def test_the_flood_of_an_author_over_the_answers_stream_is_budgeted_all_the_same
         for _ in range(80):
             flood.send(Entries((flood.seal(Notice("noise", Tlp.GREEN)).raw,)), sync=True)
         world.run(1_000)
-    assert world[0].state.refusals_by_peer[peer_of("m3")]["author-over-budget"] >= 300
+    assert world[0].state.refusals_by_peer[peer_of("m3")]["author-over-budget"] >= 100
 
 
 def over_budget(world: World, name: str) -> int:

@@ -12,8 +12,8 @@ import trio
 from trio.testing import MockClock
 
 from node.transport.api import Channel
-from node.transport.framing import PING, PONG, Control, FrameReader
-from node.transport.limits import Timing
+from node.transport.framing import PING, PONG, Control, FrameReader, WireFaultError
+from node.transport.limits import PINGS_BURST, PINGS_PER_S, Timing
 from node.transport.outbox import Outbox
 from node.transport.session import PROTOCOLS, Session
 from node.transport.streams import StreamEndedError
@@ -52,6 +52,30 @@ def virtually(body: Callable[[Asked, trio.Nursery], Coroutine[Any, Any, None]]) 
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+def test_who_pings_without_an_end_or_answers_what_nobody_asked_is_at_fault() -> None:
+    async def body(one: Asked, nursery: trio.Nursery) -> None:
+        for kind in (PING, PONG):
+            await trio.sleep(PINGS_BURST / PINGS_PER_S)
+            for _ in range(int(PINGS_BURST)):
+                one.session._heed(Control(kind, b"unasked."))
+            with pytest.raises(WireFaultError, match="pinged more often"):
+                one.session._heed(Control(kind, b"unasked."))
+
+    virtually(body)
+
+
+def test_an_answer_that_was_asked_for_is_taken_however_much_was_pinged() -> None:
+    async def body(one: Asked, nursery: trio.Nursery) -> None:
+        one.session._ping()
+        (nonce,) = one.asked()
+        for _ in range(int(PINGS_BURST)):
+            one.session._heed(Control(PING, b"unasked."))
+        one.session._heed(Control(PONG, nonce))
+        assert len(one.rtts) == 1
+
+    virtually(body)
 
 
 def test_a_silent_peer_is_lost_after_three_misses() -> None:
