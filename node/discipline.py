@@ -37,12 +37,15 @@ _CODES = (
     ("ignored the receive window", "window"),
     ("no answer to", "no-pong"),
     ("pinged more often", "ping-flood"),
+    ("sent more frames", "frame-flood"),
     ("spoke of a gossip topic", "unknown-topic"),
     ("goes on sending what is spoilt", "cut-off"),
 )
 """How the transport's words begin → the code they are counted under; the rest is `wire`."""
 
-_WIRE_OFFENCES = frozenset({"stream-flood", "stream-twice", "bad-gossip", "unknown-topic", "window", "endless-talk"})
+_WIRE_OFFENCES = frozenset(
+    {"stream-flood", "stream-twice", "bad-gossip", "unknown-topic", "window", "endless-talk", "frame-flood"}
+)
 """What the transport refuses and bears, and no honest peer does: a flood that it was made to pass on is none. What is
 left ends the connection by itself."""
 

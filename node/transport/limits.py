@@ -34,6 +34,13 @@ RECEIVE_WINDOW = 256 * KIB
 # All unread bytes of one connection. Yamux 0.8.1 only warns when a peer ignores its window, so we look.
 UNREAD_MAX = 2 * KIB * KIB
 
+# The multiplexer's frames of one connection, each one unit and one more for each 4 KiB: 8 MiB a second. Those that
+# open, end or ask something go through the library's loop, a tenth of a millisecond each.
+FRAMES_PER_S = 2_000.0
+FRAMES_BURST = 8_000.0
+FRAME_UNIT_BYTES = 4 * KIB
+RARE_FRAME_UNITS = 8
+
 # One read of a socket, and the Noise records opened before others have a turn: some milliseconds of a flooder's bytes.
 READ_BYTES = 64 * KIB
 RECORDS_AT_ONCE = 64

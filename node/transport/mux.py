@@ -21,7 +21,7 @@ from libp2p.stream_muxer.yamux.yamux import (
     YamuxStream,
 )
 
-from node.transport.limits import RECEIVE_WINDOW
+from node.transport.limits import FRAME_UNIT_BYTES, FRAMES_BURST, FRAMES_PER_S, RARE_FRAME_UNITS, RECEIVE_WINDOW
 
 _HEADER = struct.Struct(YAMUX_HEADER_FORMAT)
 Sink = Callable[[bytes], None]
@@ -69,6 +69,9 @@ class QuietYamux(Yamux):  # type: ignore[misc]
         self.secured_conn = _RareFrames(secured_conn, self)
         self.sinks: dict[int, Sink] = {}
         self.window_opened: Callable[[], None] = _nothing
+        self._purse = FRAMES_BURST
+        self._spent = 0.0
+        self._paid_s = 0.0
 
     async def _write_frame(self, data: bytes) -> None:
         """Sealing needs no lock, see `noise`; the turn that others get after it stays."""
@@ -84,10 +87,12 @@ class QuietYamux(Yamux):  # type: ignore[misc]
                 self._check_window(stream_id, size)
             rare = flags != 0 or kind > TYPE_WINDOW_UPDATE
             if rare:
+                self._spent += RARE_FRAME_UNITS
                 break
             stream = self.streams.get(stream_id)
             if kind == TYPE_WINDOW_UPDATE:
                 at += HEADER_SIZE
+                self._spent += 1
                 if stream is not None:
                     stream.send_window += size
                     given = True
@@ -98,10 +103,23 @@ class QuietYamux(Yamux):  # type: ignore[misc]
             if stream is not None:
                 self._data(stream, bytes(plain[at + HEADER_SIZE : end]))
             at = end
+            self._spent += 1 + size / FRAME_UNIT_BYTES
         del plain[:at]
         if given:
             self.window_opened()
         return rare
+
+    async def rest(self) -> None:
+        """Read no more for a moment where a peer has sent more frames than anybody needs to: what says nothing is read
+        at line rate otherwise, and nothing of it fills a window."""
+        if not self._spent:
+            return
+        now_s = trio.current_time()
+        self._purse = min(FRAMES_BURST, self._purse + (now_s - self._paid_s) * FRAMES_PER_S) - self._spent
+        self._spent, self._paid_s = 0.0, now_s
+        if self._purse < 0:
+            self.session.accuse("sent more frames than anybody needs to")
+            await trio.sleep(-self._purse / FRAMES_PER_S)
 
     def _check_window(self, stream_id: int, size: int) -> None:
         """The library only logs: a second at line rate into a stream that nobody reads would be hundreds of MiB."""
@@ -144,7 +162,9 @@ class _RareFrames:
         # The frame that the library has just dealt with may have carried credit.
         self._mux.window_opened()
         while not self._mux.took_daily():
+            await self._mux.rest()
             await session.more()
+        await self._mux.rest()
         header = bytes(await session.read(HEADER_SIZE))
         _, kind, _, _, size = _HEADER.unpack(header)
         self._body_follows = kind == TYPE_DATA and size > 0

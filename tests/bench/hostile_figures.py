@@ -15,7 +15,6 @@ GOALS: dict[str, float] = {
     "dialled": 0,
     "rss_mb_per_h": 50.0,
 }
-SLACK_MS = 100
 Happening = Mapping[str, Any]
 
 
@@ -38,7 +37,7 @@ def certificates(lab: Lab, alarms: Sequence[Alarm]) -> list[float]:
     found = []
     for alarm in alarms:
         said = [one["at_ms"] for one in _own_words(lab, alarm).values()]
-        held = [_first(lab.happenings(name, "certificate"), alarm) for name in lab.nodes]
+        held = [_first(lab.about(name, "certificate", alarm)) for name in lab.nodes]
         if said and all(held):
             found.append(max(one["at_ms"] for one in held if one) - min(said))
     return found
@@ -53,22 +52,19 @@ def first_entries(lab: Lab, alarms: Sequence[Alarm]) -> list[float]:
             continue
         author, said = min(own.items(), key=lambda one: one[1]["at_ms"])
         for name in lab.nodes:
-            for one in lab.happenings(name, "attestation"):
+            for one in lab.about(name, "attestation", alarm):
                 if name != author and (one["author"], one["seq"]) == (said["author"], said["seq"]):
                     found.append(one["at_ms"] - said["at_ms"])
     return found
 
 
 def _own_words(lab: Lab, alarm: Alarm) -> dict[str, Happening]:
-    said = {name: _first([o for o in lab.happenings(name, "attestation") if o["own"]], alarm) for name in lab.nodes}
+    said = {name: _first([o for o in lab.about(name, "attestation", alarm) if o["own"]]) for name in lab.nodes}
     return {name: one for name, one in said.items() if one is not None}
 
 
-def _first(happenings: Sequence[Happening], alarm: Alarm) -> Happening | None:
-    for one in happenings:
-        if one["level"] == "ISOLATE" and one["subject"] == alarm.subject and one["at_ms"] >= alarm.at_ms - SLACK_MS:
-            return one
-    return None
+def _first(happenings: Sequence[Happening]) -> Happening | None:
+    return next((one for one in happenings if one["level"] == "ISOLATE"), None)
 
 
 def slope_mb_per_h(samples: Sequence[tuple[float, float]]) -> float:

@@ -141,6 +141,31 @@ async def stream_flood(on: Stage) -> None:
     await _each(on, deed)
 
 
+async def mux_pings(on: Stage) -> None:
+    """The multiplexer's own pings, each of which is answered."""
+
+    async def deed(wire: Wire) -> None:
+        session = wire.conn.muxed_conn.session
+        while wire.stands:
+            await session.write(b"".join(struct.pack(HEADER, 0, 2, 1, 0, number) for number in range(500)))
+            on.did("frames", 500)
+            await trio.sleep(0.001)
+
+    await _each(on, deed)
+
+
+async def mux_nothings(on: Stage) -> None:
+    """Credit that nobody needs, and data of no length on streams that are not there, as fast as they are read."""
+    nothings = struct.pack(HEADER, 0, 1, 0, 1, 0) * 2_000 + struct.pack(HEADER, 0, 0, 0, 99, 0) * 2_000
+
+    async def deed(wire: Wire) -> None:
+        while wire.stands:
+            await wire.conn.muxed_conn.session.write(nothings)
+            on.did("frames", 4_000)
+
+    await _each(on, deed)
+
+
 async def window_pushing(on: Stage) -> None:
     """Bytes beyond every window, on a stream that nobody reads."""
 

@@ -37,6 +37,8 @@ LEASE_S = 15.0
 busy otherwise a certificate takes seconds to form."""
 DAY_MS = 86_400_000
 LEAD_S = 0.4
+SLACK_MS = 100
+"""A sensor's clock and its node's are read one after the other."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Told:
     path: Path
     read: int = 0
     happenings: list[dict[str, Any]] = field(default_factory=list)
+    about: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    """(kind, subject) → those of it: a flood tells of hundreds of thousands."""
 
     def catch_up(self) -> None:
         if not self.path.exists():
@@ -94,7 +98,11 @@ class Told:
             raw = file.read()
         whole = raw[: raw.rfind(b"\n") + 1]
         self.read += len(whole)
-        self.happenings += [json.loads(line) for line in whole.splitlines()]
+        for line in whole.splitlines():
+            one = json.loads(line)
+            self.happenings.append(one)
+            if "subject" in one and "kind" in one:
+                self.about.setdefault((one["kind"], one["subject"]), []).append(one)
 
 
 def _secrets(name: str) -> dict[keys.Purpose, bytes]:
@@ -220,8 +228,10 @@ class Lab:
         for told in self.told.values():
             told.catch_up()
 
-    def happenings(self, name: str, kind: str) -> list[dict[str, Any]]:
-        return [one for one in self.told[name].happenings if one.get("kind") == kind]
+    def about(self, name: str, kind: str, alarm: Alarm) -> list[dict[str, Any]]:
+        """What a member told of an alarm, as far as its log was read."""
+        told = self.told[name].about.get((kind, alarm.subject), ())
+        return [one for one in told if one["at_ms"] >= alarm.at_ms - SLACK_MS]
 
     # --- alarms
 
@@ -241,28 +251,20 @@ class Lab:
 
     def certified(self, alarms: Iterable[Alarm]) -> list[Alarm]:
         """Those of which every honest member holds the certificate, as far as the logs were read."""
-        wanted = list(alarms)
-        for name in self.nodes:
-            held: dict[str, list[float]] = {}
-            for one in self.happenings(name, "certificate"):
-                if one["level"] == "ISOLATE":
-                    held.setdefault(one["subject"], []).append(one["at_ms"])
-            wanted = [one for one in wanted if any(at >= one.at_ms - 100 for at in held.get(one.subject, ()))]
-        return wanted
+        return [alarm for alarm in alarms if all(self._holds(name, alarm) for name in self.nodes)]
+
+    def _holds(self, name: str, alarm: Alarm) -> bool:
+        return any(one["level"] == "ISOLATE" for one in self.about(name, "certificate", alarm))
 
     def said(self, name: str, alarm: Alarm) -> bool:
         """Whether a member has said its own word on it."""
         self.catch_up()
-        return any(one["own"] for one in self._about(name, "attestation", alarm))
+        return any(one["own"] for one in self.about(name, "attestation", alarm))
 
     def held(self, name: str, alarm: Alarm) -> bool:
         """Whether a member has an ISOLATE certificate of it."""
         self.catch_up()
-        return any(one["level"] == "ISOLATE" for one in self._about(name, "certificate", alarm))
-
-    def _about(self, name: str, kind: str, alarm: Alarm) -> list[dict[str, Any]]:
-        told = self.happenings(name, kind)
-        return [one for one in told if one["subject"] == alarm.subject and one["at_ms"] >= alarm.at_ms - 100]
+        return self._holds(name, alarm)
 
     def until_certified(self, alarms: Sequence[Alarm], within_s: float) -> None:
         def all_held() -> bool:

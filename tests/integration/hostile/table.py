@@ -35,6 +35,8 @@ _ALL = (
     Attack("protobuf-garbage", MEMBER, "gossip that is no protobuf", breakers.protobuf_garbage),
     Attack("oversized-frames", MEMBER, "frames above the bound, empty, of no kind", breakers.oversized_frames),
     Attack("stream-flood", MEMBER, "streams by the thousand", breakers.stream_flood, True),
+    Attack("mux-pings", MEMBER, "the multiplexer's own pings by the thousand", breakers.mux_pings, True),
+    Attack("mux-nothings", MEMBER, "frames of the multiplexer that say nothing", breakers.mux_nothings, True),
     Attack("window-pushing", MEMBER, "bytes beyond every window", breakers.window_pushing, True),
     Attack("talk-inside", MEMBER, "multiplexers that do not exist", breakers.talk_inside, True),
     Attack("talk-on-streams", MEMBER, "protocols that do not exist, on a stream", breakers.talk_on_streams, True),

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import trio
 from libp2p.stream_muxer.yamux.yamux import YamuxStream
+from trio.testing import MockClock
 
-from node.transport.limits import RECEIVE_WINDOW
+from node.transport.limits import FRAMES_BURST, FRAMES_PER_S, RARE_FRAME_UNITS, RECEIVE_WINDOW
 from node.transport.mux import QuietStream, QuietYamux, WindowIgnoredError, credit_frame, data_header
 
 
@@ -171,3 +172,39 @@ def test_the_unknown_is_passed_on_as_of_the_session() -> None:
         assert SimpleNamespace(conn=mux).conn.session is session
 
     with_stream(body)
+
+
+def test_who_sends_frames_that_say_nothing_is_read_no_faster_than_anybody_needs() -> None:
+    async def body() -> None:
+        session = Session()
+        mux = QuietYamux(session, None, is_initiator=True)
+        begun_s = trio.current_time()
+        for nothing in (credit_frame(1, 0), data_header(99, 0), frame(2, 1, 0, 7)):
+            for _ in range(2_000):
+                session.plain += nothing
+                mux.took_daily()
+                session.plain.clear()
+                await mux.rest()
+        units = 2_000 * (1 + 1 + RARE_FRAME_UNITS)
+        took_s = trio.current_time() - begun_s
+        assert took_s == pytest.approx((units - FRAMES_BURST) / FRAMES_PER_S, rel=0.01)
+        assert set(session.accused) == {"sent more frames than anybody needs to"}
+
+    trio.run(body, clock=MockClock(autojump_threshold=0))
+
+
+def test_whole_answers_at_four_megabytes_a_second_are_read_without_a_rest() -> None:
+    async def body() -> None:
+        session = Session()
+        mux = QuietYamux(session, None, is_initiator=True)
+        begun_s = trio.current_time()
+        for _ in range(100):
+            for _ in range(16):
+                session.plain += data(99, bytes(256 * 1024))
+                mux.took_daily()
+                await mux.rest()
+            await trio.sleep(1)
+        assert trio.current_time() - begun_s == pytest.approx(100)
+        assert session.accused == []
+
+    trio.run(body, clock=MockClock(autojump_threshold=0))
