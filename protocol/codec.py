@@ -61,7 +61,10 @@ def _scan(raw: bytes) -> None:
             _refuse("truncated", at)
         major, argument = raw[at] >> 5, raw[at] & 31
         at += 1
-        if argument >= 24:
+        if argument == 24 and at < size and raw[at] >= 24 and major != _SIMPLE:
+            argument = raw[at]
+            at += 1
+        elif argument >= 24:
             argument, at = _long_argument(raw, at, major, argument)
         if in_map and left & 1:
             # bytewise order of unsigned integers in their shortest form is their own order

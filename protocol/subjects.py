@@ -7,6 +7,7 @@ cannot make two subjects of one. No subject implies another: that is exposure an
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -89,6 +90,9 @@ class Subject:
 
     raw: bytes
 
+    def __hash__(self) -> int:
+        return hash(self.raw)  # kept in the bytes, asked for a hundred times a word
+
     @property
     def parts(self) -> tuple[Any, ...]:
         return tuple(decode(self.raw, bytes_max=SUBJECT_BYTES_MAX))
@@ -147,6 +151,12 @@ def parse_subject(raw: Any, where: str = "subject") -> Subject:
     """From the wire: canonical CBOR of a known kind, well-formed, or ProtocolError."""
     if type(raw) is not bytes:
         raise ProtocolError(Code.BAD_SHAPE, f"{where}: a byte string")
+    return _parsed(raw, where)
+
+
+@functools.lru_cache(maxsize=2048)
+def _parsed(raw: bytes, where: str) -> Subject:
+    """The last ones are remembered: every member's word on a thing, and every certificate of it, names it again."""
     parts = decode(raw, bytes_max=SUBJECT_BYTES_MAX)
     if type(parts) is not list or not parts or type(parts[0]) is not int:
         raise ProtocolError(Code.BAD_SHAPE, f"{where}: an array that starts with its kind")

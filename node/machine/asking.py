@@ -24,6 +24,9 @@ FRESH_MS = 2_000
 """So long what a peer shows on a new connection is what we missed."""
 ANSWER_MS = (800, 1_600, 3_200)
 """Until the next peer is asked; longer with each round of all who have it. After a cut it must come in time."""
+ANSWERING_MS_MAX = 1_600
+"""So long whoever goes on answering is waited for at most: what it was asked for lies behind what it has sent, and to
+ask others for it as well is work for everybody, where there is too much of it already."""
 AT_ONE_PEER_MAX = 64
 """Certificates under way from one peer: who never answers holds up so many, and for one deadline."""
 PAID_MS = 5_000
@@ -69,6 +72,19 @@ def _comes_by_itself(step: Step, lack: Lack) -> bool:
     return lack.asked_at_ms is None and mono_ms < lack.by_ms and mono_ms - step.state.word_mono_ms < STILL_COMING_MS
 
 
+def _is_being_answered(step: Step, lack: Lack) -> bool:
+    """Whoever was asked has just sent something else that it was asked for: then this is looked at again later."""
+    if lack.asked_at_ms is None:
+        return False
+    links = (step.state.links.get(peer_id) for peer_id in lack.peer_ids)
+    answered = [link.answered_mono_ms for link in links if link is not None and link.answered_mono_ms is not None]
+    until_ms = min(max(answered, default=0) + ANSWER_MS[0], lack.asked_at_ms + ANSWERING_MS_MAX)
+    if not answered or until_ms <= step.at.mono_ms:
+        return False
+    lack.ask_at_ms = until_ms
+    return True
+
+
 def _one_more_has_it(step: Step, link: Link, lack: Lack) -> None:
     """Who alone showed it may have lied, and been asked ever more rarely."""
     if link.peer_id not in lack.holders:
@@ -85,7 +101,7 @@ def ask_certificates(step: Step) -> None:
     room = {link.peer_id: _room(link, mono_ms) for link in state.links.values() if link.member is not None}
     asks: dict[str, list[Digest]] = {}
     for id_, lack in list(state.lacking.items()):
-        if lack.ask_at_ms > mono_ms or _comes_by_itself(step, lack):
+        if lack.ask_at_ms > mono_ms or _comes_by_itself(step, lack) or _is_being_answered(step, lack):
             continue
         holders = [link for link in state.links.values() if link.peer_id in room and id_ in link.shown]
         if not holders or lack.rounds >= ROUNDS_MAX:
@@ -152,6 +168,7 @@ def was_asked_for(step: Step, link: Link, id_: Digest) -> bool:
 
 def more_certificates(step: Step, link: Link) -> None:
     """An answer came: where few are still under way from this peer, the next are asked for at once."""
+    link.answered_mono_ms = step.at.mono_ms
     if len(link.asked) <= AT_ONE_PEER_MAX // 2 and step.state.lacking:
         ask_certificates(step)
 
@@ -167,8 +184,7 @@ def note_head(step: Step, link: Link, key: tuple[MemberName, int], *, grew: bool
         gap.asked.discard(link.peer_id)
         gap.holders.discard(link.peer_id)
     _one_more_has_it(step, link, gap)
-    if gap.ask_at_ms <= step.at.mono_ms and not _comes_by_itself(step, gap):
-        _ask_range(step, key, gap)
+    _ask_if_due(step, key, gap)
     return True
 
 
@@ -181,6 +197,12 @@ def _hole_ends(state: State, key: tuple[MemberName, int]) -> int:
     """The last seq before the first that is here beyond what is whole."""
     feed, whole = state.feeds.get(key), _whole(state, key)
     return min((seq - 1 for seq in feed.links if seq > whole), default=whole + RANGE_MAX) if feed else RANGE_MAX
+
+
+def _ask_if_due(step: Step, key: tuple[MemberName, int], gap: Lack) -> None:
+    if gap.ask_at_ms > step.at.mono_ms or _comes_by_itself(step, gap) or _is_being_answered(step, gap):
+        return
+    _ask_range(step, key, gap)
 
 
 def _ask_range(step: Step, key: tuple[MemberName, int], gap: Lack) -> None:
@@ -216,6 +238,8 @@ def _ask_range(step: Step, key: tuple[MemberName, int], gap: Lack) -> None:
 def more_entries(step: Step, link: Link) -> None:
     """An answer came: where its range is whole now and somebody has more, the next one is asked for at once."""
     state = step.state
+    if link.wanted:
+        link.answered_mono_ms = step.at.mono_ms
     for key, last in sorted(link.wanted.items()):
         gap = state.gaps.get(key)
         if gap is not None and gap.from_seq == last.from_seq and _whole(state, key) >= last.to_seq:
@@ -234,8 +258,7 @@ def ask_due(step: Step) -> None:
     """On a tick: what did not come by itself, and what was asked for in vain."""
     state, mono_ms = step.state, step.at.mono_ms
     for key, gap in sorted(state.gaps.items()):
-        if gap.ask_at_ms <= mono_ms and not _comes_by_itself(step, gap):
-            _ask_range(step, key, gap)
+        _ask_if_due(step, key, gap)
     for link in state.links.values():
         for id_ in [id_ for id_, at_ms in link.asked.items() if mono_ms - at_ms >= PAID_MS]:
             del link.asked[id_]

@@ -213,10 +213,9 @@ def _opinion(state: State, verified: Verified[Attestation]) -> None:
 
 def _cap_author(state: State, author: MemberName) -> None:
     """An author's live opinions are capped: the highest (level, seq) stay."""
-    topics = state.topics_of.get(author, ())
+    topics = state.topics_of.get(author, {})
     if len(topics) > OPINIONS_PER_AUTHOR_MAX:
-        held = ((state.opinions[topic][author], topic) for topic in topics)
-        state.drop_opinion(min((one.body.level, one.entry.seq, topic) for one, topic in held)[2], author)
+        state.drop_opinion(min(topics.values())[2], author)
 
 
 def _blob(state: State, record: BlobKept, known: Any) -> None:

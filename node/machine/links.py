@@ -65,6 +65,8 @@ class Link:
     """feed → their last seq, as they say."""
     asked: dict[Digest, int] = field(default_factory=dict)
     """Certificates that it was asked for and has not sent, and when."""
+    answered_mono_ms: int | None = None
+    """When something last came that it was asked for."""
     keysets_shown: set[bytes] = field(default_factory=set)
     """Sent in answer to a Hello; KEYSETS_PER_MEMBER_MAX and KEYSETS_REPLACED_MAX bound what there can be."""
     first_shown: set[Digest] = field(default_factory=set)

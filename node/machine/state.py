@@ -82,8 +82,8 @@ class State:
     keysets: dict[MemberName, dict[int, SealedKeySet]] = field(default_factory=dict)
     feeds: dict[tuple[MemberName, int], Feed] = field(default_factory=dict)
     opinions: dict[Topic, dict[MemberName, Opinion]] = field(default_factory=dict)
-    topics_of: dict[MemberName, set[Topic]] = field(default_factory=dict)
-    """Where each author has an opinion here."""
+    topics_of: dict[MemberName, dict[Topic, tuple[int, int, Topic]]] = field(default_factory=dict)
+    """Where each author has an opinion here, and what goes first where it has too many."""
     cited: dict[Digest, set[tuple[Topic, MemberName]]] = field(default_factory=dict)
     """Digest of a claim's blob → the opinions here that name it."""
     threats: set[int] = field(default_factory=set)
@@ -353,7 +353,7 @@ class State:
         gone = held.pop(author, None)
         if gone is not None:
             self._forget_place(topic, gone)
-            self.topics_of[author].discard(topic)
+            self.topics_of[author].pop(topic, None)
         if not held:
             self.opinions.pop(topic, None)
 
@@ -365,7 +365,7 @@ class State:
             self._forget_place(topic, held[author])
         held[author] = opinion
         self.threats.add(topic[1])
-        self.topics_of.setdefault(author, set()).add(topic)
+        self.topics_of.setdefault(author, {})[topic] = (opinion.body.level, opinion.entry.seq, topic)
         for claim in opinion.body.claims:
             self.cited.setdefault(claim.digest, set()).add((topic, author))
 

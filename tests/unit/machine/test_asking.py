@@ -7,11 +7,20 @@ from types import SimpleNamespace
 from typing import Any
 
 from node.machine.alarms import PUSH_GRACE_MS
-from node.machine.asking import ANSWER_MS, AT_ONE_PEER_MAX, FRESH_MS, GRACE_MS, PAID_MS, SHOWN_LACKING_MAX
+from node.machine.asking import (
+    ANSWER_MS,
+    ANSWERING_MS_MAX,
+    AT_ONE_PEER_MAX,
+    FRESH_MS,
+    GRACE_MS,
+    PAID_MS,
+    SHOWN_LACKING_MAX,
+)
 from node.machine.heads import peer_came_up
 from protocol.crypto import sha256
 from protocol.frames import (
     CertificateFrame,
+    Entries,
     Frame,
     Head,
     Heads,
@@ -89,6 +98,28 @@ def test_who_does_not_send_a_range_is_passed_over_after_one_deadline() -> None:
     there = world[0].state.own_head()[0]
     took_ms = world.until(lambda: world[2].state.feeds[("m0", 0)].whole == there)
     assert took_ms <= ANSWER_MS[0] + A_MOMENT_MS
+
+
+def test_who_goes_on_answering_is_waited_for_but_only_so_long() -> None:
+    """m3 was asked first, and every 300 ms sends some other word: others are asked later, and yet in time. Nobody else
+    says what m0 says, so that no certificate brings it."""
+    world = World(4, liars=1)
+    world.unplug("m2")
+    world[0].sense(claim())
+    world.run(500)
+    feed = world[0].state.feeds[("m0", 0)]
+    world.plug("m2", "m3")
+    world.liars["m3"].send(Heads((Head(world[0].name, 0, feed.top + 1, feed.top, feed.top_hash),), ()), [2], sync=True)
+    world.run(30)
+    world.plug("m2", "m0")
+
+    def is_whole_after_another_word() -> bool:
+        if world.now_ms % 300 < TICK_MS:
+            world.liars["m3"].send(Entries((feed.links[0].raw,)), [2], sync=True)
+        return world[2].state.feeds[("m0", 0)].whole == feed.top
+
+    took_ms = world.until(is_whole_after_another_word)
+    assert ANSWER_MS[0] + A_MOMENT_MS < took_ms <= ANSWERING_MS_MAX + A_MOMENT_MS
 
 
 def test_what_an_honest_peer_shows_does_not_wait_for_a_liar_who_showed_it_alone() -> None:
