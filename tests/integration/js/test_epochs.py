@@ -137,7 +137,7 @@ def test_the_suspended_weigh_nothing_and_its_new_word_makes_the_quorum(site: Mix
         raises(site, name, "liquidity-run")
     ran = raises(site, STAY[1], "liquidity-run", "--wait", "2s")
     assert ran.code == 4, ran.out + ran.err
-    assert "2 groups say so, 3 are needed" in ran.err
+    assert "2 of 3 groups say so" in ran.err
     foreign(site).ask("raise", "said", subject=SUBJECT, threat=LIQUIDITY_RUN, level=ISOLATE)
     for name in OURS:
         wait_for(f"isolated at {name}", lambda one=name: site.level(one, "liquidity-run") == "ISOLATE", 10)
